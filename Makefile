@@ -1,0 +1,78 @@
+# Two commands to start: `make demo` and `make test`. Everything written lies under .venv/ and $(OCR_HOME).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export OCR_HOME ?= $(CURDIR)/.ocr
+export DAGSTER_HOME := $(OCR_HOME)/dagster
+export DAGSTER_DISABLE_TELEMETRY := 1
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := ocr_assets resources sandbox_images tests
+
+.PHONY: help demo test check ui bench clean docker-engine format
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml docker-engine ## the whole graph on the bundled corpus
+	@echo "demo: materializing the graph on the bundled corpus; data under $(OCR_HOME)"
+	@$(BIN)/ocr-assets run
+
+test: .venv/dev.stamp docker-engine .venv/chromium.stamp ## all tests, in real sandboxes and a real browser
+	@echo "test: running all tests"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/dev.stamp $(DAGSTER_HOME)/dagster.yaml ## style, types, import rules, definitions
+	@echo "check: ruff, mypy, import rules, Dagster definitions"
+	@$(BIN)/ruff check $(PACKAGES)
+	@$(BIN)/ruff format --check $(PACKAGES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/dagster definitions validate -w workspace.yaml
+
+format: .venv/dev.stamp ## put the code in order
+	@$(BIN)/ruff check --fix $(PACKAGES)
+	@$(BIN)/ruff format $(PACKAGES)
+
+ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1:3000, with the schedules' daemon
+	@echo "ui: http://127.0.0.1:3000 (stop with Ctrl-C)"
+	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${OCR_UI_PORT:-3000}
+
+bench: .venv/dev.stamp docker-engine ## measured figures, as ratios within one run
+	@echo "bench: measuring; this takes some minutes"
+	@$(BIN)/python -m tests.bench
+
+docker-engine: ## a Docker engine that answers: reused, or installed and started (root on Debian or Ubuntu)
+	@sandbox_images/docker-engine.sh
+
+clean: ## remove the environment and all written data
+	@echo "clean: removing .venv and $(OCR_HOME)"
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info "$(OCR_HOME)"
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $@
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed; install it with: apt-get install python3 python3-venv (or set PYTHON=…)"; exit 1; }
+	@echo "setup: creating the environment in .venv"
+	@$(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "the venv module is missing; install it with: apt-get install python3-venv"; exit 1; }
+
+.venv/run.stamp: pyproject.toml .venv/bin/pip
+	@echo "setup: installing ocr-assets and what it needs (some minutes the first time)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embed]'
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml .venv/run.stamp
+	@echo "setup: installing what tests and checks need"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embed,dev]'
+	@touch $@
+
+.venv/chromium.stamp: .venv/bin/pip
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+		if [ "$$(id -u)" = 0 ]; then echo "setup: installing chromium for the UI test"; \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+		else echo "the UI test needs chromium; install it with: sudo apt-get install chromium"; exit 1; fi
+	@touch $@

@@ -1,0 +1,42 @@
+"""The assets of the analysis stage: ``token_statistics``."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from ocr_assets.analysis import plots
+from ocr_assets.analysis.token_statistics import DISTRIBUTIONS, UNCOUNTED, count_tokens
+from ocr_assets.publishing import Results, declared, described, picture, publish, run_info
+from ocr_assets.records import TOKEN_COUNTS, TOKEN_STATISTICS
+from resources.lake import Lake, Write
+from resources.settings import LakeResource, TokenizerResource
+
+
+@dg.asset(
+    group_name="analysis",
+    deps=["verified_triplets", "solutions", "r1_traces"],
+    check_specs=declared(TOKEN_STATISTICS),
+    metadata=described(TOKEN_STATISTICS),
+    kinds={"duckdb", "parquet"},
+)
+def token_statistics(context: dg.AssetExecutionContext, lake: LakeResource, tokenizer: TokenizerResource) -> Results:
+    """Qwen tokens of question, reasoning, solution and response, per source, language and verdict.
+
+    Counts each triplet once (table ``token_counts``), then takes the distributions of all.
+    """
+
+    def summarise(store: Lake, write: Write) -> dict[str, object]:
+        write.reads("verified_triplets", "solutions", "r1_traces")
+        with store.write(run_info(context), "token_statistics") as counts:
+            counts.append(TOKEN_COUNTS, count_tokens(store.stream(UNCOUNTED), tokenizer.opened().count))
+        write.sync_query(TOKEN_STATISTICS, DISTRIBUTIONS)
+        # A fixed sample is enough for a picture, however many rows there are.
+        sample = "SELECT reasoning_tokens FROM token_counts WHERE reasoning_tokens > 0 ORDER BY hash(triplet_id) LIMIT 20000"
+        values = [row["reasoning_tokens"] for row in store.rows(sample)]
+        median = store.scalar("SELECT quantile_disc(reasoning_tokens, 0.5) FROM token_counts WHERE reasoning_tokens > 0")
+        if not values:
+            return {}
+        png = plots.histogram(values, "Reasoning tokens per response", "Qwen tokens", {"median": median})
+        return {"median reasoning tokens": median, "histogram": picture(png, "reasoning tokens")}
+
+    yield from publish(context, lake, TOKEN_STATISTICS, summarise)

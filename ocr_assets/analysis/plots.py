@@ -1,0 +1,90 @@
+"""Small pictures for asset metadata, drawn from rows that a query already made small. PNG bytes out, no files.
+
+What to count is the assets' matter; this module only draws.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+VERDICT_COLOURS = {
+    "accepted": "#2e7d32",
+    "suspect": "#9ccc65",
+    "wrong_answer": "#c62828",
+    "time_limit": "#ef6c00",
+    "idle_limit": "#ffb74d",
+    "memory_limit": "#6a1b9a",
+    "output_limit": "#ab47bc",
+    "runtime_error": "#5d4037",
+    "compile_error": "#455a64",
+    "sandbox_error": "#000000",
+    "no verdict": "#bdbdbd",
+}
+
+
+def bars(counts: Mapping[str, int], title: str, unit: str = "rows") -> bytes:
+    """Horizontal bars, first entry on top, each with its number."""
+    figure, axes = _figure(max(2.0, 0.6 + 0.32 * len(counts)))
+    names = list(counts)[::-1]
+    drawn = axes.barh(names, [counts[name] for name in names], color="#1565c0")
+    axes.bar_label(drawn, labels=[f"{counts[name]:,}" for name in names], padding=3, fontsize=8)
+    axes.margins(x=0.12)
+    axes.set_xlabel(unit)
+    return _png(figure, axes, title)
+
+
+def histogram(values: Sequence[float], title: str, unit: str, marks: Mapping[str, float] | None = None) -> bytes:
+    """How often each value occurs, with named vertical lines (quantiles, thresholds)."""
+    figure, axes = _figure(2.8)
+    axes.hist(values, bins=min(60, max(10, len(values) // 8)), color="#1565c0")
+    for name, value in (marks or {}).items():
+        axes.axvline(value, color="#c62828", linewidth=1)
+        axes.text(value, axes.get_ylim()[1], f" {name}", fontsize=8, va="top", color="#c62828")
+    axes.set_xlabel(unit)
+    axes.set_ylabel("rows")
+    return _png(figure, axes, title)
+
+
+def stacked_verdicts(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
+    """Verdict shares per group. ``rows``: dicts of ``value`` (group), ``verdict`` (null: no verdict), ``rows``."""
+    groups = sorted({str(row["value"]) for row in rows}, reverse=True)
+    figure, axes = _figure(max(2.2, 1.0 + 0.32 * len(groups)))
+    left = dict.fromkeys(groups, 0)
+    for verdict, colour in VERDICT_COLOURS.items():
+        counts = {
+            str(row["value"]): int(row["rows"]) for row in rows if (row["verdict"] or "no verdict") == verdict and row["rows"]
+        }
+        if counts:
+            widths = [counts.get(group, 0) for group in groups]
+            axes.barh(groups, widths, left=[left[group] for group in groups], color=colour, label=verdict)
+            for group in groups:
+                left[group] += counts.get(group, 0)
+    axes.set_xlabel("triplets")
+    axes.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22 if len(groups) > 4 else -0.3), frameon=False)
+    return _png(figure, axes, title)
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    # The object interface, not pyplot: no global state, safe in any thread of the code server.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, height), dpi=80, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    return figure, axes
+
+
+def _png(figure: Figure, axes: Axes, title: str) -> bytes:
+    axes.set_title(title, fontsize=10, loc="left")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    return buffer.getvalue()

@@ -1,0 +1,388 @@
+"""The row types that pass between stages: the one place to learn the data.
+
+Each class is a row, each attribute a column: its type, whether it may be null, its meaning. Below the classes stand the
+tables of the lake with their keys, in the order the data flows. Behaviour does not belong here; the stage folders hold it.
+
+Ids are content hashes with a prefix that names the noun (``raw_``, ``prob_``, ``resp_``, ``sol_``, ``ver_``, ``trip_``),
+so the same input has the same id on every machine and an id alone tells which table to look in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypedDict
+
+from resources.tables import Table
+
+Dataset = Literal["taco", "apps", "code_contests", "codeforces", "local"]
+Language = Literal["python", "cpp"]
+TestKind = Literal["stdin", "call", "assert", "pytest"]
+VerdictName = Literal[
+    "accepted",
+    "suspect",
+    "wrong_answer",
+    "time_limit",
+    "idle_limit",
+    "memory_limit",
+    "output_limit",
+    "runtime_error",
+    "compile_error",
+    "sandbox_error",
+]
+ParseStatus = Literal["ok", "no_think_close", "truncated", "no_fence", "empty"]
+FenceRule = Literal["only", "defines_entry", "last_parsing", "last"]
+Decision = Literal["confirmed", "cleared", "undecided"]
+
+
+def content_id(prefix: str, *parts: object) -> str:
+    """``prefix_`` and 20 hex digits (80 bits) of the BLAKE2b hash of ``parts``, each serialised as canonical JSON."""
+    payload = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return f"{prefix}_{hashlib.blake2b(payload.encode('utf-8', 'surrogatepass'), digest_size=10).hexdigest()}"
+
+
+class Test(TypedDict):
+    """One test of a problem's suite (file form: see ``verification/files.py``)."""
+
+    __test__ = False  # type: ignore[misc]  # not a pytest class
+
+    id: Annotated[str, "Unique within the problem"]
+    kind: TestKind
+    input: Annotated[str, 'stdin: the text; call: JSON {"args": […], "kwargs": {…}}; else empty']
+    output: Annotated[str, "stdin: expected stdout; call: JSON of the expected value; else empty"]
+    entry: Annotated[str | None, "call: function, or Class.method"]
+    code: Annotated[str | None, "assert, pytest: the test's code"]
+    wrapped: Annotated[bool, "call: the expected value may be wrapped in one more list (APPS, TACO); either form is right"]
+    public: Annotated[bool, "Shown in the statement"]
+    origin: Annotated[str, "public, private, generated, example, official … as the source names it"]
+
+
+class Limits(TypedDict):
+    """Limits of one run of a solution on one test; null means the platform's default."""
+
+    cpu_s: Annotated[float | None, "CPU seconds of the whole process group, for C++"]
+    wall_s: Annotated[float | None, "Wall seconds; only catches sleepers"]
+    memory_mb: Annotated[float | None, "Peak memory, MiB"]
+    output_mb: Annotated[float | None, "stdout + stderr, MiB"]
+    processes: Annotated[int | None, "Processes and threads at once"]
+    python_factor: Annotated[float | None, "Multiplies cpu_s for Python; null: the setting (3)"]
+    cpp_factor: Annotated[float | None, "Multiplies cpu_s for C++; null: the setting (1)"]
+
+
+class Compare(TypedDict):
+    """How an output is compared with the expected one; null fields mean the default."""
+
+    policy: Literal["tokens", "exact", "lines", "unordered_lines", "unordered_tokens"]
+    float_abs: Annotated[float | None, "Absolute tolerance; set: applies to every numeric token"]
+    float_rel: Annotated[float | None, "Relative tolerance; set: applies to every numeric token"]
+    case: Literal["sensitive", "insensitive"]
+
+
+class Checker(TypedDict):
+    """A program of the problem's that judges an output (or talks to the solution, as interactor)."""
+
+    language: Language
+    source: Annotated[str, "Its code"]
+    protocol: Annotated[
+        Literal["testlib", "kattis", "open_r1"],
+        "testlib: args input output answer, exit 0/1; kattis: exit 42/43; open_r1: args input answer output, prints 1/0",
+    ]
+
+
+class ReferenceSolution(TypedDict):
+    """A solution that came with the source, and whether the source calls it right."""
+
+    language: Annotated[str, "python, cpp, or another name such as python2, java"]
+    code: str
+    correct: bool
+
+
+class _ProblemContent(TypedDict):
+    dataset: Annotated[Dataset, "Where it was read from"]
+    split: Annotated[str, "train, validation, test"]
+    index: Annotated[str, "Row or name within dataset and split"]
+    origin: Annotated[str, "dataset/split/index"]
+    source: Annotated[str, "Platform: codeforces, atcoder, leetcode …; 'unknown' if the row does not say"]
+    license: str
+    title: str | None
+    url: str | None
+    difficulty: Annotated[str | None, "As the source says it"]
+    tags: list[str]
+    statement: Annotated[str, "The question, built as pipeline.md says"]
+    starter_code: str | None
+    entry: Annotated[str | None, "Call-based: function or Class.method; null: the program reads stdin"]
+    tests: list[Test]
+    compare: Annotated[Compare | None, "null: policy tokens, decimals within 1e-6"]
+    checker: Checker | None
+    interactor: Checker | None
+    checker_needed: Annotated[str | None, "The sentence that allows several answers, where no checker came with it"]
+    limits: Limits
+    reference_solutions: list[ReferenceSolution]
+
+
+class RawProblem(_ProblemContent):
+    """A problem as read from a source, one row a source row."""
+
+    raw_id: str
+    file: Annotated[str, "File it was read from, relative to the source's folder"]
+    row: Annotated[int, "Row in that file, from 0"]
+    notes: Annotated[list[str], "What the reader had to leave out or mend, such as a test cut short"]
+
+
+class Problem(_ProblemContent):
+    """A distinct problem: the canonical member of its duplicates, with their tests and origins merged in."""
+
+    problem_id: Annotated[str, "Hash of the normalized statement"]
+    raw_id: Annotated[str, "The canonical member"]
+    raw_ids: Annotated[list[str], "All members, the canonical one first"]
+    origins: Annotated[list[str], "Their origins, in the same order"]
+    suite_id: Annotated[str, "Hash of tests, checker, compare and limits: what a verdict depends on"]
+    test_conflicts: Annotated[int, "Inputs for which members expect different outputs; the canonical one's were kept"]
+    tests_left_out: Annotated[int, "Members' tests of another kind or entry than the canonical one's"]
+
+
+class JudgeVote(TypedDict):
+    """One answer of one judge to one order of a pair."""
+
+    judge: Annotated[str, "Model name"]
+    order: Literal["problem_first", "benchmark_first"]
+    vote: Annotated[Literal["yes", "no", "none"], "Only a bare yes is yes; none: no answer came"]
+    answer: Annotated[str, "Raw answer, or the error that kept it away"]
+    template_hash: str
+
+
+class ContaminationPair(TypedDict):
+    """A problem and a benchmark item at or above the similarity threshold."""
+
+    pair_id: str
+    problem_id: str
+    benchmark: Annotated[str, "Benchmark name"]
+    item_id: Annotated[str, "Item within the benchmark"]
+    item_question: str
+    cosine: float
+    votes: list[JudgeVote]
+    decision: Decision
+    reason: str
+
+
+class CleanProblem(Problem):
+    """A problem that may be asked of the teacher."""
+
+    nearest_benchmark: Annotated[str | None, "benchmark/item of the most similar item at or above the threshold"]
+    nearest_cosine: float | None
+    contamination: Annotated[Literal["clean", "cleared", "undecided"], "clean: nothing at or above the threshold"]
+    question_tokens: Annotated[int, "Qwen tokens of the statement"]
+
+
+class Response(TypedDict):
+    """One answer of the teacher, raw, or the labelled permanent failure to get one."""
+
+    response_id: Annotated[str, "Hash of what was asked: problem, prompt, model, sampling, sample index"]
+    problem_id: str
+    language: Language
+    sample_index: int
+    template: Annotated[str, "Prompt template's name"]
+    template_hash: str
+    prompt_hash: Annotated[str, "Hash of the rendered messages"]
+    model: Annotated[str, "Model asked for"]
+    served_model: Annotated[str | None, "Model as the server reports it"]
+    teacher: Annotated[str, "recorded, endpoint, vllm"]
+    endpoint: str | None
+    think_mode: Annotated[str, "How <think> was opened: template, prefill, none"]
+    sampling: Annotated[str, "JSON of temperature, top_p, max_tokens"]
+    seed: int | None
+    content: Annotated[str, "Text as it came"]
+    reasoning: Annotated[str | None, "reasoning_content, where the server sends it apart"]
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    latency_s: float | None
+    attempts: int
+    failure: Annotated[str | None, "null: answered; else context_too_long, refused, …: permanent, not asked again"]
+    created_at: datetime
+
+
+class Solution(TypedDict):
+    """A response taken apart: reasoning, answer, code."""
+
+    solution_id: str
+    response_id: str
+    problem_id: str
+    language: Language
+    parse_status: ParseStatus
+    labels: Annotated[list[str], "code_in_reasoning, no_think_open, several_fences, truncated; sorted"]
+    fence_rule: Annotated[FenceRule | None, "Which rule chose the code"]
+    fences: Annotated[int, "Blocks of the asked language after the reasoning"]
+    reasoning: str | None
+    answer: Annotated[str | None, "The text after the reasoning"]
+    code: str | None
+    code_hash: str | None
+    parses: Annotated[bool | None, "Tree-sitter finds no error; null: no code"]
+    syntax_error: Annotated[str | None, "First error: line and text"]
+    parser_version: str
+
+
+class TestVerdict(TypedDict):
+    """What became of one test."""
+
+    __test__ = False  # type: ignore[misc]  # not a pytest class
+
+    index: int
+    verdict: VerdictName
+    cpu_s: float
+    wall_s: float
+    memory_mb: float
+    exit_code: int | None
+    signal: int | None
+    message: Annotated[str, "First differing place, error text"]
+
+
+class Verdict(TypedDict):
+    """What a sandbox and a comparison found about one solution and one suite."""
+
+    verdict_id: Annotated[str, "Hash of solution, suite and grader version"]
+    solution_id: str
+    problem_id: str
+    suite_id: str
+    language: Language
+    verdict: VerdictName
+    tests_passed: int
+    tests_total: int
+    first_failure: int | None
+    cpu_s: Annotated[float, "Highest of a test"]
+    wall_s: Annotated[float, "Highest of a test"]
+    memory_mb: Annotated[float, "Highest of a test"]
+    tests: Annotated[list[TestVerdict], "The tests that ran, in order"]
+    message: Annotated[str, "Of the first failure"]
+    image: Annotated[str, "Sandbox image and digest"]
+    isolation_level: Annotated[str, "docker, docker+userns …, process"]
+    grader_version: str
+    host_speed: Annotated[float, "Speed of the host relative to the reference loop"]
+    created_at: datetime
+
+
+class Triplet(TypedDict):
+    """Question, solution and suite with their verdict: the table of labels. View ``triplets`` adds the tests."""
+
+    triplet_id: str
+    problem_id: str
+    response_id: str
+    solution_id: str
+    verdict_id: str | None
+    suite_id: str
+    language: Language
+    dataset: str
+    source: str
+    split: str
+    license: str
+    difficulty: str | None
+    question: str
+    solution: str | None
+    verdict: Annotated[VerdictName | None, "null: nothing to run; see reason"]
+    reason: Annotated[str, "accepted, or why not: verdict and first failure, or the parse status"]
+    trusted: Annotated[bool, "False where a wrong answer may be right: several answers allowed and no checker, or no tests"]
+    tests_passed: int | None
+    tests_total: int
+    pass_rate: Annotated[float | None, "tests_passed / tests_total"]
+    judged_at: datetime | None
+
+
+class TokenCount(TypedDict):
+    """Qwen tokens of one triplet's texts."""
+
+    triplet_id: str
+    question_tokens: int
+    reasoning_tokens: int
+    solution_tokens: int
+    response_tokens: Annotated[int, "The whole response"]
+
+
+class TokenStatistic(TypedDict):
+    """Distribution of token counts over one group of triplets."""
+
+    grouping: Literal["all", "source", "language", "verdict"]
+    value: Annotated[str, "Value of the grouping column; 'all' for all"]
+    text: Literal["question", "reasoning", "solution", "response"]
+    rows: int
+    total: int
+    mean: float
+    minimum: int
+    p05: float
+    p25: float
+    p50: float
+    p75: float
+    p95: float
+    p99: float
+    maximum: int
+
+
+class SftRow(TypedDict):
+    """A row of the release: the OpenCodeReasoning columns, then our labels."""
+
+    id: Annotated[str, "The triplet's id"]
+    input: Annotated[str, "The question"]
+    output: Annotated[str, "The whole response, think tags restored"]
+    source: str
+    license: str
+    dataset: str
+    split: str
+    difficulty: str | None
+    solution: Annotated[str | None, "Only the code"]
+    language: Language
+    verdict: VerdictName | None
+    reason: str
+    trusted: bool
+    tests_passed: int | None
+    tests_total: int
+    pass_rate: float | None
+    parse_status: ParseStatus
+    labels: list[str]
+    contamination: str
+    reasoning_tokens: int
+    response_tokens: int
+    problem_id: str
+    response_id: str
+    solution_id: str
+    verdict_id: str | None
+    model: str
+
+
+RAW_PROBLEMS = Table("raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.")
+DEDUPED_PROBLEMS = Table("deduped_problems", Problem, ("problem_id",), "Distinct problems.")
+CONTAMINATION_REPORT = Table(
+    "contamination_report", ContaminationPair, ("pair_id",), "Every pair above the threshold, its votes and decision."
+)
+CLEAN_PROBLEMS = Table("clean_problems", CleanProblem, ("problem_id",), "Problems that may be asked of the teacher.")
+R1_TRACES = Table("r1_traces", Response, ("response_id",), "The teacher's raw responses.")
+SOLUTIONS = Table("solutions", Solution, ("solution_id",), "Responses taken apart.")
+VERDICTS = Table("verdicts", Verdict, ("verdict_id",), "What the sandbox found.")
+VERIFIED_TRIPLETS = Table("verified_triplets", Triplet, ("triplet_id",), "Question, solution, tests and verdict.")
+TOKEN_COUNTS = Table("token_counts", TokenCount, ("triplet_id",), "Tokens of each triplet.")
+TOKEN_STATISTICS = Table("token_statistics", TokenStatistic, ("grouping", "value", "text"), "Token distributions.")
+SFT_DATASET = Table("sft_dataset", SftRow, ("id",), "The rows of the latest SFT release.")
+
+TABLES = (
+    RAW_PROBLEMS,
+    DEDUPED_PROBLEMS,
+    CONTAMINATION_REPORT,
+    CLEAN_PROBLEMS,
+    R1_TRACES,
+    SOLUTIONS,
+    VERDICTS,
+    VERIFIED_TRIPLETS,
+    TOKEN_COUNTS,
+    TOKEN_STATISTICS,
+    SFT_DATASET,
+)
+
+
+def json_text(value: object) -> str:
+    """Compact JSON that keeps non-ASCII text readable."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def suite_id(problem: Mapping[str, Any]) -> str:
+    """Hash of what a verdict depends on: tests, comparison, checker, interactor, limits."""
+    return content_id("suite", *(problem[name] for name in ("tests", "compare", "checker", "interactor", "limits")))

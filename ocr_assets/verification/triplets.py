@@ -1,0 +1,53 @@
+"""Question, solution, suite and verdict brought together: SQL over the lake, one row a solution of a clean problem.
+
+How a verdict comes about is in ``grade.py``; the columns are ``Triplet`` in ``ocr_assets/records.py``.
+"""
+
+from __future__ import annotations
+
+# A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
+# answer is not to be trusted where several answers are right and no checker came with the problem (grading.md, §3).
+TRIPLETS = """
+SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
+       p.problem_id, s.response_id, s.solution_id, v.verdict_id, p.suite_id, s.language,
+       p.dataset, p.source, p.split, p.license, p.difficulty,
+       p.statement AS question, s.code AS solution, v.verdict,
+       CASE WHEN s.code IS NULL THEN 'no code: ' || s.parse_status
+            WHEN len(p.tests) = 0 THEN 'not judged: no tests'
+            WHEN v.verdict IS NULL THEN 'not judged yet'
+            WHEN v.verdict = 'accepted' THEN 'accepted'
+            WHEN v.first_failure IS NULL THEN v.verdict || ': ' || left(v.message, 200)
+            ELSE v.verdict || ' on test ' || (v.first_failure + 1) || ' of ' || v.tests_total || ': ' || left(v.message, 200)
+       END AS reason,
+       coalesce(v.verdict <> 'sandbox_error' AND NOT (v.verdict = 'wrong_answer' AND p.checker_needed IS NOT NULL), false)
+           AS trusted,
+       v.tests_passed, len(p.tests) AS tests_total, v.tests_passed / nullif(v.tests_total, 0) AS pass_rate,
+       v.created_at AS judged_at
+FROM solutions s
+JOIN clean_problems p USING (problem_id)
+LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = $grader
+"""
+
+# A triplet comes from its problem, its solution and its verdict; a solution whose problem is no longer clean is dropped.
+TRIPLET_EDGES = f"""
+WITH t AS ({TRIPLETS})
+SELECT triplet_id AS child, solution_id AS parent, 'derived' AS relation, reason FROM t
+UNION ALL SELECT triplet_id, verdict_id, 'derived', verdict FROM t WHERE verdict_id IS NOT NULL
+UNION ALL SELECT 'verified_triplets', s.solution_id, 'dropped', 'its problem is not among the clean ones'
+FROM solutions s ANTI JOIN clean_problems p USING (problem_id)
+"""
+
+# What the sandbox still owes a verdict: code of clean problems with tests, not judged on this suite by this grader.
+# A sandbox error is no verdict, so it is owed again.
+UNJUDGED = """
+SELECT s.solution_id, s.problem_id, s.language, s.code, p.suite_id
+FROM solutions s JOIN clean_problems p USING (problem_id)
+ANTI JOIN (SELECT * FROM verdicts WHERE grader_version = $grader AND verdict <> 'sandbox_error') v
+    ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id
+WHERE s.code IS NOT NULL AND len(p.tests) > 0
+ORDER BY p.problem_id, s.solution_id
+"""
+
+BY_GROUP = """
+SELECT {column} AS value, verdict, count(*) AS rows FROM verified_triplets GROUP BY ALL ORDER BY ALL
+"""

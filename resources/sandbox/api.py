@@ -1,0 +1,112 @@
+"""What a sandbox takes and gives. It runs programs and reports facts; it knows no expected output and no verdict on
+an answer. Comparing and judging belong to ``ocr_assets/verification``; the implementations stand beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeVar
+
+Language = Literal["python", "cpp"]
+Status = Literal[
+    "ok", "time_limit", "idle_limit", "memory_limit", "output_limit", "runtime_error"
+]  # how a run ended; "ok": exit code 0 within every limit
+T = TypeVar("T")
+
+
+class SandboxUnavailable(RuntimeError):
+    """No sandbox can be had (no engine, no image). The message says what to run."""
+
+
+class SandboxFault(RuntimeError):
+    """The sandbox broke while a program ran, after its retries on fresh containers. Never the program's doing."""
+
+
+@dataclass(frozen=True)
+class RunLimits:
+    """Limits of one test's run, all resolved (language factor and host speed already applied)."""
+
+    cpu_s: float = 2.0
+    wall_s: float = 12.0
+    memory_mb: int = 256
+    output_mb: int = 64
+    processes: int = 32
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a program: what it is fed.
+
+    kind ``stdin``: the program runs as ``__main__`` (or as binary) with ``stdin``, ``argv`` and ``files`` (relative
+    names in its working folder). kind ``call`` (Python): ``entry`` (``solve`` or ``Solution.solve``) is called with
+    ``args`` and ``kwargs`` (JSON-like data); its result comes back as plain data. kind ``assert`` and ``pytest``
+    (Python): ``code`` is appended to the solution, or run by pytest against the module ``solution``.
+    ``collect`` names files to bring back from the working folder (at most 64 KiB each).
+    """
+
+    kind: Literal["stdin", "call", "assert", "pytest"] = "stdin"
+    stdin: bytes = b""
+    argv: Sequence[str] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    entry: str | None = None
+    args: Sequence[object] = ()
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+    code: str | None = None
+    collect: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program with all its runs. ``runs`` happen one after another, each in a fresh process and empty folder."""
+
+    language: Language
+    code: str
+    runs: Sequence[Run]
+    limits: RunLimits = RunLimits()
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """Facts of one run. ``value`` is, for kind ``call``, the encoded result (see ``sandbox_images/runner``), else null."""
+
+    status: Status
+    cpu_s: float
+    wall_s: float
+    memory_mb: float
+    exit_code: int | None
+    signal: int | None
+    stdout: bytes
+    stderr: bytes
+    value: object = None
+    error: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Facts of one program: compile result, then the runs that happened, in order (fewer if ``until`` stopped them)."""
+
+    compiled: bool
+    compile_message: str
+    runs: Sequence[RunOutcome]
+    image: str
+    isolation_level: str
+    host_speed: float
+
+
+class Sandbox(Protocol):
+    """An open pool of sandboxes. Threads may share it; ``workers`` programs run at once."""
+
+    workers: int
+
+    def execute(self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None) -> Outcome:
+        """Run a program. After each run ``until(index, outcome)`` may say True: no further runs are wanted.
+
+        Raises ``SandboxFault`` when fresh containers failed too, ``SandboxUnavailable`` when there are none.
+        """
+        ...
+
+    def map(self, function: Callable[[T], object], items: Iterable[T]) -> Iterator[object]:
+        """``function`` over ``items`` in ``workers`` threads, results in input order, a bounded number in flight."""
+        ...

@@ -1,0 +1,17 @@
+"""Fixtures every room shares: where the shared test data lies."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data written by others (``OCR_SHARED_DATA``); tests fail, not skip, without it."""
+    folder = Path(os.environ.get("OCR_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "README.md").is_file():
+        pytest.fail(f"test data not found at {folder}; set OCR_SHARED_DATA to its folder")
+    return folder
