@@ -77,11 +77,12 @@ def publish(
     table: Table,
     body: Callable[[Lake, Write], Mapping[str, Any]],
     *,
-    scope: str = "",
+    after: Callable[[Lake], Mapping[str, Any]] = lambda lake: {},
 ) -> Results:
     """Run ``body`` inside one write of the lake and report it.
 
-    ``body`` stages rows and edges and returns metadata of its own (numbers, text, ``dg.MetadataValue``).
+    ``body`` stages rows and edges and returns metadata of its own (numbers, text, ``dg.MetadataValue``); ``after`` adds
+    metadata drawn from what is then published.
     Yields the check's result and the materialization with row count, what changed, what was dropped and why, a preview,
     the columns and a content-hash data version. Rows that break the declaration fail the check and the step; then
     nothing is published.
@@ -89,7 +90,7 @@ def publish(
     stage = context.asset_key.path[-1]
     with open_lake(lake_resource) as lake:
         try:
-            with lake.write(run_info(context), stage, scope) as write:
+            with lake.write(run_info(context), stage) as write:
                 metadata = dict(body(lake, write))
         except InvalidRows as error:
             yield dg.AssetCheckResult(
@@ -109,6 +110,7 @@ def publish(
                 "kept and dropped": funnel_of(lake, stage),
                 "preview": preview(lake, table),
                 **metadata,
+                **after(lake),
             },
             check_results=[
                 dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key, metadata={"rows": change.rows})

@@ -46,8 +46,6 @@ def content_id(prefix: str, *parts: object) -> str:
 class Test(TypedDict):
     """One test of a problem's suite (file form: see ``verification/files.py``)."""
 
-    __test__ = False  # type: ignore[misc]  # not a pytest class
-
     id: Annotated[str, "Unique within the problem"]
     kind: TestKind
     input: Annotated[str, 'stdin: the text; call: JSON {"args": […], "kwargs": {…}}; else empty']
@@ -226,8 +224,6 @@ class Solution(TypedDict):
 
 class TestVerdict(TypedDict):
     """What became of one test."""
-
-    __test__ = False  # type: ignore[misc]  # not a pytest class
 
     index: int
     verdict: VerdictName

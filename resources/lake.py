@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -295,11 +296,11 @@ class Write:
         )
         self._validate_and_add(plan)
 
-    def quarantine(self, rows: Iterable[Quarantined]) -> None:
-        """Set the rows this stage and scope could not use."""
-        plan = _Plan(QUARANTINE, scope={"stage": self._stage, "scope": self._scope}, delete_others=True)
+    def quarantine(self, rows: Iterable[Quarantined], scope: str = "") -> None:
+        """Set the rows this stage could not use, in all or in one ``scope`` (a partition)."""
+        plan = _Plan(QUARANTINE, scope={"stage": self._stage, "scope": scope}, delete_others=True)
         plan.volatile = ("run_id", "created_at")
-        self._stage_rows(QUARANTINE, ({**row, **self._stamp()} for row in rows), plan)
+        self._stage_rows(QUARANTINE, ({**row, **self._stamp(), "scope": scope} for row in rows), plan)
 
     def reads(self, *datasets: str) -> None:
         """Note which datasets the stage read, at their current versions."""
@@ -496,12 +497,13 @@ def breaches_of(cursor: duckdb.DuckDBPyConnection, table: Table, relation: str) 
         if column.one_of:
             allowed = ", ".join(f"'{value}'" for value in column.one_of)
             conditions.append(
-                (f'"{column.name}" NOT IN ({allowed})', f"column {column.name} must be one of {', '.join(column.one_of)}")
+                (
+                    f'"{column.name}" NOT IN ({allowed})',
+                    f"column {column.name} must be one of {', '.join(column.one_of)}",
+                )
             )
         for condition, rule in conditions:
-            examples = cursor.execute(
-                f"SELECT {key}, count(*) OVER () FROM {relation} WHERE {condition} LIMIT 3"
-            ).fetchall()
+            examples = cursor.execute(f"SELECT {key}, count(*) OVER () FROM {relation} WHERE {condition} LIMIT 3").fetchall()
             if examples:
                 found.append(f"{rule} ({examples[0][-1]} rows, e.g. {', '.join(str(e[:-1]) for e in examples)})")
     doubled = cursor.execute(
@@ -514,12 +516,10 @@ def breaches_of(cursor: duckdb.DuckDBPyConnection, table: Table, relation: str) 
 
 
 def load_extensions(connection: duckdb.DuckDBPyConnection, *, postgres: bool = False) -> None:
-    """Load DuckLake and the catalog's driver from their PyPI packages: works offline."""
-    from duckdb_extensions import import_extension
-
+    """Load DuckLake and the catalog's driver straight from their PyPI packages: offline, and nothing is installed."""
     for extension in ("ducklake", "sqlite_scanner", *(["postgres_scanner"] if postgres else [])):
-        import_extension(extension, con=connection)
-        connection.load_extension(extension)
+        folder = files(f"duckdb_extension_{extension}") / "extensions" / f"v{duckdb.__version__}"
+        connection.execute(f"LOAD '{folder / f'{extension}.duckdb_extension'}'")
 
 
 def _create(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -554,9 +554,7 @@ _BUSY = ("database is locked", "conflict", "failed to commit ducklake transactio
 
 def _retry(action: Callable[[], Any]) -> None:
     """Run ``action`` again while another process holds the catalog, for at most two minutes."""
-    busy = retry_if_exception(
-        lambda error: isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in _BUSY)
-    )
+    busy = retry_if_exception(lambda error: isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in _BUSY))
     for attempt in Retrying(
         retry=busy, stop=stop_after_delay(120), wait=wait_random_exponential(multiplier=0.1, max=5), reraise=True
     ):

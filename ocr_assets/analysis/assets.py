@@ -30,6 +30,9 @@ def token_statistics(context: dg.AssetExecutionContext, lake: LakeResource, toke
         with store.write(run_info(context), "token_statistics") as counts:
             counts.append(TOKEN_COUNTS, count_tokens(store.stream(UNCOUNTED), tokenizer.opened().count))
         write.sync_query(TOKEN_STATISTICS, DISTRIBUTIONS)
+        return {}
+
+    def pictures(store: Lake) -> dict[str, object]:
         # A fixed sample is enough for a picture, however many rows there are.
         sample = "SELECT reasoning_tokens FROM token_counts WHERE reasoning_tokens > 0 ORDER BY hash(triplet_id) LIMIT 20000"
         values = [row["reasoning_tokens"] for row in store.rows(sample)]
@@ -39,4 +42,4 @@ def token_statistics(context: dg.AssetExecutionContext, lake: LakeResource, toke
         png = plots.histogram(values, "Reasoning tokens per response", "Qwen tokens", {"median": median})
         return {"median reasoning tokens": median, "histogram": picture(png, "reasoning tokens")}
 
-    yield from publish(context, lake, TOKEN_STATISTICS, summarise)
+    yield from publish(context, lake, TOKEN_STATISTICS, summarise, after=pictures)

@@ -140,7 +140,7 @@ def write_release(
 
 
 def _by_language(batch: pa.RecordBatch) -> Iterable[tuple[str, pa.RecordBatch]]:
-    languages = batch.column("language").to_pylist()
+    languages = [str(language) for language in batch.column("language").to_pylist()]
     start = 0
     for position in range(1, len(languages) + 1):
         if position == len(languages) or languages[position] != languages[start]:

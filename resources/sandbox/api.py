@@ -13,6 +13,7 @@ Status = Literal[
     "ok", "time_limit", "idle_limit", "memory_limit", "output_limit", "runtime_error"
 ]  # how a run ended; "ok": exit code 0 within every limit
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class SandboxUnavailable(RuntimeError):
@@ -68,7 +69,7 @@ class Program:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """Facts of one run. ``value`` is, for kind ``call``, the encoded result (see ``sandbox_images/runner``), else null."""
+    """Facts of one run. ``value``: for kind ``call`` the encoded result (see ``sandbox_images/runner/values.py``), else null."""
 
     status: Status
     cpu_s: float
@@ -100,13 +101,17 @@ class Sandbox(Protocol):
 
     workers: int
 
-    def execute(self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None) -> Outcome:
+    def execute(
+        self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, alone: bool = False
+    ) -> Outcome:
         """Run a program. After each run ``until(index, outcome)`` may say True: no further runs are wanted.
+
+        ``alone``: with no other program of this pool beside it, for measurements near a limit.
 
         Raises ``SandboxFault`` when fresh containers failed too, ``SandboxUnavailable`` when there are none.
         """
         ...
 
-    def map(self, function: Callable[[T], object], items: Iterable[T]) -> Iterator[object]:
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """``function`` over ``items`` in ``workers`` threads, results in input order, a bounded number in flight."""
         ...

@@ -1,0 +1,368 @@
+"""``ocr-assets``: the graph from a terminal, and its stages on plain files for people without the UI.
+
+Exit codes: 0 done; 1 done, but some rows could not be used or a run failed; 2 wrong usage or input (the message says what).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from tqdm import tqdm
+
+from ocr_assets.jsonl import BadLine, read_jsonl
+from ocr_assets.records import json_text
+
+USAGE = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Code-reasoning datasets people can trust: raw problems to verified training data."""
+    os.environ.setdefault("OCR_HOME", str(Path(".ocr").resolve()))
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+
+@main.command()
+@click.option("--only", multiple=True, metavar="ASSET", help="Only these assets, e.g. --only verdicts --only verified_triplets.")
+@click.option(
+    "--source", "partitions", multiple=True, help="Read only these sources (taco, apps, code_contests, codeforces, local)."
+)
+def run(only: tuple[str, ...], partitions: tuple[str, ...]) -> None:
+    """Materialize the graph. Only what is new is asked, run and written."""
+    import dagster as dg
+
+    from ocr_assets.definitions import ASSETS, build_definitions
+    from ocr_assets.problems.assets import SOURCES
+
+    home = Path(os.environ["OCR_HOME"]).resolve()
+    os.environ["DAGSTER_HOME"] = str(home / "dagster")
+    (home / "dagster").mkdir(parents=True, exist_ok=True)
+    settings = Path(__file__).resolve().parents[1] / "dagster.yaml"
+    if settings.is_file() and not (home / "dagster" / "dagster.yaml").exists():
+        shutil.copyfile(settings, home / "dagster" / "dagster.yaml")
+    known = {asset.key.to_user_string(): asset for asset in ASSETS}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise click.UsageError(f"no asset {', '.join(unknown)}; there are {', '.join(known)}")
+    unknown = [name for name in partitions if name not in SOURCES.get_partition_keys()]
+    if unknown:
+        raise click.UsageError(f"no source {', '.join(unknown)}; there are {', '.join(SOURCES.get_partition_keys())}")
+    resources = build_definitions().resources or {}
+    start = time.monotonic()
+    with dg.DagsterInstance.get() as instance:
+        chosen = list(only or known)
+        if "raw_problems" in chosen:
+            keys = partitions or tuple(SOURCES.get_partition_keys())
+            for key in keys:
+                _materialize(dg, [known["raw_problems"]], resources, instance, key)
+        rest = [known[name] for name in known if name in chosen and name != "raw_problems"]
+        if rest:
+            _materialize(dg, rest, resources, instance, None)
+    click.echo(f"\ndone in {time.monotonic() - start:.0f} s\n")
+    _epilogue(home)
+
+
+def _materialize(dg: Any, assets: list[Any], resources: Mapping[str, Any], instance: Any, partition: str | None) -> None:
+    """One Dagster run in this process, its assets' own log lines on the terminal."""
+    result = dg.materialize(
+        assets,
+        resources=dict(resources),
+        instance=instance,
+        partition_key=partition,
+        raise_on_error=False,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={"ocr_assets/by": "ocr-assets run"},
+    )
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            root = error.cause if error is not None and error.cause else error
+            click.echo(f"{event.step_key} failed: {root.message.strip() if root else event.message}", err=True)
+    if not result.success:
+        raise SystemExit(1)
+
+
+def _epilogue(home: Path) -> None:
+    """The funnel, where the release lies, how to open the UI, and two lineage questions to try."""
+    from ocr_assets.lineage import report
+
+    with _lake() as lake:
+        click.echo(report.funnel(lake))
+        released = lake.rows(
+            "SELECT child FROM record_edge WHERE stage = 'sft_dataset' AND relation = 'derived' ORDER BY child LIMIT 1"
+        )
+        merged = lake.rows("SELECT parent FROM record_edge WHERE relation = 'merged_into' ORDER BY parent LIMIT 1")
+    folder = home / "releases" / "sft_dataset"
+    click.echo(f"\nrelease     {folder if folder.is_dir() else 'none yet'}")
+    click.echo("UI          make ui")
+    if released:
+        click.echo(f"try         ocr-assets lineage trace {released[0]['child']}")
+    if merged:
+        click.echo(f"            ocr-assets lineage why {merged[0]['parent']}")
+
+
+def _lake() -> Any:
+    from ocr_assets.lineage import MACROS
+    from ocr_assets.records import TABLES
+    from resources.settings import resources_from_environment
+
+    return resources_from_environment()["lake"].lake(TABLES, MACROS)  # type: ignore[attr-defined]
+
+
+@main.group()
+def lineage() -> None:
+    """Where rows come from and what became of them."""
+
+
+@lineage.command()
+@click.argument("row_id")
+def trace(row_id: str) -> None:
+    """Every step from ROW_ID back to the raw rows, with file and row."""
+    _answer("trace", row_id)
+
+
+@lineage.command()
+@click.argument("row_id")
+def why(row_id: str) -> None:
+    """Every step from ROW_ID forward, with the reason where something was dropped."""
+    _answer("why", row_id)
+
+
+def _answer(question: str, row_id: str) -> None:
+    from ocr_assets.lineage import report
+
+    with _lake() as lake:
+        try:
+            click.echo(getattr(report, question)(lake, row_id))
+        except KeyError as error:
+            raise click.UsageError(str(error.args[0])) from error
+
+
+@lineage.command()
+def funnel() -> None:
+    """Rows in, kept and dropped by reason, at every stage."""
+    from ocr_assets.lineage import report
+
+    with _lake() as lake:
+        click.echo(report.funnel(lake))
+
+
+@lineage.command()
+@click.argument("query")
+def sql(query: str) -> None:
+    """Run QUERY on the lake and print a table, e.g. "FROM funnel"."""
+    import duckdb
+
+    from ocr_assets.lineage import report
+
+    with _lake() as lake:
+        try:
+            click.echo(report.table(lake.rows(query)))
+        except duckdb.Error as error:
+            raise click.UsageError(str(error)) from error
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+OUT = click.option(
+    "-o", "--output", default="-", type=click.Path(allow_dash=True, path_type=str), help="Output file; - is stdout."
+)
+
+
+@main.command()
+@click.argument("responses", type=FILE)
+@OUT
+def parse(responses: Path, output: str) -> None:
+    """Take raw responses apart.
+
+    RESPONSES: JSONL or Parquet with `content` and `language` (python, cpp); optional `reasoning`, `finish_reason`, `entry`,
+    `response_id`. Out: the input's other columns and parse_status, labels, fence_rule, fences, reasoning, answer, code,
+    parses, syntax_error.
+    """
+    from ocr_assets.traces import syntax
+    from ocr_assets.traces.parsing import parse as take_apart
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number, row in _read(responses):
+            missing = [name for name in ("content", "language") if not isinstance(row.get(name), str)]
+            if missing or row["language"] not in ("python", "cpp"):
+                raise BadLine(f"{responses}, row {number}: content (text) and language (python or cpp) are needed")
+            parsed = take_apart(row["content"], row.get("reasoning"), row.get("finish_reason"), row["language"], row.get("entry"))
+            error = None if parsed.code is None else syntax.syntax_error(parsed.code, row["language"])
+            kept = {name: value for name, value in row.items() if name not in ("content", "reasoning")}
+            yield {
+                **kept,
+                "parse_status": parsed.parse_status,
+                "labels": list(parsed.labels),
+                "fence_rule": parsed.fence_rule,
+                "fences": parsed.fences,
+                "reasoning": parsed.reasoning,
+                "answer": parsed.answer,
+                "code": parsed.code,
+                "parses": None if parsed.code is None else error is None,
+                "syntax_error": error,
+            }
+
+    _stream(rows(), output, "responses")
+
+
+@main.command()
+@click.argument("problems", type=FILE)
+@click.argument("solutions", type=FILE)
+@OUT
+@click.option("--all-tests", is_flag=True, help="Run all tests, not only up to the first failure.")
+def verify(problems: Path, solutions: Path, output: str, all_tests: bool) -> None:
+    """Judge SOLUTIONS against the tests of PROBLEMS in the sandbox, one verdict a line, in input order.
+
+    File formats: README, "Files for verify". Exit code 1 if a solution's problem is unknown or a sandbox failed.
+    """
+    from ocr_assets.verification import files
+    from ocr_assets.verification.grade import GradeSettings
+    from resources.sandbox.api import SandboxUnavailable
+    from resources.settings import resources_from_environment
+
+    counts = files.Counts()
+    settings = GradeSettings(stop_at_first_failure=not all_tests)
+    try:
+        with resources_from_environment()["sandbox"].opened() as pool:  # type: ignore[attr-defined]
+            _stream(files.verify(problems, solutions, pool, settings, counts), output, "solutions")
+    except SandboxUnavailable as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{counts.accepted:,} of {counts.solutions:,} accepted, {counts.faults:,} without a verdict", err=True)
+    if counts.faults:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("problems", type=FILE, nargs=-1, required=True)
+@OUT
+def dedup(problems: tuple[Path, ...], output: str) -> None:
+    """Keep one of each set of problems with the same statement (exact, after normalization).
+
+    PROBLEMS: JSONL or Parquet with `statement` (or question, description). Out: the first row of each set as it was, with
+    `problem_id` if it had none and `duplicates` (file:row of the others).
+    """
+    from ocr_assets.problems.normalize import problem_id
+
+    first: dict[str, tuple[Path, int]] = {}
+    others: dict[str, list[str]] = {}
+    for path in problems:
+        for number, row in _read(path):
+            key = problem_id(_statement(path, number, row))
+            if key in first:
+                others.setdefault(key, []).append(f"{path.name}:{number}")
+            else:
+                first[key] = (path, number)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for path in problems:
+            for number, row in _read(path):
+                key = problem_id(_statement(path, number, row))
+                if first[key] == (path, number):
+                    yield {"problem_id": key, **row, "duplicates": others.get(key, [])}
+
+    _stream(rows(), output, "problems")
+    click.echo(f"{len(first):,} distinct, {sum(map(len, others.values())):,} duplicates", err=True)
+
+
+@main.command()
+@click.argument("problems", type=FILE)
+@click.argument("benchmarks", type=FILE, nargs=-1, required=True)
+@OUT
+@click.option("--threshold", default=0.7, show_default=True, help="Cosine from which a pair is reported.")
+def decontaminate(problems: Path, benchmarks: tuple[Path, ...], output: str, threshold: float) -> None:
+    """Report PROBLEMS that resemble items of BENCHMARKS, by embedding; judges' votes are the graph's matter.
+
+    Out: one line a pair: row, problem_id, benchmark, item_id, cosine, item_question.
+    """
+    import numpy as np
+
+    from ocr_assets.problems.contamination import neighbours, read_benchmark
+    from resources.embedder import EmbedderUnavailable
+    from resources.settings import resources_from_environment
+
+    resources = resources_from_environment()
+    model = resources["embedder"].opened(resources["lake"].cache)  # type: ignore[attr-defined]
+    try:
+        items = [item for path in benchmarks for item in read_benchmark(path)]
+        vectors = model.embed([item.question for item in items])
+    except (EmbedderUnavailable, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+    def pairs() -> Iterator[dict[str, Any]]:
+        for number, row in _read(problems):
+            vector = np.asarray(model.embed([_statement(problems, number, row)]))
+            for _, column, cosine in neighbours(vector, vectors, threshold):
+                item = items[column]
+                yield {
+                    "row": number,
+                    "problem_id": row.get("problem_id"),
+                    "benchmark": item.benchmark,
+                    "item_id": item.item_id,
+                    "cosine": round(cosine, 4),
+                    "item_question": item.question,
+                }
+
+    _stream(pairs(), output, "pairs")
+
+
+def _statement(path: Path, number: int, row: Mapping[str, Any]) -> str:
+    for name in ("statement", "question", "description"):
+        if isinstance(row.get(name), str):
+            return str(row[name])
+    raise BadLine(f"{path}, row {number}: no statement (or question, or description)")
+
+
+def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(row number, row) of a JSONL or Parquet file."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        number = 0
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
+            for row in batch.to_pylist():
+                yield number, row
+                number += 1
+    else:
+        yield from read_jsonl(path)
+
+
+def _stream(rows: Iterable[Mapping[str, Any]], output: str, unit: str) -> None:
+    """Write rows as they come, JSONL or Parquet by the output's name; a bar on a terminal."""
+    bar = tqdm(rows, unit=f" {unit}", file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
+    try:
+        if output.endswith(".parquet"):
+            _write_parquet(bar, Path(output))
+        elif output == "-":
+            _write_lines(bar, sys.stdout)
+        else:
+            with Path(output).open("w", encoding="utf-8") as file:
+                _write_lines(bar, file)
+    except (BadLine, json.JSONDecodeError) as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(USAGE) from error
+
+
+def _write_lines(rows: Iterable[Mapping[str, Any]], file: IO[str]) -> None:
+    for row in rows:
+        file.write(json_text(row) + "\n")
+
+
+def _write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist([dict(row) for row in rows])
+    pq.write_table(table, path, compression="zstd")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The code location: assets, jobs, schedules and resources put together. Nothing else.
+
+Each setting of the outside world is a field of a resource (``resources/settings.py``) and can be given as an environment
+variable; what is not given keeps its default.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from ocr_assets.analysis.assets import token_statistics
+from ocr_assets.automation import JOBS, SCHEDULES
+from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
+from ocr_assets.release.assets import sft_dataset
+from ocr_assets.traces.assets import r1_traces, solutions
+from ocr_assets.verification.assets import verdicts, verified_triplets
+from resources.settings import resources_from_environment
+
+ASSETS = [
+    raw_problems,
+    deduped_problems,
+    contamination_report,
+    clean_problems,
+    r1_traces,
+    solutions,
+    verdicts,
+    verified_triplets,
+    token_statistics,
+    sft_dataset,
+]
+
+
+def build_definitions(**overrides: Any) -> dg.Definitions:
+    """The definitions, with resources replaced by name: ``build_definitions(teacher=TeacherResource(kind="endpoint", …))``."""
+    return dg.Definitions(
+        assets=ASSETS,
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        resources={**resources_from_environment(), **overrides},
+        # One process a run: a step in a process of its own costs four seconds, and the stages wait for each other anyway.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,40 @@
+"""JSON lines, plain or compressed, with errors that name file, line and mend."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+import zstandard
+
+
+class BadLine(ValueError):
+    """A line of a file cannot be used; the message names the file, the line and what to change."""
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """A file to read, unpacked if it is .gz or .zst."""
+    if path.suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return cast("IO[bytes]", zstandard.open(path, "rb")) if path.suffix == ".zst" else path.open("rb")
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number from 1, object) of each line that is not blank."""
+    with io.TextIOWrapper(open_bytes(path), encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise BadLine(
+                    f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}); write one object a line"
+                ) from error
+            if not isinstance(value, dict):
+                raise BadLine(f"{path}, line {number}: {type(value).__name__} instead of an object")
+            yield number, value

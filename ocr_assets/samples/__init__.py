@@ -1,0 +1,14 @@
+"""The bundled corpus: problems in the sources' own formats, recorded answers and votes, a small benchmark, expected labels.
+
+Written for this project; licence CC-BY-4.0 (LICENSE beside). What is where: README.md beside.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+FOLDER = Path(str(files(__name__)))
+SOURCES = FOLDER / "sources"
+RESPONSES = FOLDER / "responses"
+VOTES = FOLDER / "votes"
+BENCHMARKS = FOLDER / "benchmarks"
+EXPECTED = FOLDER / "expected_labels.jsonl"

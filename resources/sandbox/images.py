@@ -1,0 +1,120 @@
+"""The sandbox image: built from ``sandbox_images/``, on a base from a registry or, where there is none, from debootstrap.
+
+Running containers of it is ``docker_pool.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import docker
+from docker.errors import APIError, BuildError, DockerException, ImageNotFound
+
+from resources.sandbox.api import SandboxUnavailable
+
+CONTEXT = Path(__file__).resolve().parents[2] / "sandbox_images"
+DEFAULT_BASE = "debian:bookworm-slim"
+BOOTSTRAP_TAG = "ocr-assets/base:bookworm"
+BOOTSTRAP_PACKAGES = "python3,python3-numpy,python3-pytest,g++"
+REMEDY = "run `make docker-engine` as root, or start your Docker engine"
+
+log = logging.getLogger(__name__)
+
+
+def engine(timeout_s: float = 60) -> docker.DockerClient:
+    """A client of the engine that answers. Raises ``SandboxUnavailable`` with the remedy."""
+    try:
+        client = docker.from_env(timeout=timeout_s)
+        client.ping()
+    except (DockerException, OSError) as error:
+        raise SandboxUnavailable(f"no Docker engine answers ({error}); {REMEDY}") from error
+    return client
+
+
+def engine_answers() -> bool:
+    """Whether a Docker engine answers."""
+    try:
+        engine(timeout_s=10).close()
+    except SandboxUnavailable:
+        return False
+    return True
+
+
+def ensure_image(client: docker.DockerClient, base: str = DEFAULT_BASE) -> str:
+    """The sandbox image's tag, built if its context or base changed. The tag is the hash of both, so it names the content."""
+    base_id = _ensure_base(client, base)
+    digest = hashlib.sha256(base_id.encode())
+    files = [path for path in sorted(CONTEXT.rglob("*")) if path.is_file() and _belongs(path)]
+    for path in files:
+        digest.update(f"{path.relative_to(CONTEXT)}\n".encode() + path.read_bytes())
+    tag = f"ocr-assets/sandbox:{digest.hexdigest()[:12]}"
+    try:
+        client.images.get(tag)
+    except ImageNotFound:
+        log.info("building sandbox image %s", tag)
+        with tempfile.TemporaryDirectory() as folder:
+            for path in files:
+                target = Path(folder) / path.relative_to(CONTEXT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+            try:
+                client.images.build(path=folder, tag=tag, buildargs={"BASE": base_id}, rm=True)
+            except (BuildError, APIError) as error:
+                raise SandboxUnavailable(f"the sandbox image cannot be built: {error}") from error
+    return tag
+
+
+def _belongs(path: Path) -> bool:
+    return path.name == "Dockerfile" or (path.parent.name == "runner" and path.suffix == ".py")
+
+
+def _ensure_base(client: docker.DockerClient, base: str) -> str:
+    for name in (base, BOOTSTRAP_TAG):
+        try:
+            return str(client.images.get(name).id)
+        except ImageNotFound:
+            continue
+    try:
+        log.info("pulling base image %s", base)
+        return str(client.images.pull(*base.split(":", 1)).id)
+    except (APIError, ImageNotFound) as error:
+        log.info("no registry gives %s (%s); making a base with debootstrap", base, type(error).__name__)
+    return _bootstrap(client)
+
+
+def _bootstrap(client: docker.DockerClient) -> str:
+    if os.getuid() != 0 or not shutil.which("debootstrap"):
+        raise SandboxUnavailable(
+            "no registry gives the base image, and making one needs root and debootstrap: "
+            "run `apt-get install debootstrap` and try again as root, or set OCR_SANDBOX_BASE to an image you have"
+        )
+    log.info("making the base image with debootstrap (about a minute, once)")
+    with tempfile.TemporaryDirectory(prefix="ocr-base-") as folder:
+        root = Path(folder) / "root"
+        command = ["debootstrap", "--variant=minbase", f"--include={BOOTSTRAP_PACKAGES}", "bookworm", str(root)]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise SandboxUnavailable(f"debootstrap failed: {(made.stdout + made.stderr)[-2000:]}")
+        archive = Path(folder) / "base.tar"
+        subprocess.run(
+            [
+                "tar",
+                "-C",
+                str(root),
+                "--exclude=./var/cache/apt/archives/*.deb",
+                "--exclude=./dev/*",
+                "-cf",
+                str(archive),
+                ".",
+            ],
+            check=True,
+        )
+        repository, tag = BOOTSTRAP_TAG.split(":")
+        client.api.import_image_from_file(str(archive), repository=repository, tag=tag)
+    return str(client.images.get(BOOTSTRAP_TAG).id)

@@ -1,0 +1,135 @@
+"""What every pool shares: workers on loan one program at a time, faults retried on fresh ones, bounded ``map``.
+
+A pool makes its workers in ``_start`` (``docker_pool.py``, ``process.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from resources.sandbox.api import Outcome, Program, RunOutcome, SandboxFault
+from resources.sandbox.connection import Connection
+
+T = TypeVar("T")
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Worker:
+    """A runner at work: its connection, how to end it, how many programs it has run."""
+
+    connection: Connection
+    end: Callable[[], None]
+    programs: int = 0
+
+
+class Pool(ABC):
+    """``with DockerSandbox(…) as sandbox: sandbox.execute(program)``; see ``api.Sandbox``."""
+
+    image = ""
+    isolation_level = ""
+
+    def __init__(self, workers: int | None = None, recycle_after: int = 1000, retries: int = 2) -> None:
+        self.workers = workers or os.cpu_count() or 1
+        self._recycle_after, self._retries = recycle_after, retries
+        self._idle: queue.LifoQueue[Worker | None] = queue.LifoQueue()
+        self._alone = threading.Lock()
+        self._ends: dict[int, Callable[[], None]] = {}
+        self._lock = threading.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+        self.faults = 0
+        for _ in range(self.workers):
+            self._idle.put(None)  # a slot in which a worker is started when first needed
+
+    @abstractmethod
+    def _start(self) -> Worker:
+        """A fresh worker. Raises ``SandboxUnavailable``, or ``ConnectionError`` / ``OSError`` for a passing fault."""
+
+    def __enter__(self) -> Pool:
+        self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            ends, self._ends = list(self._ends.values()), {}
+        for end in ends:
+            end()
+
+    def execute(
+        self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, alone: bool = False
+    ) -> Outcome:
+        """Run a program on a free worker; on a fault again on a fresh one."""
+        if not alone:
+            return self._execute(program, until)
+        with self._alone:  # all slots but one are held back until it is done
+            held = [self._idle.get() for _ in range(self.workers - 1)]
+            try:
+                return self._execute(program, until)
+            finally:
+                for slot in held:
+                    self._idle.put(slot)
+
+    def _execute(self, program: Program, until: Callable[[int, RunOutcome], bool] | None) -> Outcome:
+        problem: Exception | None = None
+        for attempt in range(self._retries + 1):
+            worker = self._idle.get()
+            try:
+                if worker is None:
+                    worker = self._start()
+                    with self._lock:
+                        self._ends[id(worker)] = worker.end
+                compiled, message, runs = worker.connection.run(program, until)
+            except (ConnectionError, OSError, KeyError, ValueError) as error:
+                problem = error
+                self.faults += 1
+                log.warning("sandbox fault (attempt %d of %d): %s", attempt + 1, self._retries + 1, error)
+                self._retire(worker)
+                self._idle.put(None)
+                continue
+            except BaseException:
+                self._retire(worker)
+                self._idle.put(None)
+                raise
+            worker.programs += 1
+            speed = worker.connection.host_speed
+            if worker.programs >= self._recycle_after:
+                self._retire(worker)
+                self._idle.put(None)
+            else:
+                self._idle.put(worker)
+            return Outcome(compiled, message, runs, self.image, self.isolation_level, speed)
+        raise SandboxFault(f"{self._retries + 1} sandboxes failed on this program, the last with: {problem}") from problem
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """``function`` over ``items``, ``workers`` at once, results in order; at most four a worker are in flight."""
+        if self._executor is None:
+            raise RuntimeError("the sandbox is closed; use `with sandbox:`")
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(self._executor.submit(function, item))
+                if len(waiting) >= 4 * self.workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _retire(self, worker: Worker | None) -> None:
+        if worker is not None:
+            with self._lock:
+                self._ends.pop(id(worker), None)
+            worker.end()

@@ -1,0 +1,303 @@
+"""What a test's process does between fork and exit: lock itself in, then run the program. Standard library only.
+
+``main.py`` forks it from a template that holds nothing but the program itself: no other input, no expected output.
+"""
+
+import atexit
+import ctypes
+import errno
+import io
+import json
+import os
+import platform
+import resource
+import signal
+import struct
+import sys
+import threading
+import types
+
+MIB = 1024 * 1024
+RESULT_LIMIT = 16 * MIB
+
+# ---- locking in -------------------------------------------------------------------------------------------------
+
+_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_SET_DUMPABLE = 38, 22, 4
+_DENIED = {  # syscalls a judged program has no business with, beyond what the engine's own profile denies
+    "x86_64": {
+        "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "shmget": 29, "shmat": 30,
+        "shmctl": 31, "semget": 64, "semop": 65, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "mq_open": 240,
+        "add_key": 248, "request_key": 249, "keyctl": 250, "unshare": 272, "setns": 308, "mount": 165, "umount2": 166,
+        "pivot_root": 155, "chroot": 161, "bpf": 321, "userfaultfd": 323, "perf_event_open": 298,
+        "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "personality": 135,
+        "settimeofday": 164, "clock_settime": 227, "adjtimex": 159, "clock_adjtime": 305, "pidfd_getfd": 438,
+    },
+    "aarch64": {
+        "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272, "shmget": 194, "shmctl": 195,
+        "shmat": 196, "semget": 190, "semop": 193, "msgget": 186, "msgsnd": 189, "msgrcv": 188, "mq_open": 180,
+        "add_key": 217, "request_key": 218, "keyctl": 219, "unshare": 97, "setns": 268, "mount": 40, "umount2": 39,
+        "pivot_root": 41, "chroot": 51, "bpf": 280, "userfaultfd": 282, "perf_event_open": 241,
+        "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "personality": 92,
+        "settimeofday": 170, "clock_settime": 112, "adjtimex": 171, "clock_adjtime": 266, "pidfd_getfd": 438,
+    },
+}  # fmt: skip
+_SOCKET = {"x86_64": 41, "aarch64": 198}
+_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+
+
+def seccomp_filter():
+    """A BPF program: another architecture or a denied call gives EPERM, sockets only within the machine (AF_UNIX)."""
+    machine = platform.machine()
+    if machine not in _DENIED:
+        return None
+    load, jump_eq, jump_ge, ret = 0x20, 0x15, 0x35, 0x06
+    allow, deny = 0x7FFF0000, 0x00050000 | errno.EPERM
+    ops = [(load, 0, 0, 4), (jump_eq, 1, 0, _AUDIT_ARCH[machine]), (ret, 0, 0, deny), (load, 0, 0, 0)]
+    if machine == "x86_64":  # the x32 ABI has its own numbers for the same calls
+        ops += [(jump_ge, 0, 1, 0x40000000), (ret, 0, 0, deny)]
+    for number in _DENIED[machine].values():
+        ops += [(jump_eq, 0, 1, number), (ret, 0, 0, deny)]
+    ops += [(jump_eq, 0, 3, _SOCKET[machine]), (load, 0, 0, 16), (jump_eq, 1, 0, 1), (ret, 0, 0, deny)]
+    ops += [(ret, 0, 0, allow)]
+    return b"".join(struct.pack("HBBI", *op) for op in ops)
+
+
+_FILTER = seccomp_filter()
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _forbid_calls():
+    if _FILTER is None:
+        return
+    code = ctypes.create_string_buffer(_FILTER, len(_FILTER))
+    program = struct.pack("HxxxxxxP", len(_FILTER) // 8, ctypes.addressof(code))
+    if _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or _LIBC.prctl(_PR_SET_SECCOMP, 2, program, 0, 0):
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
+def lock_in(spec, fds):
+    """Own session, box, limits, user and filter; descriptors 0, 1, 2 (and 3 for results) and no others."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    limits = spec["limits"]
+    output = int(limits["output_mb"] * MIB)
+    cpu = int(limits["cpu_s"]) + 2  # a backstop: the supervisor measures the whole group
+    for name, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, cpu),
+        (resource.RLIMIT_FSIZE, max(output + 1, spec.get("file_bytes", 0))),
+        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_MEMLOCK, 64 * 1024),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
+        resource.setrlimit(name, (value, value))
+    if spec["uid"] is not None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (limits["processes"], limits["processes"]))
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+        os.setgroups([])
+        os.setresgid(spec["uid"], spec["uid"], spec["uid"])
+        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+        _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    os.umask(0o022)
+    os.mkdir(spec["box"], 0o755)
+    os.chdir(spec["box"])
+    moved = [os.dup2(fd, 100 + position, inheritable=False) for position, fd in enumerate(fds)]
+    for position in range(3):
+        os.dup2(moved[position], position, inheritable=True)
+    if spec["kind"] != "exec":  # an exec closes the rest by itself
+        os.closerange(3, 100)
+        os.closerange(100 + len(fds), 4096)
+        for position in range(3):
+            os.close(moved[position])
+    return moved
+
+
+def write_files(blob):
+    """Files of the run into the box. ``blob``: JSON header line of [name, size] pairs, then the contents."""
+    header, _, rest = blob.partition(b"\n")
+    position = 0
+    for name, size in json.loads(header):
+        folder = os.path.dirname(name)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        with open(name, "wb") as file:
+            file.write(rest[position : position + size])
+        position += size
+
+
+def read_all(fd):
+    os.lseek(fd, 0, os.SEEK_SET)
+    chunks = []
+    while chunk := os.read(fd, MIB):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+# ---- running ----------------------------------------------------------------------------------------------------
+
+
+def run(spec, fds, code):
+    """Entry point after the fork; never returns. ``fds``: stdin, stdout, stderr, files, result or data, binary."""
+    try:
+        data = read_all(fds[4]) if spec["kind"] not in ("stdin", "exec") else b""
+        files = read_all(fds[3])
+        moved = lock_in(spec, fds)
+        _LIBC.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG: nobody outlives the template
+        if files:
+            write_files(files)
+        _forbid_calls()
+    except BaseException as error:  # whatever it is, the supervisor must hear that the start failed
+        os.write(2, f"sandbox start failed: {error!r}".encode())
+        os._exit(125)
+    if spec["kind"] == "exec":
+        _exec(spec, moved)
+    _fresh_streams()
+    sys.argv = [spec.get("name", "main.py"), *spec["argv"]]
+    sys.path.insert(0, spec["box"])
+    sys.setrecursionlimit(1000)
+    _leave(_guarded(_TASKS[spec["kind"]], spec, code, data, moved))
+
+
+def _exec(spec, moved):
+    try:
+        if spec.get("program"):
+            os.execve(spec["program"], spec["argv"], spec["env"])
+        os.execve(moved[5], ["./main", *spec["argv"]], spec["env"])
+    except BaseException as error:
+        os.write(2, f"cannot execute: {error!r}".encode())
+    os._exit(126)
+
+
+def _fresh_streams():
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(
+        io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="surrogateescape"
+    )
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8", errors="surrogateescape"
+    )
+    sys.stderr = sys.__stderr__ = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(2, "w", closefd=False)),
+        encoding="utf-8",
+        errors="backslashreplace",
+        write_through=True,
+    )
+
+
+def _guarded(task, *arguments):
+    """Run ``task`` as the interpreter runs a program: SystemExit gives its code, other errors a traceback and 1."""
+    try:
+        task(*arguments)
+        return 0
+    except SystemExit as stop:
+        if stop.code is None:
+            return 0
+        if isinstance(stop.code, int):
+            return stop.code & 0xFF
+        os.write(2, f"{stop.code}\n".encode("utf-8", "replace"))
+        return 1
+    except BaseException as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next  # the program's own frames are what its author wants to see
+        sys.excepthook(type(error), error, trace)
+        return 1
+
+
+def _leave(code):
+    """End as the interpreter ends: threads joined, exit handlers run, output flushed."""
+    try:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+    except BaseException:  # a flush into a full or closed stdout: the interpreter's exit code for it
+        code = code or 120
+    try:
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _stdin(spec, code, data, moved):
+    os.close(moved[3])
+    os.close(moved[4])
+    main = types.ModuleType("__main__")
+    main.__dict__["__builtins__"] = sys.modules["builtins"]
+    main.__dict__["__file__"] = "main.py"
+    sys.modules["__main__"] = main
+    exec(code, main.__dict__)
+
+
+def _module(code, name):
+    module = types.ModuleType(name)
+    from runner import platform_helpers
+
+    module.__dict__.update(platform_helpers.NAMESPACE)
+    module.__dict__["__builtins__"] = sys.modules["builtins"]
+    module.__dict__["__file__"] = f"{name}.py"
+    sys.modules[name] = module
+    exec(code, module.__dict__)
+    return module
+
+
+def _call(spec, code, data, moved):
+    from runner import platform_helpers, values
+
+    result_fd = moved[4]
+    module = _module(code, "solution")
+    function = platform_helpers.find_entry(module.__dict__, spec["entry"])
+    call = json.loads(data)
+    args, kwargs = platform_helpers.convert_arguments(function, call["args"], call["kwargs"])
+    text = values.encode(platform_helpers.plain(function(*args, **kwargs)))
+    payload = json.dumps(text).encode("utf-8", "surrogatepass")
+    _result(result_fd, payload)
+
+
+def _assert(spec, code, data, moved):
+    nonce = spec["nonce"]
+    result_fd = moved[4]
+    module = _module(code, "solution")
+    exec(compile(data, "test.py", "exec"), module.__dict__)
+    _result(result_fd, json.dumps(nonce).encode())
+
+
+def _pytest(spec, code, data, moved):
+    nonce = spec["nonce"]
+    result_fd = moved[4]
+    with open("solution.py", "wb") as file:
+        file.write(spec["source"].encode("utf-8", "surrogatepass"))
+    with open("test_solution.py", "wb") as file:
+        file.write(data)
+    import pytest
+
+    passed = set()
+    collected = set()
+
+    class Watch:
+        def pytest_collection_modifyitems(self, items):
+            collected.update(item.nodeid for item in items)
+
+        def pytest_runtest_logreport(self, report):
+            if report.when == "call" and report.outcome == "passed":
+                passed.add(report.nodeid)
+
+    options = ["-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".", "test_solution.py"]
+    status = pytest.main(options, plugins=[Watch()])
+    if status == 0 and collected and passed == collected:
+        _result(result_fd, json.dumps(nonce).encode())
+    else:
+        raise SystemExit(1)
+
+
+def _result(fd, payload):
+    if len(payload) > RESULT_LIMIT:
+        raise SystemExit(f"result of {len(payload)} bytes is over the limit of {RESULT_LIMIT}")
+    os.ftruncate(fd, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    view = memoryview(payload)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+_TASKS = {"stdin": _stdin, "call": _call, "assert": _assert, "pytest": _pytest}
