@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 
-everything = dg.define_asset_job(
-    "everything",
-    selection=dg.AssetSelection.all(),
-    description="The whole graph for one source (partition), downstream included. Only what is new is done.",
+read_sources = dg.define_asset_job(
+    "read_sources",
+    selection=dg.AssetSelection.assets("raw_problems"),
+    description="Reads the raw problems of one source (partition) or several.",
 )
 
 downstream = dg.define_asset_job(
@@ -26,5 +26,5 @@ nightly = dg.ScheduleDefinition(
     description="Brings everything downstream of the raw problems up to date.",
 )
 
-JOBS = [everything, downstream]
+JOBS = [read_sources, downstream]
 SCHEDULES = [nightly]

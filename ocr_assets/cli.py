@@ -22,6 +22,7 @@ from ocr_assets.jsonl import BadLine, read_jsonl
 from ocr_assets.records import json_text
 
 USAGE = 2
+LOGGED = {"loggers": {"console": {}}}  # our terminal logger instead of Dagster's full event log
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,39 +57,23 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...]) -> None:
     unknown = [name for name in partitions if name not in SOURCES.get_partition_keys()]
     if unknown:
         raise click.UsageError(f"no source {', '.join(unknown)}; there are {', '.join(SOURCES.get_partition_keys())}")
-    resources = build_definitions().resources or {}
+    definitions = build_definitions()
     start = time.monotonic()
+    chosen = list(only or known)
     with dg.DagsterInstance.get() as instance:
-        chosen = list(only or known)
         if "raw_problems" in chosen:
-            keys = partitions or tuple(SOURCES.get_partition_keys())
-            for key in keys:
-                _materialize(dg, [known["raw_problems"]], resources, instance, key)
-        rest = [known[name] for name in known if name in chosen and name != "raw_problems"]
+            job = definitions.resolve_job_def("read_sources")
+            for key in partitions or SOURCES.get_partition_keys():
+                click.echo(f"source {key}", err=True)
+                if not job.execute_in_process(LOGGED, instance=instance, partition_key=key, raise_on_error=False).success:
+                    raise SystemExit(1)
+        rest = [known[name].key for name in known if name in chosen and name != "raw_problems"]
         if rest:
-            _materialize(dg, rest, resources, instance, None)
+            job = definitions.resolve_job_def("downstream")
+            if not job.execute_in_process(LOGGED, instance=instance, asset_selection=rest, raise_on_error=False).success:
+                raise SystemExit(1)
     click.echo(f"\ndone in {time.monotonic() - start:.0f} s\n")
     _epilogue(home)
-
-
-def _materialize(dg: Any, assets: list[Any], resources: Mapping[str, Any], instance: Any, partition: str | None) -> None:
-    """One Dagster run in this process, its assets' own log lines on the terminal."""
-    result = dg.materialize(
-        assets,
-        resources=dict(resources),
-        instance=instance,
-        partition_key=partition,
-        raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={"ocr_assets/by": "ocr-assets run"},
-    )
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            root = error.cause if error is not None and error.cause else error
-            click.echo(f"{event.step_key} failed: {root.message.strip() if root else event.message}", err=True)
-    if not result.success:
-        raise SystemExit(1)
 
 
 def _epilogue(home: Path) -> None:

@@ -6,9 +6,13 @@ variable; what is not given keeps its default.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import dagster as dg
+
+# Single-run backfills are marked beta for years; a warning at every start teaches nothing.
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy.*")
 
 from ocr_assets.analysis.assets import token_statistics
 from ocr_assets.automation import JOBS, SCHEDULES
@@ -16,6 +20,7 @@ from ocr_assets.problems.assets import clean_problems, contamination_report, ded
 from ocr_assets.release.assets import sft_dataset
 from ocr_assets.traces.assets import r1_traces, solutions
 from ocr_assets.verification.assets import verdicts, verified_triplets
+from ocr_assets.terminal import terminal
 from resources.settings import resources_from_environment
 
 ASSETS = [
@@ -38,6 +43,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
         assets=ASSETS,
         jobs=JOBS,
         schedules=SCHEDULES,
+        loggers={"console": terminal},
         resources={**resources_from_environment(), **overrides},
         # One process a run: a step in a process of its own costs four seconds, and the stages wait for each other anyway.
         executor=dg.in_process_executor,

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ocr_assets.lineage import MACROS
 from ocr_assets.records import TABLES
-from resources.lake import InvalidRows, Lake, RunInfo, Write
+from resources.lake import Change, InvalidRows, Lake, RunInfo, Write
 from resources.settings import LakeResource
 from resources.tables import Table
 
@@ -89,6 +89,7 @@ def publish(
     """
     stage = context.asset_key.path[-1]
     with open_lake(lake_resource) as lake:
+        before = lake.state(table.name)
         try:
             with lake.write(run_info(context), stage) as write:
                 metadata = dict(body(lake, write))
@@ -97,14 +98,16 @@ def publish(
                 passed=False, check_name=CHECK, asset_key=context.asset_key, metadata={"breaches": error.problems}
             )
             raise dg.Failure(str(error), allow_retries=False) from error
-        change = write.changes[table.name]
-        log_line = f"{stage}: {change.rows:,} rows ({change.inserted:,} new, {change.deleted:,} gone)"
-        context.log.info(log_line if change.inserted or change.deleted else f"{stage}: {change.rows:,} rows, nothing new")
+        after_rows, version = lake.state(table.name)
+        # A stage that commits as it goes (journals) has no change of its own in the last write.
+        change = write.changes.get(table.name) or Change(table.name, inserted=max(0, after_rows - before[0]))
+        log_line = f"{stage}: {after_rows:,} rows ({change.inserted:,} new, {change.deleted:,} gone)"
+        context.log.info(log_line if change.inserted or change.deleted else f"{stage}: {after_rows:,} rows, nothing new")
         yield dg.MaterializeResult(
             asset_key=context.asset_key,
-            data_version=dg.DataVersion(change.data_version),
+            data_version=dg.DataVersion(version),
             metadata={
-                "dagster/row_count": change.rows,
+                "dagster/row_count": after_rows,
                 "new rows": change.inserted,
                 "gone rows": change.deleted,
                 "kept and dropped": funnel_of(lake, stage),
@@ -113,7 +116,7 @@ def publish(
                 **after(lake),
             },
             check_results=[
-                dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key, metadata={"rows": change.rows})
+                dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key, metadata={"rows": after_rows})
             ],
         )
 

@@ -119,7 +119,7 @@ def limits_from_json(value: Any) -> Limits:
         if number is not None:
             if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
                 raise ValueError(f'limits: "{name}" must be a number above 0')
-            limits[name] = int(number) if name == "processes" else float(number)  # type: ignore[literal-required]
+            limits[name] = int(number) if name == "processes" else float(number)
     factors = value.get("language_factor") or {}
     for language in ("python", "cpp"):
         if language in factors:

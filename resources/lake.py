@@ -216,10 +216,15 @@ class Lake:
         xor = self.scalar(f"SELECT bit_xor(md5_number(to_json(q)::VARCHAR)) FROM ({query}) q") or 0
         return hashlib.md5(f"{int(xor):x} {salt}".encode(), usedforsecurity=False).hexdigest()
 
-    def version(self, table: str) -> str:
-        """The table's current data version; empty if it was never written."""
-        query = "SELECT data_version FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 1"
-        return str(self.scalar(query, [table]) or "")
+    def state(self, dataset: str) -> tuple[int, str]:
+        """Rows and data version of a dataset as last written; (0, zeros) if it never was."""
+        query = "SELECT rows, data_version FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 1"
+        found = self.rows(query, [dataset])
+        return (found[0]["rows"], found[0]["data_version"]) if found else (0, "0" * 32)
+
+    def version(self, dataset: str) -> str:
+        """The dataset's current data version."""
+        return self.state(dataset)[1]
 
     def _create_missing(self) -> None:
         assert self._connection is not None

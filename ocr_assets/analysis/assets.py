@@ -1,7 +1,5 @@
 """The assets of the analysis stage: ``token_statistics``."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from ocr_assets.analysis import plots

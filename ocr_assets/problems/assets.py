@@ -1,7 +1,5 @@
 """The assets of the problems stage: ``raw_problems``, ``deduped_problems``, ``contamination_report``, ``clean_problems``."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
@@ -66,7 +64,7 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
                         if "raw_id" in row:
                             yield row
                         else:
-                            quarantined.append(row)  # type: ignore[arg-type]
+                            quarantined.append(row)
 
             write.sync(RAW_PROBLEMS, rows(), where={"dataset": dataset})
             write.quarantine(quarantined, scope=dataset)

@@ -66,7 +66,7 @@ def merge(members: Sequence[RawProblem]) -> tuple[Problem, list[Edge]]:
 def _rank(raw: RawProblem) -> tuple[int, int, int, str]:
     filled = sum(
         bool(raw[name]) for name in ("title", "url", "difficulty", "tags", "starter_code", "checker", "reference_solutions")
-    )  # type: ignore[literal-required]
+    )
     # A checker outranks everything: without it right answers would be called wrong.
     return (-bool(raw["checker"]), -len(raw["tests"]), -filled, raw["raw_id"])
 

@@ -1,7 +1,5 @@
 """The assets of the release stage: ``sft_dataset``."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The assets of the traces stage: ``r1_traces`` and ``solutions``."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The assets of the verification stage: ``verdicts`` and ``verified_triplets``."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Mapping
