@@ -1,6 +1,6 @@
 """A teacher that replays stored answers: for the demo, for tests, and to run again what another teacher answered.
 
-A folder of recordings holds texts ``<dataset>/<row>/<language>-<sample>.md`` (``….length.md``: cut by the token limit) and
+A folder of recordings holds texts ``<dataset>/<index>/<language>-<sample>.md`` (``….length.md``: cut by the token limit) and
 any ``*.jsonl`` with ``key`` or ``alias``, ``content`` and optionally ``reasoning`` and ``finish_reason``.
 """
 
@@ -31,8 +31,8 @@ class RecordedTeacher:
             if path.suffix == ".jsonl":
                 self._read_lines(path)
             elif match := _TEXT.match(path.name):
-                dataset, row = path.parts[-3], path.parts[-2]
-                index = str(int(row)) if row.isdigit() else row
+                dataset, *rows = path.relative_to(folder).parts[:-1]
+                index = "/".join(str(int(part)) if part.isdigit() and len(rows) == 1 else part for part in rows)
                 alias = f"{dataset}/train/{index}|{match['language']}|{match['sample']}"
                 self._texts[alias] = (path, "length" if match["cut"] else "stop")
 

@@ -1,0 +1,194 @@
+"""The bundled corpus through the whole graph: labels as its authors meant them, lineage, release, and nothing done twice."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from graph import open_lake, run
+
+from ocr_assets import samples
+from ocr_assets.records import SFT_DATASET
+
+Demo = tuple[Path, subprocess.CompletedProcess[str]]
+
+
+def expected(kind: str) -> list[dict]:
+    lines = samples.EXPECTED.read_text(encoding="utf-8").splitlines()
+    return [row for row in map(json.loads, lines) if row["kind"] == kind]
+
+
+def test_every_response_gets_the_label_its_author_meant(demo: Demo) -> None:
+    home, _ = demo
+    query = """
+        SELECT p.origins, r.language, r.sample_index, s.parse_status, s.fence_rule, s.labels, s.parses, t.verdict
+        FROM r1_traces r JOIN solutions s USING (response_id) JOIN clean_problems p ON p.problem_id = r.problem_id
+        JOIN verified_triplets t USING (solution_id)
+    """
+    with open_lake(home) as lake:
+        found = {
+            (origin, row["language"], row["sample_index"]): {name: row[name] for name in list(row)[3:]}
+            for row in lake.rows(query)
+            for origin in row["origins"]
+        }
+    wrong = []
+    for row in expected("response"):
+        key = (row["problem"], row["language"], row["sample"])
+        wanted = {name: row[name] for name in ("parse_status", "fence_rule", "labels", "parses", "verdict")}
+        if found.get(key) != wanted:
+            wrong.append((key, wanted, found.get(key)))
+    assert not wrong
+    assert len(expected("response")) >= 160
+
+
+def test_every_problem_row_goes_where_its_author_meant(demo: Demo) -> None:
+    home, _ = demo
+    with open_lake(home) as lake:
+        raw = {row["origin"]: row["raw_id"] for row in lake.rows("SELECT origin, raw_id FROM raw_problems")}
+        problems = {o: row["problem_id"] for row in lake.rows("SELECT problem_id, origins FROM deduped_problems") for o in row["origins"]}
+        pairs = {(r["problem_id"], f"{r['benchmark']}/{r['item_id']}"): r["decision"] for r in lake.rows("FROM contamination_report")}
+        clean = {row["problem_id"]: row for row in lake.rows("SELECT problem_id, contamination, checker_needed FROM clean_problems")}
+        quarantine = {(r["scope"], r["row"]): r["reason"] for r in lake.rows("SELECT scope, row, reason FROM quarantine")}
+    for row in expected("problem"):
+        if row["fate"] == "quarantined":
+            dataset, _, index = row["problem"].split("/")
+            assert quarantine[(dataset, int(index))].startswith(row["reason"]), row
+            continue
+        assert row["problem"] in raw, row
+        if row["fate"] == "merged":
+            assert problems[row["problem"]] == problems[row["with"]], row
+        elif row["fate"] == "contaminated":
+            assert pairs[(problems[row["problem"]], row["item"])] == "confirmed", row
+            assert problems[row["problem"]] not in clean, row
+        else:
+            assert clean[problems[row["problem"]]]["contamination"] == row.get("contamination", "clean"), row
+            assert (clean[problems[row["problem"]]]["checker_needed"] is not None) == row.get("checker_needed", False), row
+    listed = {row["problem"] for row in expected("problem")}
+    assert set(raw) == {name for name in listed if name in raw}
+    assert len(raw) >= 40
+
+
+def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo) -> None:
+    home, _ = demo
+    with open_lake(home) as lake:
+        before = lake.rows("SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1")
+    manifest = (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns
+    again = run("run", home=home)
+    assert "r1_traces: 0 teacher requests" in again.stderr
+    assert "verdicts: 0 sandbox runs" in again.stderr
+    with open_lake(home) as lake:
+        after = lake.rows("SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1")
+    assert after == before
+    assert (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns == manifest
+
+
+def test_the_run_ends_with_funnel_release_and_lineage_to_try(demo: Demo) -> None:
+    _, done = demo
+    for words in ("raw_problems", "quarantined", "exact statement match", "contaminated:", "released", "make ui", "lineage trace"):
+        assert words in done.stdout
+
+
+def test_every_released_row_leads_back_to_its_source_row(demo: Demo) -> None:
+    home, _ = demo
+    files = sorted((home / "releases" / "sft_dataset" / "data").glob("*.parquet"))
+    ids = [row for file in files for row in pq.read_table(file, columns=["id"]).column("id").to_pylist()]
+    assert ids
+    walk = """
+        WITH RECURSIVE up AS (
+            SELECT child AS id, parent FROM record_edge WHERE stage = 'sft_dataset' AND relation = 'derived'
+            UNION SELECT up.id, e.parent FROM up JOIN record_edge e ON e.child = up.parent
+        )
+        SELECT up.id, min(r.file) AS file, min(r.row) AS row FROM up JOIN raw_problems r ON r.raw_id = up.parent GROUP BY up.id
+    """
+    with open_lake(home) as lake:
+        traced = {row["id"]: row for row in lake.rows(walk)}
+    assert set(ids) == set(traced)
+    assert all(row["file"] and row["row"] >= 0 for row in traced.values())
+
+
+def test_every_raw_row_has_a_fate(demo: Demo) -> None:
+    home, _ = demo
+    with open_lake(home) as lake:
+        assert lake.scalar("SELECT count(*) FROM raw_problems r ANTI JOIN record_edge e ON e.parent = r.raw_id") == 0
+        assert lake.scalar("SELECT count(*) FROM solutions s ANTI JOIN record_edge e ON e.parent = s.solution_id") == 0
+
+
+def test_the_release_has_the_declared_columns_and_loads_with_datasets(demo: Demo, tmp_path: Path) -> None:
+    home, _ = demo
+    folder = home / "releases" / "sft_dataset"
+    script = (
+        "import sys; from datasets import load_dataset\n"
+        "rows = load_dataset('parquet', data_files={'python': sys.argv[1] + '/data/python-*.parquet'}, split='python')\n"
+        "whole = load_dataset(sys.argv[1])\n"
+        "print(len(rows), rows.column_names, sorted(whole))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder)],
+        capture_output=True, text=True, env={"HOME": str(tmp_path), "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows, rest = done.stdout.split(" ", 1)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert int(rows) == manifest["rows"]["python"]
+    assert rest.strip() == f"{[column.name for column in SFT_DATASET.columns]} ['cpp', 'python']"
+    card = (folder / "README.md").read_text()
+    assert "| `verdict` |" in card and "CC-BY-4.0" in card
+
+
+def test_reasoning_tags_are_whole_in_the_release(demo: Demo) -> None:
+    home, _ = demo
+    rows = pq.read_table(home / "releases" / "sft_dataset" / "data" / "python-00000.parquet").to_pylist()
+    assert all(row["output"].lstrip().startswith("<think>") for row in rows if row["parse_status"] != "empty")
+
+
+def test_lineage_commands_answer(demo: Demo) -> None:
+    home, _ = demo
+    with open_lake(home) as lake:
+        released = lake.scalar("SELECT min(child) FROM record_edge WHERE stage = 'sft_dataset' AND relation = 'derived'")
+        merged = lake.scalar("SELECT min(parent) FROM record_edge WHERE relation = 'merged_into'")
+        dropped = lake.scalar("SELECT min(parent) FROM record_edge WHERE stage = 'clean_problems' AND relation = 'dropped'")
+    assert "train.jsonl row" in run("lineage", "trace", released, home=home).stdout
+    assert "merged into" in run("lineage", "why", merged, home=home).stdout
+    assert "dropped by clean_problems: contaminated" in run("lineage", "why", dropped, home=home).stdout
+    assert "sft_dataset" in run("lineage", "funnel", home=home).stdout
+    unknown = run("lineage", "why", "raw_nothere", home=home, check=False)
+    assert unknown.returncode == 2 and "raw_nothere is not in the lake" in unknown.stderr
+
+
+def test_filters_choose_at_export_and_say_why(demo: Demo, tmp_path: Path) -> None:
+    import dagster as dg
+
+    from ocr_assets.definitions import ASSETS, build_definitions
+    from ocr_assets.release.assets import sft_dataset
+
+    home, _ = demo
+    copy = tmp_path / "home"
+    subprocess.run(["cp", "-r", str(home), str(copy)], check=True)
+    resources = build_definitions().resources or {}
+    resources = {**resources, "lake": type(resources["lake"])(home=str(copy))}
+    config = dg.RunConfig({"sft_dataset": {"config": {"keep": "accepted", "languages": ["cpp"]}}})
+    # The catalog remembers where its data lies, so the copy is read through the original's files.
+    result = dg.materialize([sft_dataset], resources=resources, run_config=config)
+    assert result.success
+    assert len(ASSETS) == 10
+    rows = pq.read_table(copy / "releases" / "sft_dataset" / "data" / "cpp-00000.parquet").to_pylist()
+    assert {row["verdict"] for row in rows} == {"accepted"}
+    with open_lake(copy) as lake:
+        reasons = {row["reason"] for row in lake.rows("SELECT reason FROM funnel WHERE stage = 'sft_dataset' AND outcome = 'dropped'")}
+    assert reasons == {"filter: not accepted", "filter: language python"}
+
+
+def test_a_plain_duckdb_client_can_read_the_lake(demo: Demo) -> None:
+    import duckdb
+    from resources.lake import load_extensions
+
+    home, _ = demo
+    client = duckdb.connect()
+    load_extensions(client)
+    client.execute(f"ATTACH 'ducklake:sqlite:{home}/lake/catalog.sqlite' AS lake (READ_ONLY)")
+    client.execute("USE lake")
+    assert client.execute("SELECT sum(rows) FROM funnel WHERE stage = 'sft_dataset' AND outcome = 'released'").fetchone()[0] > 0
+    assert client.execute("SELECT count(*) FROM triplets WHERE len(tests) > 0").fetchone()[0] > 0
+
