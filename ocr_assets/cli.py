@@ -22,7 +22,7 @@ from ocr_assets.jsonl import BadLine, read_jsonl
 from ocr_assets.records import json_text
 
 USAGE = 2
-LOGGED = {"loggers": {"console": {}}}  # our terminal logger instead of Dagster's full event log
+LOGGED: dict[str, Any] = {"loggers": {"console": {}}}  # our terminal logger instead of Dagster's full event log
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

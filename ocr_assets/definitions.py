@@ -6,21 +6,17 @@ variable; what is not given keeps its default.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import dagster as dg
-
-# Single-run backfills are marked beta for years; a warning at every start teaches nothing.
-warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy.*")
 
 from ocr_assets.analysis.assets import token_statistics
 from ocr_assets.automation import JOBS, SCHEDULES
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
 from ocr_assets.release.assets import sft_dataset
+from ocr_assets.terminal import terminal
 from ocr_assets.traces.assets import r1_traces, solutions
 from ocr_assets.verification.assets import verdicts, verified_triplets
-from ocr_assets.terminal import terminal
 from resources.settings import resources_from_environment
 
 ASSETS = [

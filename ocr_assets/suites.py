@@ -137,7 +137,8 @@ _SIGNS = re.compile(
             r"\b(?:print|output|report|return|find|give|choose|construct|write)\s+(?:\w+\s+){0,3}?"
             r"any(?!\s+(?:two|number|more|other|extra|additional|further))\b",
             r"\bany\s+(?:\w+\s+){0,2}?(?:is|will be|are|would be)\s+(?:accepted|correct|fine|allowed|considered)",
-            r"\b(?:multiple|several|many|more than one|different)\s+(?:\w+\s+){0,3}?(?:answers?|solutions?|outputs?|ways)\b[^.]{0,60}\b(?:any|either|print|output|accept)",
+            r"\b(?:multiple|several|many|more than one|different)\s+(?:\w+\s+){0,3}?(?:answers?|solutions?|outputs?|ways)\b"
+            r"[^.]{0,60}\b(?:any|either|print|output|accept)",
             r"\bif there (?:are|is|exist)\s+(?:multiple|several|many|more than one)\b",
             r"\b(?:print|output|return)[^.]{0,60}\bin (?:any|arbitrary) order\b",
             r"\b(?:in any order|in arbitrary order)[^.]{0,40}\b(?:print|output|return|answer)",

@@ -23,7 +23,7 @@ class _Lines(logging.Handler):
             print(f"✗ {event.step_key}: {cause.message.strip() if cause else record.getMessage()}", file=sys.stderr, flush=True)
 
 
-@dg.logger(description="Stages as they begin, their own lines, failures")
+@dg.logger({}, description="Stages as they begin, their own lines, failures")
 def terminal(context: dg.InitLoggerContext) -> logging.Logger:
     """The console logger of this code location."""
     logger = logging.Logger("ocr_assets", level=logging.INFO)

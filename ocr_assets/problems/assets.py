@@ -1,6 +1,7 @@
 """The assets of the problems stage: ``raw_problems``, ``deduped_problems``, ``contamination_report``, ``clean_problems``."""
 
 import asyncio
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -33,6 +34,9 @@ from resources.settings import (
     TokenizerResource,
 )
 from resources.teacher.api import ChatRequest, Teacher, TeacherUnavailable
+
+# Single-run backfills have been marked beta for years; a warning at every start teaches nothing.
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy.*")
 
 SOURCES = dg.StaticPartitionsDefinition(list(get_args(Dataset)))
 BATCH = 512

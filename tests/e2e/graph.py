@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from resources.lake import Lake
 
 from ocr_assets.lineage import MACROS
 from ocr_assets.records import TABLES
+from resources.lake import Lake
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
-from graph import open_lake, run
 
+from graph import open_lake, run
 from ocr_assets import samples
 from ocr_assets.records import SFT_DATASET
 
@@ -47,9 +46,15 @@ def test_every_problem_row_goes_where_its_author_meant(demo: Demo) -> None:
     home, _ = demo
     with open_lake(home) as lake:
         raw = {row["origin"]: row["raw_id"] for row in lake.rows("SELECT origin, raw_id FROM raw_problems")}
-        problems = {o: row["problem_id"] for row in lake.rows("SELECT problem_id, origins FROM deduped_problems") for o in row["origins"]}
-        pairs = {(r["problem_id"], f"{r['benchmark']}/{r['item_id']}"): r["decision"] for r in lake.rows("FROM contamination_report")}
-        clean = {row["problem_id"]: row for row in lake.rows("SELECT problem_id, contamination, checker_needed FROM clean_problems")}
+        problems = {
+            o: row["problem_id"] for row in lake.rows("SELECT problem_id, origins FROM deduped_problems") for o in row["origins"]
+        }
+        pairs = {
+            (r["problem_id"], f"{r['benchmark']}/{r['item_id']}"): r["decision"] for r in lake.rows("FROM contamination_report")
+        }
+        clean = {
+            row["problem_id"]: row for row in lake.rows("SELECT problem_id, contamination, checker_needed FROM clean_problems")
+        }
         quarantine = {(r["scope"], r["row"]): r["reason"] for r in lake.rows("SELECT scope, row, reason FROM quarantine")}
     for row in expected("problem"):
         if row["fate"] == "quarantined":
@@ -73,20 +78,32 @@ def test_every_problem_row_goes_where_its_author_meant(demo: Demo) -> None:
 def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo) -> None:
     home, _ = demo
     with open_lake(home) as lake:
-        before = lake.rows("SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1")
+        before = lake.rows(
+            "SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1"
+        )
     manifest = (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns
     again = run("run", home=home)
     assert "r1_traces: 0 teacher requests" in again.stderr
     assert "verdicts: 0 sandbox runs" in again.stderr
     with open_lake(home) as lake:
-        after = lake.rows("SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1")
+        after = lake.rows(
+            "SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1"
+        )
     assert after == before
     assert (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns == manifest
 
 
 def test_the_run_ends_with_funnel_release_and_lineage_to_try(demo: Demo) -> None:
     _, done = demo
-    for words in ("raw_problems", "quarantined", "exact statement match", "contaminated:", "released", "make ui", "lineage trace"):
+    for words in (
+        "raw_problems",
+        "quarantined",
+        "exact statement match",
+        "contaminated:",
+        "released",
+        "make ui",
+        "lineage trace",
+    ):
         assert words in done.stdout
 
 
@@ -126,7 +143,8 @@ def test_the_release_has_the_declared_columns_and_loads_with_datasets(demo: Demo
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(folder)],
-        capture_output=True, text=True, env={"HOME": str(tmp_path), "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True,
+        env={"HOME": str(tmp_path), "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     rows, rest = done.stdout.split(" ", 1)
@@ -176,12 +194,15 @@ def test_filters_choose_at_export_and_say_why(demo: Demo, tmp_path: Path) -> Non
     rows = pq.read_table(copy / "releases" / "sft_dataset" / "data" / "cpp-00000.parquet").to_pylist()
     assert {row["verdict"] for row in rows} == {"accepted"}
     with open_lake(copy) as lake:
-        reasons = {row["reason"] for row in lake.rows("SELECT reason FROM funnel WHERE stage = 'sft_dataset' AND outcome = 'dropped'")}
+        reasons = {
+            row["reason"] for row in lake.rows("SELECT reason FROM funnel WHERE stage = 'sft_dataset' AND outcome = 'dropped'")
+        }
     assert reasons == {"filter: not accepted", "filter: language python"}
 
 
 def test_a_plain_duckdb_client_can_read_the_lake(demo: Demo) -> None:
     import duckdb
+
     from resources.lake import load_extensions
 
     home, _ = demo
@@ -191,4 +212,3 @@ def test_a_plain_duckdb_client_can_read_the_lake(demo: Demo) -> None:
     client.execute("USE lake")
     assert client.execute("SELECT sum(rows) FROM funnel WHERE stage = 'sft_dataset' AND outcome = 'released'").fetchone()[0] > 0
     assert client.execute("SELECT count(*) FROM triplets WHERE len(tests) > 0").fetchone()[0] > 0
-

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from resources.lake import InvalidRows, Lake, RunInfo, load_extensions
 from resources.tables import Table
 
@@ -126,7 +127,9 @@ def test_versions_and_run_io_tell_what_was_read_and_written(lake: Lake) -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 2)), max_size=4, unique_by=lambda t: t[0]), max_size=4))
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 2)), max_size=4, unique_by=lambda t: t[0]), max_size=4)
+)
 def test_equal_data_has_an_equal_version_whatever_the_way(tmp_path_factory, steps) -> None:
     final = [item(name, number) for name, number in (steps[-1] if steps else [])]
     with Lake(tmp_path_factory.mktemp("one"), tables=[ITEMS]) as lake:
@@ -149,8 +152,9 @@ def test_another_shape_of_a_table_is_refused_with_the_remedy(tmp_path: Path) -> 
 
     with Lake(tmp_path, tables=[ITEMS]):
         pass
-    with pytest.raises(ValueError, match="table items has columns .* use another OCR_HOME"), Lake(
-        tmp_path, tables=[Table("items", Other, ("id",))]
+    with (
+        pytest.raises(ValueError, match=r"table items has columns .* use another OCR_HOME"),
+        Lake(tmp_path, tables=[Table("items", Other, ("id",))]),
     ):
         pass
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal, TypedDict
 
 import pyarrow as pa
 import pytest
-from resources.tables import Table
 
 from ocr_assets.records import TABLES
+from resources.tables import Table
 
 
 class Inner(TypedDict):
