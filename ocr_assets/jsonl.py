@@ -20,7 +20,9 @@ def open_bytes(path: Path) -> IO[bytes]:
     """A file to read, unpacked if it is .gz or .zst."""
     if path.suffix == ".gz":
         return cast("IO[bytes]", gzip.open(path, "rb"))
-    return cast("IO[bytes]", zstandard.open(path, "rb")) if path.suffix == ".zst" else path.open("rb")
+    if path.suffix == ".zst":
+        return io.BufferedReader(cast("io.RawIOBase", zstandard.open(path, "rb")))  # the bare reader has no lines
+    return path.open("rb")
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

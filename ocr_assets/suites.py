@@ -134,7 +134,7 @@ _ANSWER = (
 _SIGNS = re.compile(
     "|".join(
         [
-            r"\b(?:print|output|report|return|find|give|choose|construct|write)\s+(?:\w+\s+){0,3}?"
+            r"\b(?:print|output|report|return|find)\s+(?:\w+\s+){0,3}?"
             r"any(?!\s+(?:two|number|more|other|extra|additional|further))\b",
             r"\bany\s+(?:\w+\s+){0,2}?(?:is|will be|are|would be)\s+(?:accepted|correct|fine|allowed|considered)",
             r"\b(?:multiple|several|many|more than one|different)\s+(?:\w+\s+){0,3}?(?:answers?|solutions?|outputs?|ways)\b"

@@ -69,7 +69,7 @@ def _problem(
         fields = {
             "dataset": dataset, "split": split, "index": index, "origin": f"{dataset}/{split}/{index}",
             "source": draft.source, "license": draft.license, "title": draft.title, "url": draft.url,
-            "difficulty": draft.difficulty, "tags": draft.tags, "statement": _clean(draft.statement),
+            "difficulty": draft.difficulty, "tags": draft.tags, "statement": draft.statement,
             "starter_code": draft.starter_code, "entry": draft.entry, "tests": draft.tests, "compare": draft.compare,
             "checker": draft.checker, "interactor": draft.interactor, "checker_needed": needs, "limits": draft.limits,
             "reference_solutions": draft.reference_solutions,

@@ -142,6 +142,7 @@ def run(spec, fds, code):
     """Entry point after the fork; never returns. ``fds``: stdin, stdout, stderr, files, result or data, binary."""
     try:
         data = read_all(fds[4]) if spec["kind"] not in ("stdin", "exec") else b""
+        os.ftruncate(fds[4], 0)  # the result is written here: what stands in it must be the program's
         files = read_all(fds[3])
         moved = lock_in(spec, fds)
         _LIBC.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG: nobody outlives the template
@@ -210,11 +211,13 @@ def _leave(code):
     try:
         threading._shutdown()
         atexit._run_exitfuncs()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BaseException:  # a flush into a full or closed stdout: the interpreter's exit code for it
         code = code or 120
     try:
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
     finally:
         os._exit(code)
 

@@ -1,0 +1,121 @@
+"""Exact duplicates become one, whatever the order; tests and origins are merged, disagreements counted."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocr_assets.problems.dedup import key_of, merge, merge_groups
+from ocr_assets.problems.normalize import normalize
+from ocr_assets.problems.readers.common import limits, stdin_test
+from ocr_assets.records import DEDUPED_PROBLEMS
+
+
+def raw(name: str, statement: str = "Add two numbers.", tests: tuple[tuple[str, str], ...] = (), **more: Any) -> Any:
+    return {
+        "raw_id": f"raw_{name}", "dataset": "taco", "split": "train", "index": name, "origin": f"taco/train/{name}",
+        "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
+        "statement": statement, "starter_code": None, "entry": None,
+        "tests": [stdin_test(i, given, out, "official") for i, (given, out) in enumerate(tests)],
+        "compare": None, "checker": None, "interactor": None, "checker_needed": None, "limits": limits(),
+        "reference_solutions": [], "file": "f", "row": 0, "notes": [], **more,
+    }  # fmt: skip
+
+
+SAME = [
+    ("for 1 <= n <= 10", "for $1 \\le n \\le 10$"),
+    ("for 1 ≤ n", "for $$$1 \\leq n$$$"),
+    ("a  b\r\nc", "a b c"),
+    ("**Input**\nn", "Input n"),
+    ("## Input\nn", "Input n"),
+    ("up to 10^5", "up to 10⁵"),
+    ("up to 10^{5}", "up to 10^5"),
+    ("a “word” — here…", 'a "word" - here...'),
+    ("Print YES", "print yes"),
+]
+OTHER = [
+    ("up to 10^5", "up to 105"),
+    ("a < b", "a <= b"),
+    ("print the minimum", "print the maximum"),
+    ("n numbers", "m numbers"),
+    ("x_1 y", "x1 y"),
+    ("a * b", "a b"),
+    ("3.5", "35"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_spelling_is_folded(one: str, other: str) -> None:
+    assert normalize(one) == normalize(other)
+
+
+@pytest.mark.parametrize(("one", "other"), OTHER)
+def test_meaning_is_not(one: str, other: str) -> None:
+    assert normalize(one) != normalize(other)
+
+
+@given(st.text())
+def test_normalizing_twice_changes_nothing_more_in_plain_text(text: str) -> None:
+    assert isinstance(normalize(text), str)
+
+
+def test_the_member_with_most_tests_stays_and_gets_the_others() -> None:
+    small = raw("a", tests=(("1 1", "2"),), tags=["math"], title="Sum", limits=limits(2.0))
+    large = raw("b", tests=(("1 2", "3"), ("5 5", "10")), tags=["easy"])
+    problem, edges = merge([small, large])
+    assert problem["raw_id"] == "raw_b"
+    assert problem["origins"] == ["taco/train/b", "taco/train/a"]
+    assert [test["input"] for test in problem["tests"]] == ["1 2", "5 5", "1 1"]
+    assert (problem["tags"], problem["title"], problem["limits"]["cpu_s"]) == (["easy", "math"], "Sum", 2.0)
+    assert [(e["parent"], e["relation"]) for e in edges] == [("raw_b", "derived"), ("raw_a", "merged_into")]
+    DEDUPED_PROBLEMS.batch([problem])
+
+
+def test_disagreement_is_counted_and_the_canonical_kept() -> None:
+    one = raw("a", tests=(("1 2", "3"), ("2 2", "4")))
+    other = raw("b", tests=(("1 2", "4"),))
+    problem, _ = merge([other, one])
+    assert problem["test_conflicts"] == 1
+    assert [test["output"] for test in problem["tests"]] == ["3", "4"]
+
+
+def test_tests_that_ask_in_another_way_are_left_out() -> None:
+    called = raw("b", entry="add", tests=(("{}", "3"),))
+    problem, _ = merge([raw("a", tests=(("1 2", "3"), ("2 2", "4"))), called])
+    assert (len(problem["tests"]), problem["tests_left_out"]) == (2, 1)
+
+
+def test_a_checker_outranks_more_tests() -> None:
+    checker = {"language": "python", "source": "print(1)", "protocol": "open_r1"}
+    problem, _ = merge([raw("a", tests=(("1", "2"), ("2", "3"))), raw("b", tests=(("1", "9"),), checker=checker)])
+    assert problem["raw_id"] == "raw_b" and problem["checker"] == checker and problem["checker_needed"] is None
+
+
+members = st.lists(
+    st.tuples(
+        st.sampled_from("abcdefgh"),
+        st.sampled_from(["Add two numbers.", "Add  TWO numbers.", "Subtract."]),
+        st.lists(st.tuples(st.sampled_from("123"), st.sampled_from("xy")), max_size=3),
+        st.booleans(),
+    ),
+    min_size=1, max_size=8, unique_by=lambda m: m[0],
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(members, st.randoms(use_true_random=False))
+def test_order_never_matters_and_every_row_has_one_place(rows, random) -> None:
+    raws = [raw(n, s, tuple(t), title="T" if full else None) for n, s, t, full in rows]
+    shuffled = raws[:]
+    random.shuffle(shuffled)
+
+    def grouped(some):
+        return list(merge_groups(sorted(((key_of(r), r) for r in some), key=lambda pair: pair[0])))
+
+    one, other = grouped(raws), grouped(shuffled)
+    assert one == other
+    placed = [edge["parent"] for _, edges in one for edge in edges]
+    assert sorted(placed) == sorted(r["raw_id"] for r in raws)
+    assert len({problem["problem_id"] for problem, _ in one}) == len(one)
+    assert all(sum(edge["relation"] == "derived" for edge in edges) == 1 for _, edges in one)

@@ -1,0 +1,253 @@
+"""What a sandbox must survive (grading.md, §5): every attack ends in the right status and the same pool serves afterwards."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+
+import docker
+import pytest
+from resources.sandbox.api import Program, Run, RunLimits, RunOutcome, SandboxFault
+from resources.sandbox.docker_pool import LABEL, DockerSandbox, reap
+from resources.sandbox.images import engine
+from resources.sandbox.process import ProcessSandbox
+
+LIMITS = RunLimits(cpu_s=1, wall_s=3, memory_mb=128, output_mb=4, processes=16)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[DockerSandbox]:
+    with DockerSandbox(workers=1) as pool:
+        yield pool
+
+
+def run(sandbox, code: str, language: str = "python", limits: RunLimits = LIMITS, **fields: object) -> RunOutcome:
+    outcome = sandbox.execute(Program(language, code, [Run(**fields)], limits))  # type: ignore[arg-type]
+    assert outcome.compiled, outcome.compile_message
+    return outcome.runs[0]
+
+
+def serves(sandbox) -> bool:
+    """An honest program still gets the right answer, in an empty box, alone."""
+    code = "import os\nprint(os.listdir('.'), os.listdir('/dev/shm'), len([p for p in os.listdir('/proc') if p.isdigit()]))"
+    found = run(sandbox, code)
+    return found.status == "ok" and found.stdout in (b"[] [] 4\n", b"[] [] 5\n")
+
+
+ATTACKS = {
+    "fork bomb": ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", {"time_limit", "memory_limit"}),
+    "thread bomb": (
+        "import threading, time\nfor _ in range(10**4): threading.Thread(target=time.sleep, args=(9,)).start()",
+        {"runtime_error", "idle_limit"},  # the interpreter waits for the threads that did start
+    ),
+    "malloc bomb": ("x = []\nwhile True: x.append(b'x' * 10**7)", {"memory_limit"}),
+    "mmap bomb": ("import mmap\nm = []\nwhile True:\n    a = mmap.mmap(-1, 10**7)\n    a.write(b'x' * 10**7)\n    m.append(a)", {"memory_limit"}),
+    "tmpfs bomb": ("for i in range(10**6): open(f'f{i}', 'wb').write(b'x' * 10**6)", {"runtime_error", "memory_limit"}),
+    "inode bomb": ("for i in range(10**7): open(f'f{i}', 'w').close()", {"runtime_error", "time_limit"}),
+    "shm bomb": ("for i in range(10**6): open(f'/dev/shm/f{i}', 'wb').write(b'x' * 10**6)", {"runtime_error", "memory_limit"}),
+    "stdout flood": ("while True: print('x' * 10**5)", {"output_limit"}),
+    "stderr flood": ("import sys\nwhile True: sys.stderr.write('x' * 10**5)", {"output_limit"}),
+    "endless loop": ("while True: pass", {"time_limit"}),
+    "sleep": ("import time\ntime.sleep(100)", {"idle_limit"}),
+    "SIGTERM ignored": ("import signal, time\nfor s in range(1, 30):\n    try: signal.signal(s, signal.SIG_IGN)\n    except OSError: pass\ntime.sleep(99)", {"idle_limit"}),
+    "daemon": ("import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(99)\n    os._exit(0)\nprint('ok')", {"ok"}),
+    "daemon that spins": ("import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass\nprint('ok')", {"ok"}),
+    "closed descriptors": ("import os\nos.closerange(0, 1000)", {"ok", "runtime_error"}),
+    "kill everyone": ("import os, signal\ntry: os.kill(-1, 9)\nexcept OSError: pass\nos.kill(1, 9)", {"ok", "runtime_error"}),
+    "kill each pid": (
+        "import os\nfor p in range(1, 40):\n    if p != os.getpid():\n        try: os.kill(p, 9)\n        except OSError: pass\nprint('ok')",
+        {"ok"},
+    ),
+    "ptrace and memory of others": (
+        "import ctypes, os\nlibc = ctypes.CDLL(None)\nassert libc.ptrace(16, 1, 0, 0) == -1\n"
+        "for p in ('1', str(os.getppid())):\n"
+        "    for f in ('mem', 'environ', 'maps'):\n"
+        "        try: data = open(f'/proc/{p}/{f}', 'rb').read(10)\n        except OSError: continue\n        assert not data, (p, f)\n",
+        {"ok"},
+    ),
+    "sockets and DNS": (
+        "import socket\nfor family in (socket.AF_INET, socket.AF_INET6, 17):\n"
+        "    try: socket.socket(family, socket.SOCK_DGRAM)\n    except OSError: continue\n    raise SystemExit(1)\n"
+        "try: socket.gethostbyname('example.org')\nexcept OSError: pass\nelse: raise SystemExit(1)",
+        {"ok"},
+    ),
+    "mount, unshare, chroot": (
+        "import ctypes\nlibc = ctypes.CDLL(None)\n"
+        "assert libc.unshare(0x10000000) == -1 and libc.unshare(0x20000000) == -1\n"
+        "assert libc.mount(b'none', b'/tmp', b'tmpfs', 0, 0) == -1 and libc.chroot(b'/tmp') == -1\n"
+        "assert libc.syscall(250, 0, 0, 0) == -1 and libc.syscall(321, 0, 0, 0) == -1 and libc.syscall(425, 1, 0) == -1",
+        {"ok"},
+    ),
+    "write outside": (
+        "for p in ('/etc/x', '/opt/sandbox/runner/x.py', '/usr/lib/python3/dist-packages/sitecustomize.py', '/x'):\n"
+        "    try: open(p, 'w')\n    except OSError: continue\n    raise SystemExit(1)",
+        {"ok"},
+    ),
+    "links out of the box": (
+        "import os\nos.symlink('/etc/passwd', 'out.txt')\nos.mkfifo('pipe')\nos.symlink('/', 'root')\nprint('ok')",
+        {"ok"},
+    ),
+    "deep folders": (
+        "import os\nfor i in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chmod('.', 0)\nprint('ok')",
+        {"ok"},
+    ),
+    "become root": ("import os\ntry: os.setuid(0)\nexcept OSError: print('no')\nassert os.getuid() != 0", {"ok"}),
+    "change the clock": ("import time\ntry: time.clock_settime(time.CLOCK_REALTIME, 0)\nexcept OSError: print('no')\nelse: raise SystemExit(1)", {"ok"}),
+    "recursion": ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()", {"runtime_error", "memory_limit", "time_limit"}),
+    "nested source": ("x = " + "[" * 5000 + "]" * 5000, None),
+    "a gigabyte in one line": ("import sys\nsys.stdout.write('x' * 10**9)", {"memory_limit", "output_limit"}),
+    "left for the next run": ("open('sitecustomize.py', 'w').write('boom')\nopen('/tmp/conftest.py', 'w').write('boom')\nopen('/dev/shm/x', 'w')", {"ok"}),
+    "builtins patched": ("import builtins, sys\nbuiltins.print = None\nsys.stdout = None\nsys.exit(0)", {"ok"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_attacks_are_contained_and_the_pool_serves_on(sandbox: DockerSandbox, name: str) -> None:
+    code, statuses = ATTACKS[name]
+    outcome = sandbox.execute(Program("python", code, [Run()], LIMITS))
+    if statuses is None:
+        assert not outcome.compiled or outcome.runs[0].status in ("ok", "runtime_error")
+    else:
+        assert outcome.compiled, outcome.compile_message
+        assert outcome.runs[0].status in statuses, outcome.runs[0]
+    assert serves(sandbox)
+    assert sandbox.faults == 0
+
+
+CPP_ATTACKS = {
+    "include a device": '#include "/dev/zero"\nint main() {}',
+    "templates without end": "template<int N> struct A { enum { v = A<N+1>::v + A<N+2>::v }; };\nint main() { return A<0>::v; }",
+    "huge array": "int a[1ull << 40] = {1};\nint main() {}",
+}
+
+
+@pytest.mark.parametrize("name", CPP_ATTACKS)
+def test_compile_bombs_are_compile_errors(sandbox: DockerSandbox, name: str) -> None:
+    outcome = sandbox.execute(Program("cpp", CPP_ATTACKS[name], [Run()], LIMITS))
+    assert not outcome.compiled and outcome.compile_message
+    assert serves(sandbox)
+
+
+def test_a_raw_syscall_is_refused_too(sandbox: DockerSandbox) -> None:
+    code = """
+#include <sys/syscall.h>
+#include <unistd.h>
+int main() { return syscall(SYS_socket, 2, 1, 0) == -1 && syscall(SYS_ptrace, 0, 0, 0, 0) == -1 ? 0 : 1; }
+"""
+    assert run(sandbox, code, "cpp").status == "ok"
+
+
+def test_a_run_never_sees_another_runs_input_or_files(sandbox: DockerSandbox) -> None:
+    code = "import os\nprint(os.listdir('.'), input())\nopen('trace', 'w').write('x')"
+    runs = [Run(stdin=b"first\n"), Run(stdin=b"second\n", files={"a.txt": b"1"}), Run(stdin=b"third\n")]
+    outcome = sandbox.execute(Program("python", code, runs, LIMITS))
+    assert [r.stdout for r in outcome.runs] == [b"[] first\n", b"['a.txt'] second\n", b"[] third\n"]
+
+
+def test_files_come_back_only_if_regular(sandbox: DockerSandbox) -> None:
+    code = "import os\nopen('good', 'w').write('yes')\nos.symlink('/etc/passwd', 'bad')\nos.mkfifo('pipe')"
+    found = run(sandbox, code, collect=("good", "bad", "pipe", "absent"))
+    assert found.files == {"good": b"yes"}
+
+
+def test_output_is_bytes(sandbox: DockerSandbox) -> None:
+    code = "import sys\nsys.stdout.buffer.write(bytes(range(256)))"
+    assert run(sandbox, code).stdout == bytes(range(256))
+    assert run(sandbox, "import sys\nsys.stdout.write(sys.stdin.read())", stdin=b"\xff\x00\n").stdout == b"\xff\x00\n"
+
+
+def test_cpu_time_counts_the_whole_family(sandbox: DockerSandbox) -> None:
+    code = "import os\nfor _ in range(3):\n    if os.fork() == 0:\n        while True: pass\nos.wait()"
+    found = run(sandbox, code)
+    assert found.status == "time_limit"
+
+
+def test_a_killed_container_changes_no_outcome(sandbox: DockerSandbox) -> None:
+    client = engine()
+    results = []
+    code = "import time\ntime.sleep(1)\nprint(input())"
+    before = containers_of_this_process()
+    with DockerSandbox(workers=1) as own:
+        assert run(own, "print(1)").status == "ok"
+        thread = threading.Thread(target=lambda: results.append(run(own, code, stdin=b"still right\n")))
+        thread.start()
+        time.sleep(0.4)
+        (mine,) = containers_of_this_process() - before
+        victim = client.containers.get(mine)
+        victim.kill()
+        thread.join()
+        assert results[0].stdout == b"still right\n"
+        assert own.faults == 1
+
+
+def test_faults_without_end_are_a_fault_not_an_outcome() -> None:
+    with DockerSandbox(workers=1, retries=1) as own:
+        own._tag = "ocr-assets/not-there"
+        with pytest.raises(SandboxFault, match="2 sandboxes failed"):
+            run(own, "print(1)")
+
+
+def test_nothing_is_left_behind(sandbox: DockerSandbox) -> None:
+    serves(sandbox)  # the module's own container is there
+    before = containers_of_this_process()
+    with DockerSandbox(workers=2) as own:
+        list(own.map(lambda _: run(own, "import time\ntime.sleep(0.2)"), range(4)))
+        assert len(containers_of_this_process()) == len(before) + 2
+    deadline = time.monotonic() + 20
+    while containers_of_this_process() != before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert containers_of_this_process() == before
+
+
+def containers_of_this_process() -> set[str]:
+    names = ["docker", "ps", "-aq", "--filter", f"name=ocr-sandbox-{os.getpid()}-"]
+    return set(subprocess.run(names, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_the_reaper_removes_what_dead_owners_left(sandbox: DockerSandbox) -> None:
+    client = docker.from_env()
+    orphan = client.containers.create(sandbox._tag, labels={LABEL: "another-boot:1:1"})
+    assert reap(client) >= 1
+    with pytest.raises(docker.errors.NotFound):
+        client.containers.get(orphan.id)
+    assert serves(sandbox)
+
+
+def test_map_keeps_order_and_bounds_what_is_in_flight() -> None:
+    drawn = []
+
+    def items():
+        for number in range(40):
+            drawn.append(number)
+            yield number
+
+    with ProcessSandbox(workers=2) as pool:
+        results = pool.map(lambda n: (time.sleep(0.001 * (n % 3)), n)[1], items())
+        assert next(results) == 0
+        assert len(drawn) <= 8
+        assert list(results) == list(range(1, 40))
+
+
+def test_the_process_sandbox_runs_the_same_programs_and_says_what_it_is() -> None:
+    with ProcessSandbox(workers=1) as pool:
+        outcome = pool.execute(Program("python", "print(input())", [Run(stdin=b"hi\n")], LIMITS))
+        assert (outcome.isolation_level, outcome.runs[0].stdout) == ("process", b"hi\n")
+        loop = pool.execute(Program("python", "while True: pass", [Run()], LIMITS))
+        assert loop.runs[0].status == "time_limit"
+        after = pool.execute(Program("python", "import os\nif os.fork():\n    print('x')\nelse:\n    while True: pass", [Run()], LIMITS))
+        assert after.runs[0].status == "ok"
+
+
+def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, caplog) -> None:
+    from resources.sandbox.api import SandboxUnavailable
+    from resources.settings import SandboxResource
+
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+    with pytest.raises(SandboxUnavailable, match="make docker-engine"):
+        SandboxResource().opened()
+    assert isinstance(SandboxResource().opened(trusted=True), ProcessSandbox)
+    assert "NO ISOLATION" in caplog.text
+    assert isinstance(SandboxResource(kind="process").opened(), ProcessSandbox)
+    with pytest.raises(SandboxUnavailable):
+        SandboxResource(kind="docker").opened(trusted=True)
