@@ -151,6 +151,8 @@ class Lake:
         if catalog.startswith("sqlite:"):
             # WAL lets people read while a run writes; the timeout lets two writers queue instead of failing.
             options += ", META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 30000"
+            # Files are recorded relative to the data path, so a home that was moved or copied still opens.
+            options += ", OVERRIDE_DATA_PATH true"
         _retry(lambda: connection.execute(f"ATTACH IF NOT EXISTS 'ducklake:{catalog}' AS lake ({options})"))
         connection.execute("USE lake")
         self._connection = connection

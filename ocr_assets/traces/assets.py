@@ -39,7 +39,6 @@ class TracesConfig(dg.Config):
     deps=["clean_problems"],
     check_specs=declared(R1_TRACES),
     metadata=described(R1_TRACES),
-    pool="teacher",
     kinds={"vllm", "duckdb"},
 )
 def r1_traces(context: dg.AssetExecutionContext, config: TracesConfig, lake: LakeResource, teacher: TeacherResource) -> Results:

@@ -37,7 +37,6 @@ class VerdictsConfig(dg.Config):
     deps=["solutions", "clean_problems"],
     check_specs=declared(VERDICTS),
     metadata=described(VERDICTS),
-    pool="sandbox",
     kinds={"docker", "duckdb"},
 )
 def verdicts(

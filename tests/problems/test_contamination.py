@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from resources.embedder import Embedder
 
 from ocr_assets.problems import contamination as rules
 from ocr_assets.problems.contamination import BenchmarkItem, JudgePrompt, decide, neighbours, read_benchmark, vote_of
+from resources.embedder import Embedder
 
 JUDGES = ["llama", "qwen"]
 
@@ -88,7 +88,12 @@ def test_reworded_mbpp_questions_are_found_among_the_originals(shared_data: Path
     with gzip.open(shared_data / "mapcoder" / "mbpp-py.jsonl.gz", "rt") as file:
         first = json.loads(file.readline())
     assert first
-    reworded = [text.replace("Write a function to", "Implement a routine that can").replace("Write a python function to", "Your task is to") for text in original[:40]]
+    reworded = [
+        text.replace("Write a function to", "Implement a routine that can").replace(
+            "Write a python function to", "Your task is to"
+        )
+        for text in original[:40]
+    ]
     pairs = list(neighbours(embedder.embed(reworded), embedder.embed(original), 0.7))
     assert sum(any(row == i and column == i for row, column, _ in pairs) for i in range(40)) >= 36
 
@@ -121,7 +126,12 @@ def test_benchmarks_of_the_true_schemas(shared_data: Path, tmp_path: Path) -> No
         ({"dataset": "taco", "split": "train"}, [], 3_201, "question longer than 3200 tokens"),
         ({"dataset": "code_contests", "split": "test"}, [], 100, "test split of its source"),
         ({"dataset": "taco", "split": "test"}, [], 100, None),
-        ({"dataset": "taco", "split": "train"}, [{"decision": "confirmed", "benchmark": "b", "item_id": "1"}], 1, "contaminated: b/1"),
+        (
+            {"dataset": "taco", "split": "train"},
+            [{"decision": "confirmed", "benchmark": "b", "item_id": "1"}],
+            1,
+            "contaminated: b/1",
+        ),
         ({"dataset": "taco", "split": "train"}, [{"decision": "undecided", "benchmark": "b", "item_id": "1"}], 1, None),
     ],
 )

@@ -59,7 +59,9 @@ def test_real_code_contests_rows(shared_data: Path) -> None:
 def test_limits_and_platforms_are_read_as_the_sources_write_them() -> None:
     taco = samples.SOURCES / "taco" / "train.jsonl"
     row = json.loads(taco.read_text().splitlines()[0])
-    draft = READERS["taco"]({**row, "time_limit": "2.5 seconds", "memory_limit": "512.0 megabytes", "url": "https://atcoder.jp/x"})
+    draft = READERS["taco"](
+        {**row, "time_limit": "2.5 seconds", "memory_limit": "512.0 megabytes", "url": "https://atcoder.jp/x"}
+    )
     assert (draft.limits["cpu_s"], draft.limits["memory_mb"]) == (2.5, 512)
     assert draft.source == "codechef"
     assert READERS["taco"]({**row, "memory_limit": "65536 kilobytes"}).limits["memory_mb"] == 64

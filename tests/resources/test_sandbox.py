@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import docker
 import pytest
+
 from resources.sandbox.api import Program, Run, RunLimits, RunOutcome, SandboxFault
 from resources.sandbox.docker_pool import LABEL, DockerSandbox, reap
 from resources.sandbox.images import engine
@@ -235,7 +236,9 @@ def test_the_process_sandbox_runs_the_same_programs_and_says_what_it_is() -> Non
         assert (outcome.isolation_level, outcome.runs[0].stdout) == ("process", b"hi\n")
         loop = pool.execute(Program("python", "while True: pass", [Run()], LIMITS))
         assert loop.runs[0].status == "time_limit"
-        after = pool.execute(Program("python", "import os\nif os.fork():\n    print('x')\nelse:\n    while True: pass", [Run()], LIMITS))
+        after = pool.execute(
+            Program("python", "import os\nif os.fork():\n    print('x')\nelse:\n    while True: pass", [Run()], LIMITS)
+        )
         assert after.runs[0].status == "ok"
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+
 from resources.teacher import endpoint
 from resources.teacher.api import ChatAnswer, ChatRequest, Sampling, TeacherUnavailable
 from resources.teacher.endpoint import EndpointTeacher
@@ -53,7 +54,9 @@ async def server(handler: Handler) -> AsyncIterator[tuple[str, Counter[str]]]:
 
 
 def asked(*prompts: str, think: bool = False) -> list[ChatRequest]:
-    return [ChatRequest(p, [{"role": "system", "content": ""}, {"role": "user", "content": p}], Sampling(), 1, think) for p in prompts]
+    return [
+        ChatRequest(p, [{"role": "system", "content": ""}, {"role": "user", "content": p}], Sampling(), 1, think) for p in prompts
+    ]
 
 
 def ask(handler: Handler, requests: list[ChatRequest], **settings: object) -> tuple[dict[str, ChatAnswer], Counter[str]]:

@@ -83,7 +83,9 @@ def test_cpp_blocks() -> None:
 
 
 @given(st.text(), st.none() | st.text(), st.sampled_from(["stop", "length", None]), st.none() | st.just("f"))
-def test_anything_is_parsed_to_one_of_the_states(content: str, reasoning: str | None, finish: str | None, entry: str | None) -> None:
+def test_anything_is_parsed_to_one_of_the_states(
+    content: str, reasoning: str | None, finish: str | None, entry: str | None
+) -> None:
     parsed = parse(content, reasoning, finish, "python", entry)
     assert (parsed.code is not None) == (parsed.parse_status == "ok") == (parsed.fence_rule is not None)
     assert parsed.labels == tuple(sorted(set(parsed.labels)))

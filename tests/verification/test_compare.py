@@ -15,7 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "sandbox_images"))
 from runner.values import encode
 
 
-def rule(policy: str = "tokens", absolute: float | None = None, relative: float | None = None, case: str = "sensitive") -> Compare:
+def rule(
+    policy: str = "tokens", absolute: float | None = None, relative: float | None = None, case: str = "sensitive"
+) -> Compare:
     return {"policy": policy, "float_abs": absolute, "float_rel": relative, "case": case}  # type: ignore[typeddict-item]
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from resources.sandbox.api import Outcome, Program, RunLimits, SandboxFault
-from resources.sandbox.docker_pool import DockerSandbox
 
 from ocr_assets.suites import Suite, suite_from_json
 from ocr_assets.verification.grade import GradeSettings, grade, grade_many, resolve_limits
+from resources.sandbox.api import Outcome, Program, RunLimits, SandboxFault
+from resources.sandbox.docker_pool import DockerSandbox
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,72 @@
+"""The graph as a whole: its shape, its checks, its settings; and that the code server starts light."""
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from ocr_assets.definitions import ASSETS, build_definitions
+from resources.settings import LakeResource, TeacherResource, resources_from_environment
+
+SHAPE = {
+    "raw_problems": ("problems", set()),
+    "deduped_problems": ("problems", {"raw_problems"}),
+    "contamination_report": ("problems", {"deduped_problems"}),
+    "clean_problems": ("problems", {"deduped_problems", "contamination_report"}),
+    "r1_traces": ("traces", {"clean_problems"}),
+    "solutions": ("traces", {"r1_traces"}),
+    "verdicts": ("verification", {"solutions", "clean_problems"}),
+    "verified_triplets": ("verification", {"verdicts", "solutions", "clean_problems"}),
+    "token_statistics": ("analysis", {"verified_triplets", "solutions", "r1_traces"}),
+    "sft_dataset": ("release", {"verified_triplets", "token_statistics", "clean_problems", "solutions", "r1_traces"}),
+}
+
+
+def test_the_shape_of_the_graph() -> None:
+    graph = build_definitions().resolve_asset_graph()
+    found = {
+        key.to_user_string(): (graph.get(key).group_name, {parent.to_user_string() for parent in graph.get(key).parent_keys})
+        for key in graph.get_all_asset_keys()
+    }
+    assert found == SHAPE
+
+
+def test_every_asset_is_described_and_checked() -> None:
+    for asset in ASSETS:
+        (spec,) = asset.specs
+        assert spec.description
+        assert isinstance(spec.metadata["dagster/column_schema"], dg.TableSchema)
+        (check,) = asset.check_specs
+        assert check.blocking
+
+
+def test_sources_are_the_partitions() -> None:
+    graph = build_definitions().resolve_asset_graph()
+    partitions = graph.get(dg.AssetKey("raw_problems")).partitions_def
+    assert partitions is not None
+    assert partitions.get_partition_keys() == ["taco", "apps", "code_contests", "codeforces", "local"]
+
+
+def test_settings_come_from_the_environment_and_wrong_ones_are_named() -> None:
+    found = resources_from_environment({"OCR_HOME": "/somewhere", "OCR_TEACHER": "endpoint", "OCR_TEACHER_CONCURRENCY": "7"})
+    assert isinstance(found["lake"], LakeResource) and found["lake"].home == "/somewhere"
+    assert isinstance(found["teacher"], TeacherResource) and found["teacher"].concurrency == 7
+    with pytest.raises(ValueError, match=r"wrong setting: OCR_TEACHER='magic'"):
+        resources_from_environment({"OCR_TEACHER": "magic"})
+    with pytest.raises(ValueError, match="OCR_TEACHER_CONCURRENCY='0'"):
+        resources_from_environment({"OCR_TEACHER_CONCURRENCY": "0"})
+
+
+def test_loading_the_graph_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, ocr_assets.definitions\n"
+        "heavy = {'torch', 'vllm', 'sentence_transformers', 'transformers', 'datasets', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_overrides_replace_resources_by_name() -> None:
+    mine = LakeResource(home="/elsewhere")
+    assert (build_definitions(lake=mine).resources or {})["lake"] is mine
