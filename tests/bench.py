@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ocr_assets import samples
+from ocr_assets.records import TOKEN_COUNTS
+from ocr_assets.traces.parsing import parse
 from resources.lake import Lake, RunInfo
 from resources.sandbox.api import Program, Run, RunLimits
 from resources.sandbox.docker_pool import DockerSandbox
 from resources.tokenizer import QwenTokenizer
-
-from ocr_assets import samples
-from ocr_assets.records import TOKEN_COUNTS
-from ocr_assets.traces.parsing import parse
 
 CODE = "a, b = map(int, input().split())\nprint(a + b)\n"
 CPP = "#include <bits/stdc++.h>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b << '\\n'; }\n"
