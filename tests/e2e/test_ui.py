@@ -102,8 +102,9 @@ def test_the_graph_is_materialized_from_the_browser(ui: tuple[str, Path]) -> Non
         page.get_by_role("button", name=re.compile("Materialize", re.I)).first.wait_for()
         page.screenshot(path=ARTIFACTS / "graph-before.png")
         page.get_by_role("button", name=re.compile("Materialize all", re.I)).first.click()
-        page.get_by_role("button", name="All", exact=True).click()  # all partitions: every source
-        launch = page.get_by_role("button", name=re.compile("^Launch", re.I)).last
+        dialog = page.locator(".dagster-portal").filter(has_text="Partition selection")
+        dialog.get_by_role("button", name="All", exact=True).click()  # all partitions: every source
+        launch = dialog.get_by_role("button", name=re.compile("^Launch", re.I))
         launch.wait_for()
         page.screenshot(path=ARTIFACTS / "launch.png")
         launch.click()
