@@ -47,7 +47,7 @@ class Test(TypedDict):
     """One test of a problem's suite (file form: see ``verification/files.py``)."""
 
     id: Annotated[str, "Unique within the problem"]
-    kind: TestKind
+    kind: Annotated[TestKind, "stdin, call, assert, pytest"]
     input: Annotated[str, 'stdin: the text; call: JSON {"args": […], "kwargs": {…}}; else empty']
     output: Annotated[str, "stdin: expected stdout; call: JSON of the expected value; else empty"]
     entry: Annotated[str | None, "call: function, or Class.method"]
@@ -72,16 +72,16 @@ class Limits(TypedDict):
 class Compare(TypedDict):
     """How an output is compared with the expected one; null fields mean the default."""
 
-    policy: Literal["tokens", "exact", "lines", "unordered_lines", "unordered_tokens"]
+    policy: Annotated[Literal["tokens", "exact", "lines", "unordered_lines", "unordered_tokens"], "Splitting and order"]
     float_abs: Annotated[float | None, "Absolute tolerance; set: applies to every numeric token"]
     float_rel: Annotated[float | None, "Relative tolerance; set: applies to every numeric token"]
-    case: Literal["sensitive", "insensitive"]
+    case: Annotated[Literal["sensitive", "insensitive"], "Whether letter case counts"]
 
 
 class Checker(TypedDict):
     """A program of the problem's that judges an output (or talks to the solution, as interactor)."""
 
-    language: Language
+    language: Annotated[Language, "python or cpp"]
     source: Annotated[str, "Its code"]
     protocol: Annotated[
         Literal["testlib", "kattis", "open_r1"],
@@ -93,8 +93,8 @@ class ReferenceSolution(TypedDict):
     """A solution that came with the source, and whether the source calls it right."""
 
     language: Annotated[str, "python, cpp, or another name such as python2, java"]
-    code: str
-    correct: bool
+    code: Annotated[str, "Its text"]
+    correct: Annotated[bool, "Whether the source calls it right"]
 
 
 class _ProblemContent(TypedDict):
@@ -103,27 +103,27 @@ class _ProblemContent(TypedDict):
     index: Annotated[str, "Row or name within dataset and split"]
     origin: Annotated[str, "dataset/split/index"]
     source: Annotated[str, "Platform: codeforces, atcoder, leetcode …; 'unknown' if the row does not say"]
-    license: str
-    title: str | None
-    url: str | None
+    license: Annotated[str, "Licence of the question"]
+    title: Annotated[str | None, "As the source names it"]
+    url: Annotated[str | None, "Where the problem stands"]
     difficulty: Annotated[str | None, "As the source says it"]
-    tags: list[str]
+    tags: Annotated[list[str], "Topics, as the source names them"]
     statement: Annotated[str, "The question, built as pipeline.md says"]
-    starter_code: str | None
+    starter_code: Annotated[str | None, "Code the solution must start from"]
     entry: Annotated[str | None, "Call-based: function or Class.method; null: the program reads stdin"]
-    tests: list[Test]
+    tests: Annotated[list[Test], "The suite"]
     compare: Annotated[Compare | None, "null: policy tokens, decimals within 1e-6"]
-    checker: Checker | None
-    interactor: Checker | None
+    checker: Annotated[Checker | None, "The problem's own judge of outputs"]
+    interactor: Annotated[Checker | None, "The problem's own partner in talk"]
     checker_needed: Annotated[str | None, "The sentence that allows several answers, where no checker came with it"]
-    limits: Limits
-    reference_solutions: list[ReferenceSolution]
+    limits: Annotated[Limits, "Of one run on one test"]
+    reference_solutions: Annotated[list[ReferenceSolution], "That came with the source, capped per language and correctness"]
 
 
 class RawProblem(_ProblemContent):
     """A problem as read from a source, one row a source row."""
 
-    raw_id: str
+    raw_id: Annotated[str, "Hash of the row's content and place"]
     file: Annotated[str, "File it was read from, relative to the source's folder"]
     row: Annotated[int, "Row in that file, from 0"]
     notes: Annotated[list[str], "What the reader had to leave out or mend, such as a test cut short"]
@@ -145,31 +145,31 @@ class JudgeVote(TypedDict):
     """One answer of one judge to one order of a pair."""
 
     judge: Annotated[str, "Model name"]
-    order: Literal["problem_first", "benchmark_first"]
+    order: Annotated[Literal["problem_first", "benchmark_first"], "Which text came first"]
     vote: Annotated[Literal["yes", "no", "none"], "Only a bare yes is yes; none: no answer came"]
     answer: Annotated[str, "Raw answer, or the error that kept it away"]
-    template_hash: str
+    template_hash: Annotated[str, "Hash of the template's text"]
 
 
 class ContaminationPair(TypedDict):
     """A problem and a benchmark item at or above the similarity threshold."""
 
-    pair_id: str
-    problem_id: str
+    pair_id: Annotated[str, "Hash of problem and item"]
+    problem_id: Annotated[str, "The problem"]
     benchmark: Annotated[str, "Benchmark name"]
     item_id: Annotated[str, "Item within the benchmark"]
-    item_question: str
-    cosine: float
-    votes: list[JudgeVote]
-    decision: Decision
-    reason: str
+    item_question: Annotated[str, "The item's text"]
+    cosine: Annotated[float, "Similarity of the embeddings"]
+    votes: Annotated[list[JudgeVote], "All judges, both orders"]
+    decision: Annotated[Decision, "confirmed, cleared, undecided"]
+    reason: Annotated[str, "Why"]
 
 
 class CleanProblem(Problem):
     """A problem that may be asked of the teacher."""
 
     nearest_benchmark: Annotated[str | None, "benchmark/item of the most similar item at or above the threshold"]
-    nearest_cosine: float | None
+    nearest_cosine: Annotated[float | None, "Its similarity"]
     contamination: Annotated[Literal["clean", "cleared", "undecided"], "clean: nothing at or above the threshold"]
     question_tokens: Annotated[int, "Qwen tokens of the statement"]
 
@@ -178,60 +178,60 @@ class Response(TypedDict):
     """One answer of the teacher, raw, or the labelled permanent failure to get one."""
 
     response_id: Annotated[str, "Hash of what was asked: problem, prompt, model, sampling, sample index"]
-    problem_id: str
-    language: Language
-    sample_index: int
+    problem_id: Annotated[str, "The problem"]
+    language: Annotated[Language, "python or cpp"]
+    sample_index: Annotated[int, "Which of the samples, from 0"]
     template: Annotated[str, "Prompt template's name"]
-    template_hash: str
+    template_hash: Annotated[str, "Hash of the template's text"]
     prompt_hash: Annotated[str, "Hash of the rendered messages"]
     model: Annotated[str, "Model asked for"]
     served_model: Annotated[str | None, "Model as the server reports it"]
     teacher: Annotated[str, "recorded, endpoint, vllm"]
-    endpoint: str | None
+    endpoint: Annotated[str | None, "Who answered"]
     think_mode: Annotated[str, "How <think> was opened: template, prefill, none"]
     sampling: Annotated[str, "JSON of temperature, top_p, max_tokens"]
-    seed: int | None
+    seed: Annotated[int | None, "Sent with the request"]
     content: Annotated[str, "Text as it came"]
     reasoning: Annotated[str | None, "reasoning_content, where the server sends it apart"]
-    finish_reason: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    latency_s: float | None
-    attempts: int
+    finish_reason: Annotated[str | None, "stop, length …"]
+    prompt_tokens: Annotated[int | None, "As the server counts"]
+    completion_tokens: Annotated[int | None, "As the server counts"]
+    latency_s: Annotated[float | None, "From asking to answer, seconds"]
+    attempts: Annotated[int, "Tries until the answer"]
     failure: Annotated[str | None, "null: answered; else context_too_long, refused, …: permanent, not asked again"]
-    created_at: datetime
+    created_at: Annotated[datetime, "When (UTC)"]
 
 
 class Solution(TypedDict):
     """A response taken apart: reasoning, answer, code."""
 
-    solution_id: str
-    response_id: str
-    problem_id: str
-    language: Language
-    parse_status: ParseStatus
+    solution_id: Annotated[str, "The solution"]
+    response_id: Annotated[str, "The response"]
+    problem_id: Annotated[str, "The problem"]
+    language: Annotated[Language, "python or cpp"]
+    parse_status: Annotated[ParseStatus, "ok, or why there is no code"]
     labels: Annotated[list[str], "code_in_reasoning, no_think_open, several_fences, truncated; sorted"]
     fence_rule: Annotated[FenceRule | None, "Which rule chose the code"]
     fences: Annotated[int, "Blocks of the asked language after the reasoning"]
-    reasoning: str | None
+    reasoning: Annotated[str | None, "The text inside <think>"]
     answer: Annotated[str | None, "The text after the reasoning"]
-    code: str | None
-    code_hash: str | None
+    code: Annotated[str | None, "Its text"]
+    code_hash: Annotated[str | None, "Equal code, equal hash"]
     parses: Annotated[bool | None, "Tree-sitter finds no error; null: no code"]
     syntax_error: Annotated[str | None, "First error: line and text"]
-    parser_version: str
+    parser_version: Annotated[str, "Of our parser"]
 
 
 class TestVerdict(TypedDict):
     """What became of one test."""
 
-    index: int
-    verdict: VerdictName
-    cpu_s: float
-    wall_s: float
-    memory_mb: float
-    exit_code: int | None
-    signal: int | None
+    index: Annotated[int, "Position in the suite, from 0"]
+    verdict: Annotated[VerdictName, "What the sandbox found; null: nothing to run"]
+    cpu_s: Annotated[float, "CPU seconds of the process family"]
+    wall_s: Annotated[float, "Wall seconds"]
+    memory_mb: Annotated[float, "Peak, MiB"]
+    exit_code: Annotated[int | None, "null: ended by a signal"]
+    signal: Annotated[int | None, "Number of the signal"]
     message: Annotated[str, "First differing place, error text"]
 
 
@@ -239,14 +239,14 @@ class Verdict(TypedDict):
     """What a sandbox and a comparison found about one solution and one suite."""
 
     verdict_id: Annotated[str, "Hash of solution, suite and grader version"]
-    solution_id: str
-    problem_id: str
-    suite_id: str
-    language: Language
-    verdict: VerdictName
-    tests_passed: int
-    tests_total: int
-    first_failure: int | None
+    solution_id: Annotated[str, "The solution"]
+    problem_id: Annotated[str, "The problem"]
+    suite_id: Annotated[str, "The suite it was judged by"]
+    language: Annotated[Language, "python or cpp"]
+    verdict: Annotated[VerdictName, "What the sandbox found; null: nothing to run"]
+    tests_passed: Annotated[int, "Tests that passed"]
+    tests_total: Annotated[int, "Tests in the suite"]
+    first_failure: Annotated[int | None, "Index of the first test that failed"]
     cpu_s: Annotated[float, "Highest of a test"]
     wall_s: Annotated[float, "Highest of a test"]
     memory_mb: Annotated[float, "Highest of a test"]
@@ -254,64 +254,64 @@ class Verdict(TypedDict):
     message: Annotated[str, "Of the first failure"]
     image: Annotated[str, "Sandbox image and digest"]
     isolation_level: Annotated[str, "docker, docker+userns …, process"]
-    grader_version: str
+    grader_version: Annotated[str, "Of our grader"]
     host_speed: Annotated[float, "Speed of the host relative to the reference loop"]
-    created_at: datetime
+    created_at: Annotated[datetime, "When (UTC)"]
 
 
 class Triplet(TypedDict):
     """Question, solution and suite with their verdict: the table of labels. View ``triplets`` adds the tests."""
 
-    triplet_id: str
-    problem_id: str
-    response_id: str
-    solution_id: str
-    verdict_id: str | None
-    suite_id: str
-    language: Language
-    dataset: str
-    source: str
-    split: str
-    license: str
-    difficulty: str | None
-    question: str
-    solution: str | None
+    triplet_id: Annotated[str, "Hash of solution and suite"]
+    problem_id: Annotated[str, "The problem"]
+    response_id: Annotated[str, "The response"]
+    solution_id: Annotated[str, "The solution"]
+    verdict_id: Annotated[str | None, "The verdict; null: nothing was run"]
+    suite_id: Annotated[str, "The suite it was judged by"]
+    language: Annotated[Language, "python or cpp"]
+    dataset: Annotated[str, "taco, apps, code_contests, codeforces, local"]
+    source: Annotated[str, "Platform"]
+    split: Annotated[str, "train, validation, test"]
+    license: Annotated[str, "Licence of the question"]
+    difficulty: Annotated[str | None, "As the source says it"]
+    question: Annotated[str, "The statement"]
+    solution: Annotated[str | None, "The code"]
     verdict: Annotated[VerdictName | None, "null: nothing to run; see reason"]
     reason: Annotated[str, "accepted, or why not: verdict and first failure, or the parse status"]
     trusted: Annotated[bool, "False where a wrong answer may be right: several answers allowed and no checker, or no tests"]
-    tests_passed: int | None
-    tests_total: int
+    tests_passed: Annotated[int | None, "Tests that passed"]
+    tests_total: Annotated[int, "Tests in the suite"]
     pass_rate: Annotated[float | None, "tests_passed / tests_total"]
-    judged_at: datetime | None
+    judged_at: Annotated[datetime | None, "When the verdict was made (UTC)"]
 
 
 class TokenCount(TypedDict):
     """Qwen tokens of one triplet's texts."""
 
-    triplet_id: str
-    question_tokens: int
-    reasoning_tokens: int
-    solution_tokens: int
+    triplet_id: Annotated[str, "Hash of solution and suite"]
+    question_tokens: Annotated[int, "Of the question"]
+    reasoning_tokens: Annotated[int, "Of the reasoning"]
+    solution_tokens: Annotated[int, "Of the code"]
     response_tokens: Annotated[int, "The whole response"]
 
 
 class TokenStatistic(TypedDict):
     """Distribution of token counts over one group of triplets."""
 
-    grouping: Literal["all", "source", "language", "verdict"]
+    grouping: Annotated[Literal["all", "source", "language", "verdict"], "Column grouped by"]
     value: Annotated[str, "Value of the grouping column; 'all' for all"]
-    text: Literal["question", "reasoning", "solution", "response"]
-    rows: int
-    total: int
-    mean: float
-    minimum: int
-    p05: float
-    p25: float
-    p50: float
-    p75: float
-    p95: float
-    p99: float
-    maximum: int
+    text: Annotated[Literal["question", "reasoning", "solution", "response"], "Which text was counted"]
+    rows: Annotated[int, "Triplets in the group"]
+    total: Annotated[int, "Sum of tokens"]
+    mean: Annotated[float, "Mean tokens"]
+    minimum: Annotated[int, "Fewest tokens"]
+    p05: Annotated[float, "Quantile 0.05"]
+    p25: Annotated[float, "Quantile 0.25"]
+    p50: Annotated[float, "Median"]
+    p75: Annotated[float, "Quantile 0.75"]
+    p95: Annotated[float, "Quantile 0.95"]
+    p99: Annotated[float, "Quantile 0.99"]
+    maximum: Annotated[int, "Most tokens"]
 
 
 class SftRow(TypedDict):
@@ -320,29 +320,29 @@ class SftRow(TypedDict):
     id: Annotated[str, "The triplet's id"]
     input: Annotated[str, "The question"]
     output: Annotated[str, "The whole response, think tags restored"]
-    source: str
-    license: str
-    dataset: str
-    split: str
-    difficulty: str | None
+    source: Annotated[str, "Platform"]
+    license: Annotated[str, "Licence of the question"]
+    dataset: Annotated[str, "taco, apps, code_contests, codeforces, local"]
+    split: Annotated[str, "train, validation, test"]
+    difficulty: Annotated[str | None, "As the source says it"]
     solution: Annotated[str | None, "Only the code"]
-    language: Language
-    verdict: VerdictName | None
-    reason: str
-    trusted: bool
-    tests_passed: int | None
-    tests_total: int
-    pass_rate: float | None
-    parse_status: ParseStatus
-    labels: list[str]
-    contamination: str
-    reasoning_tokens: int
-    response_tokens: int
-    problem_id: str
-    response_id: str
-    solution_id: str
-    verdict_id: str | None
-    model: str
+    language: Annotated[Language, "python or cpp"]
+    verdict: Annotated[VerdictName | None, "What the sandbox found; null: nothing to run"]
+    reason: Annotated[str, "Why"]
+    trusted: Annotated[bool, "False where the verdict may be wrong, or there is none"]
+    tests_passed: Annotated[int | None, "Tests that passed"]
+    tests_total: Annotated[int, "Tests in the suite"]
+    pass_rate: Annotated[float | None, "tests_passed / tests_total"]
+    parse_status: Annotated[ParseStatus, "ok, or why there is no code"]
+    labels: Annotated[list[str], "Of parsing: code_in_reasoning, no_think_open, several_fences, truncated"]
+    contamination: Annotated[str, "clean, cleared, undecided"]
+    reasoning_tokens: Annotated[int, "Of the reasoning"]
+    response_tokens: Annotated[int, "Of the whole response"]
+    problem_id: Annotated[str, "The problem"]
+    response_id: Annotated[str, "The response"]
+    solution_id: Annotated[str, "The solution"]
+    verdict_id: Annotated[str | None, "The verdict; null: nothing was run"]
+    model: Annotated[str, "The teacher"]
 
 
 RAW_PROBLEMS = Table("raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.")
