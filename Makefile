@@ -62,12 +62,12 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 
 .venv/run.stamp: pyproject.toml .venv/bin/pip
 	@echo "setup: installing ocr-assets and what it needs (some minutes the first time)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embed]'
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -e '.[embed]'
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml .venv/run.stamp
 	@echo "setup: installing what tests and checks need"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embed,dev]'
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -e '.[embed,dev]'
 	@touch $@
 
 .venv/chromium.stamp: .venv/bin/pip

@@ -13,11 +13,11 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", {})
         event = meta.get("dagster_event")
-        if event is None:
+        if event is None and record.levelno >= logging.INFO:
             print(f"  {meta.get('orig_message', record.getMessage())}", file=sys.stderr, flush=True)
-        elif event.event_type_value == "STEP_START":
+        elif event is not None and event.event_type_value == "STEP_START":
             print(f"▸ {event.step_key}", file=sys.stderr, flush=True)
-        elif event.event_type_value == "STEP_FAILURE":
+        elif event is not None and event.event_type_value == "STEP_FAILURE":
             error = event.event_specific_data.error
             cause = error.cause if error is not None and error.cause else error
             print(f"✗ {event.step_key}: {cause.message.strip() if cause else record.getMessage()}", file=sys.stderr, flush=True)
@@ -26,6 +26,6 @@ class _Lines(logging.Handler):
 @dg.logger({}, description="Stages as they begin, their own lines, failures")
 def terminal(context: dg.InitLoggerContext) -> logging.Logger:
     """The console logger of this code location."""
-    logger = logging.Logger("ocr_assets", level=logging.INFO)
+    logger = logging.Logger("ocr_assets", level=logging.DEBUG)  # Dagster logs the start of a step at that level
     logger.addHandler(_Lines())
     return logger

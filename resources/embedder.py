@@ -54,6 +54,9 @@ class Embedder:
                 from sentence_transformers import SentenceTransformer
             except ImportError as error:
                 raise EmbedderUnavailable("embeddings need the extra: pip install 'ocr-assets[embed]'") from error
+            from transformers.utils.logging import disable_progress_bar
+
+            disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
             path = bundled_model() if self._name == BUNDLED else self._name
             self._model = SentenceTransformer(str(path), device=None)
         vectors = self._model.encode(texts, batch_size=self._batch, normalize_embeddings=True, show_progress_bar=False)
