@@ -452,13 +452,13 @@ class _Plan:
         else:
             # Rows that stand published exactly as staged are not touched; md5 of the row's JSON tells.
             cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_old AS SELECT {key}, {self._hash('t')} AS hash FROM {name} t "
-                           f"WHERE {self._where(cursor)}", list(self.scope.values()))  # fmt: skip
+                           f"WHERE {self._where()}", list(self.scope.values()))  # fmt: skip
             cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_new AS SELECT {key}, {self._hash('s')} AS hash FROM {stage} s")
             gone = f"SELECT t.* FROM {stage}_old t ANTI JOIN {stage}_new s ON {on} AND t.hash = s.hash"
             if not self.delete_others:
                 gone = f"SELECT g.* FROM ({gone}) g SEMI JOIN {stage}_new n USING ({key})"
             cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_gone AS {gone}")
-            gone_hash, self.deleted = _hash_and_count(cursor, f"{stage}_gone", self._row_hash_sql("hash"))
+            gone_hash, self.deleted = _hash_and_count(cursor, f"{stage}_gone")
             if self.deleted:
                 cursor.execute(f"DELETE FROM {name} WHERE ({key}) IN (SELECT ({key}) FROM {stage}_gone)")
                 self.hash_delta ^= gone_hash
@@ -467,7 +467,7 @@ class _Plan:
                 f"ON {on} AND t.hash = s.hash) t ON {on}"
             )
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_fresh AS SELECT {self._hash('f')} AS hash FROM ({fresh}) f")
-        fresh_hash, self.inserted = _hash_and_count(cursor, f"{stage}_fresh", self._row_hash_sql("hash"))
+        fresh_hash, self.inserted = _hash_and_count(cursor, f"{stage}_fresh")
         if self.inserted:
             cursor.execute(f"INSERT INTO {name} {fresh}")
             self.hash_delta ^= fresh_hash
@@ -475,20 +475,17 @@ class _Plan:
             cursor.execute(f"DROP TABLE IF EXISTS {stage}_{suffix}")
         return self.inserted, self.deleted
 
-    def _where(self, cursor: duckdb.DuckDBPyConnection) -> str:
+    def _where(self) -> str:
         return " AND ".join(f't."{column}" = ?' for column in self.scope) or "true"
 
     def _hash(self, alias: str) -> str:
         columns = ", ".join(f'{alias}."{c.name}"' for c in self.table.columns if c.name not in self.volatile)
         return f"md5_number(to_json(row({columns}))::VARCHAR)"
 
-    @staticmethod
-    def _row_hash_sql(column: str) -> str:
-        return f"bit_xor({column})"
 
-
-def _hash_and_count(cursor: duckdb.DuckDBPyConnection, table: str, aggregate: str) -> tuple[int, int]:
-    row = cursor.execute(f"SELECT {aggregate}, count(*) FROM {table}").fetchone()
+def _hash_and_count(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
+    """Order-free hash of a table's ``hash`` column, and its rows."""
+    row = cursor.execute(f"SELECT bit_xor(hash), count(*) FROM {table}").fetchone()
     assert row is not None
     return int(row[0] or 0) & ((1 << 128) - 1), int(row[1])
 

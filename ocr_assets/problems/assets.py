@@ -3,6 +3,7 @@
 import asyncio
 import warnings
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, get_args
 
 import dagster as dg
@@ -93,7 +94,7 @@ def deduped_problems(context: dg.AssetExecutionContext, lake: LakeResource) -> R
         with store.cursor() as keys:
             keys.execute("CREATE OR REPLACE TEMP TABLE group_keys (raw_id VARCHAR, key VARCHAR)")
             pairs = ((row["raw_id"], key_of(row)) for row in store.stream("SELECT raw_id, statement FROM raw_problems"))  # type: ignore[arg-type]
-            while part := [pair for _, pair in zip(range(4096), pairs, strict=False)]:
+            while part := list(islice(pairs, 4096)):
                 keys.executemany("INSERT INTO group_keys VALUES (?, ?)", part)
             query = "SELECT k.key, r.* FROM raw_problems r JOIN group_keys k USING (raw_id) ORDER BY k.key"
             reader = keys.execute(query).to_arrow_reader(64)

@@ -1,7 +1,7 @@
 """The assets of the traces stage: ``r1_traces`` and ``solutions``."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ocr_assets import samples
 from ocr_assets.analysis import plots
 from ocr_assets.progress import Progress
 from ocr_assets.publishing import Results, declared, described, picture, publish, run_info
-from ocr_assets.records import R1_TRACES, SOLUTIONS, Response
+from ocr_assets.records import R1_TRACES, SOLUTIONS, Response, Solution
 from ocr_assets.traces.collect import Collected, collect
 from ocr_assets.traces.parsing import PARSER_VERSION, solution_row
 from ocr_assets.traces.planning import Wanted, count_wanted, plan
@@ -107,6 +107,12 @@ ANTI JOIN (SELECT response_id FROM solutions WHERE parser_version = $parser) s U
 WHERE r.failure IS NULL
 """
 
+SOLUTION_EDGES = """
+SELECT solution_id AS child, response_id AS parent, 'derived' AS relation,
+       CASE WHEN parses = false THEN 'syntax error' ELSE parse_status END AS reason
+FROM solutions
+"""
+
 
 @dg.asset(
     group_name="traces",
@@ -120,21 +126,16 @@ def solutions(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
 
     def parse(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("r1_traces")
-        edges: list[Edge] = []
 
-        def rows() -> Any:
+        def rows() -> Iterator[Solution]:
             with Progress("solutions", None, context.log.info, "responses") as progress:
                 for response in store.stream(UNPARSED, {"parser": PARSER_VERSION}):
-                    row = solution_row(response)
-                    status = row["parse_status"] if row["parses"] is not False else "syntax error"
-                    edges.append(
-                        {"child": row["solution_id"], "parent": row["response_id"], "relation": "derived", "reason": status}
-                    )
+                    yield solution_row(response)
                     progress.add()
-                    yield row
 
-        write.upsert(SOLUTIONS, rows())
-        write.edges(edges, replace=False)
+        with store.write(run_info(context), "solutions") as parsed:
+            parsed.upsert(SOLUTIONS, rows())
+        write.edges_query(SOLUTION_EDGES)
         return {}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
