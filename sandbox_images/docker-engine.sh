@@ -27,6 +27,8 @@ fi
 log=${OCR_HOME:-.ocr}/cache/dockerd.log
 mkdir -p "$(dirname "$log")"
 echo "docker-engine: starting dockerd (log: $log)"
+# A daemon that was killed leaves its pid file, and the number may belong to another process by now.
+pidof dockerd >/dev/null 2>&1 || rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
 if ! { [ -d /run/systemd/system ] && systemctl start docker; }; then
     setsid dockerd >"$log" 2>&1 </dev/null &
 fi
