@@ -150,8 +150,6 @@ def judge_run(
     if run.status != "ok":
         tail = run.stderr.decode("utf-8", "replace").strip().splitlines()
         return run.status, run.error or (tail[-1][:300] if tail else "")
-    if suite["interactor"] is not None:
-        return "sandbox_error", "interactive problems are not run yet"
     if test["kind"] == "stdin":
         expected = test["output"].encode("utf-8", "surrogateescape")
         if suite["checker"] is not None:
@@ -174,6 +172,8 @@ def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, setting
     settings = settings or GradeSettings()
     if not suite["tests"]:
         raise ValueError("a suite without tests gives no verdict")
+    if suite["interactor"] is not None:  # run without its partner, even a crash would say nothing
+        return _judged([], len(suite["tests"]), "sandbox_error", "interactive problems are not run yet", None)
     limits = resolve_limits(suite["limits"], language, settings)
     try:
         outcome, verdicts = _run(sandbox, language, code, suite, settings, limits)

@@ -196,6 +196,13 @@ def test_a_sandbox_fault_is_no_verdict_on_the_program() -> None:
     assert (judged["verdict"], judged["tests"], judged["tests_total"]) == ("sandbox_error", [], 2)
 
 
+@pytest.mark.parametrize("verdict", ["accepted", "runtime_error"])
+def test_an_interactive_problem_gets_no_verdict_without_its_partner(sandbox: DockerSandbox, verdict: str) -> None:
+    partner = {"language": "python", "source": "print(1)", "protocol": "kattis"}
+    judged = grade(sandbox, "python", PYTHON[verdict], suite(("1 2", "3"), interactor=partner))
+    assert judged["verdict"] == "sandbox_error"
+
+
 def test_many_in_order_and_equal_programs_once(sandbox: DockerSandbox) -> None:
     codes = [PYTHON["accepted"], PYTHON["wrong_answer"], PYTHON["accepted"], PYTHON["runtime_error"]] * 3
     items = [
