@@ -34,7 +34,8 @@ VerdictName = Literal[
 ]
 ParseStatus = Literal["ok", "no_think_close", "truncated", "no_fence", "empty"]
 FenceRule = Literal["only", "defines_entry", "last_parsing", "last"]
-Decision = Literal["confirmed", "cleared", "undecided"]
+Decision = Literal["confirmed", "cleared", "undecided", "reported"]
+DuplicateLayer = Literal["near", "semantic"]
 
 
 def content_id(prefix: str, *parts: object) -> str:
@@ -137,8 +138,63 @@ class Problem(_ProblemContent):
     raw_ids: Annotated[list[str], "All members, the canonical one first"]
     origins: Annotated[list[str], "Their origins, in the same order"]
     suite_id: Annotated[str, "Hash of tests, checker, compare and limits: what a verdict depends on"]
-    test_conflicts: Annotated[int, "Inputs for which members expect different outputs; the canonical one's were kept"]
-    tests_left_out: Annotated[int, "Members' tests of another kind or entry than the canonical one's"]
+    test_conflicts: Annotated[int, "Inputs for which members expect different outputs: see test_conflicts"]
+    tests_left_out: Annotated[int, "Members' tests of another entry than the canonical one's, or of a member that contradicts it"]
+    merge_rule: Annotated[str, "Versions of normalizing and merging, and the layers that were on"]
+
+
+class StatementKey(TypedDict):
+    """What a raw row's statement is called: equal keys, equal normalized statements."""
+
+    raw_id: Annotated[str, "The raw row"]
+    statement_key: Annotated[str, "Hash of the normalized statement; the problem_id, if the row becomes canonical"]
+    rule: Annotated[str, "Version of the normalization, and whether the exact layer is on"]
+
+
+class NearSignature(TypedDict):
+    """A statement in the index of the near layer: statements that share a value at one place are compared."""
+
+    statement_key: Annotated[str, "The statement"]
+    settings: Annotated[str, "What the signature was made with"]
+    bands: Annotated[list[int], "Hash of each LSH band of its MinHash"]
+
+
+class SemanticEntry(TypedDict):
+    """A statement that the semantic layer has compared with all others."""
+
+    statement_key: Annotated[str, "The statement"]
+    model: Annotated[str, "Embedding model"]
+
+
+class DuplicatePair(TypedDict):
+    """Two statements that are alike but not equal, what was measured, and whether they are taken for one problem."""
+
+    pair_id: Annotated[str, "Hash of the statements, layer and settings"]
+    left_key: Annotated[str, "The statement with the smaller key"]
+    right_key: Annotated[str, "The other"]
+    layer: Annotated[DuplicateLayer, "near: shared wording; semantic: embeddings"]
+    settings: Annotated[str, "What the score was measured with"]
+    score: Annotated[float, "near: Jaccard similarity of the word shingles; semantic: cosine"]
+    numbers_differ: Annotated[bool, "Each names a number the other does not"]
+    tests_shared: Annotated[int | None, "Inputs both have tests for; null: not looked at, the score is too low"]
+    tests_disagreeing: Annotated[int | None, "Of these, inputs with different expected outputs"]
+    tests_of: Annotated[str, "Hash of the raw rows whose tests were compared"]
+    decision: Annotated[Literal["merged", "variant", "below", "off", "pending"], "merged: one problem; variant: two versions"]
+    reason: Annotated[str, "Why"]
+
+
+class TestConflict(TypedDict):
+    """An input for which two members of a merged problem expect different outputs: a false merge, or a broken test."""
+
+    conflict_id: Annotated[str, "Hash of problem, member and test"]
+    problem_id: Annotated[str, "The merged problem"]
+    raw_id: Annotated[str, "The member whose test was left out"]
+    origin: Annotated[str, "Its origin"]
+    canonical_origin: Annotated[str, "Origin of the member whose test was kept"]
+    kind: Annotated[TestKind, "stdin, call, assert, pytest"]
+    input: Annotated[str, "The input"]
+    kept: Annotated[str, "Output expected by the kept test"]
+    left_out: Annotated[str, "Output expected by the other"]
 
 
 class JudgeVote(TypedDict):
@@ -347,6 +403,11 @@ class SftRow(TypedDict):
 
 RAW_PROBLEMS = Table("raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.")
 DEDUPED_PROBLEMS = Table("deduped_problems", Problem, ("problem_id",), "Distinct problems.")
+STATEMENT_KEYS = Table("statement_keys", StatementKey, ("raw_id",), "Which normalized statement each raw row has.")
+NEAR_INDEX = Table("near_index", NearSignature, ("statement_key",), "Signatures of the near layer.")
+SEMANTIC_INDEX = Table("semantic_index", SemanticEntry, ("statement_key",), "Statements the semantic layer has compared.")
+DUPLICATE_PAIRS = Table("duplicate_pairs", DuplicatePair, ("pair_id",), "Statements alike, their scores and what followed.")
+TEST_CONFLICTS = Table("test_conflicts", TestConflict, ("conflict_id",), "Tests of merged problems that contradict each other.")
 CONTAMINATION_REPORT = Table(
     "contamination_report", ContaminationPair, ("pair_id",), "Every pair above the threshold, its votes and decision."
 )
@@ -362,6 +423,11 @@ SFT_DATASET = Table("sft_dataset", SftRow, ("id",), "The rows of the latest SFT 
 TABLES = (
     RAW_PROBLEMS,
     DEDUPED_PROBLEMS,
+    STATEMENT_KEYS,
+    NEAR_INDEX,
+    SEMANTIC_INDEX,
+    DUPLICATE_PAIRS,
+    TEST_CONFLICTS,
     CONTAMINATION_REPORT,
     CLEAN_PROBLEMS,
     R1_TRACES,

@@ -3,27 +3,32 @@
 import asyncio
 import warnings
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any, get_args
 
 import dagster as dg
+from pydantic import Field
 
 from ocr_assets import samples
 from ocr_assets.analysis import plots
 from ocr_assets.problems import contamination as rules
-from ocr_assets.problems.dedup import key_of, merge_groups
+from ocr_assets.problems import duplicates, report
+from ocr_assets.problems.dedup import merge_groups
+from ocr_assets.problems.near import NearSettings
 from ocr_assets.problems.sources import read_source
 from ocr_assets.progress import Progress
-from ocr_assets.publishing import Results, declared, described, picture, publish
+from ocr_assets.publishing import Results, declared, described, picture, publish, run_info, table_of
 from ocr_assets.records import (
     CLEAN_PROBLEMS,
     CONTAMINATION_REPORT,
     DEDUPED_PROBLEMS,
+    DUPLICATE_PAIRS,
     RAW_PROBLEMS,
+    TEST_CONFLICTS,
     CleanProblem,
     ContaminationPair,
     Dataset,
     Problem,
+    TestConflict,
 )
 from ocr_assets.suites import checker_needed
 from resources.lake import Edge, Lake, Quarantined, Write
@@ -78,6 +83,21 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
     yield from publish(context, lake, RAW_PROBLEMS, read)
 
 
+class DedupConfig(dg.Config):
+    """Which layers say that two rows are one problem. What was measured is kept: another threshold measures nothing again."""
+
+    exact: bool = Field(True, description="Equal normalized statements (the rule of OpenCodeReasoning)")
+    near: bool = Field(False, description="Shared wording: Jaccard similarity of word shingles, proposed by MinHash, verified")
+    near_threshold: float = Field(0.8, description="Jaccard similarity from which statements are one problem; at least 0.5")
+    near_shingle: int = Field(3, description="Words in a shingle")
+    semantic: bool = Field(False, description="Similar embeddings (the rule of KodCode)")
+    semantic_threshold: float = Field(0.95, description="Cosine from which statements are one problem; at least 0.9")
+
+    def layers(self) -> duplicates.Layers:
+        near = NearSettings(self.near_threshold, self.near_shingle) if self.near else None
+        return duplicates.Layers(self.exact, near, self.semantic_threshold if self.semantic else None)
+
+
 @dg.asset(
     group_name="problems",
     deps=[raw_problems],
@@ -85,36 +105,49 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
     metadata=described(DEDUPED_PROBLEMS),
     kinds={"duckdb"},
 )
-def deduped_problems(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
-    """Distinct problems: exact match of the normalized statement across all sources, tests and origins merged."""
+def deduped_problems(
+    context: dg.AssetExecutionContext, config: DedupConfig, lake: LakeResource, embedder: EmbedderResource
+) -> Results:
+    """Distinct problems across all sources; tests and origins of duplicates are merged into the one that stays.
+
+    Exact match of the normalized statement, and, where switched on, shared wording and similar embeddings. Pairs with their
+    scores: table ``duplicate_pairs``; tests that contradict each other: ``test_conflicts``.
+    """
 
     def dedup(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("raw_problems")
-        # Two passes: the first keeps only ids and keys, so that the second can stream the rows group by group.
-        with store.cursor() as keys:
-            keys.execute("CREATE OR REPLACE TEMP TABLE group_keys (raw_id VARCHAR, key VARCHAR)")
-            pairs = ((row["raw_id"], key_of(row)) for row in store.stream("SELECT raw_id, statement FROM raw_problems"))  # type: ignore[arg-type]
-            while part := list(islice(pairs, 4096)):
-                keys.executemany("INSERT INTO group_keys VALUES (?, ?)", part)
-            query = "SELECT k.key, r.* FROM raw_problems r JOIN group_keys k USING (raw_id) ORDER BY k.key"
-            reader = keys.execute(query).to_arrow_reader(64)
-            rows: Any = ((row.pop("key"), row) for batch in reader for row in batch.to_pylist())
-            edges: list[Edge] = []
-            conflicts = 0
+        layers = config.layers()
+        model = embedder.opened(lake.cache) if config.semantic else None
+        done = duplicates.refresh(store, lambda: store.write(run_info(context), "deduped_problems"), layers, model)
+        pairs = duplicates.decided(store, layers, model.model if model else None)
+        cluster_of, layer_of = duplicates.clusters(pairs)
+        edges: list[Edge] = []
+        conflicts: list[TestConflict] = []
 
-            def problems() -> Iterator[Problem]:
-                nonlocal conflicts
-                for problem, own in merge_groups(rows):
-                    edges.extend(own)
-                    conflicts += problem["test_conflicts"]
-                    yield problem
+        def problems(rows: Any) -> Iterator[Problem]:
+            for merged in merge_groups(rows, layer_of, layers.merge_rule):
+                edges.extend(merged.edges)
+                conflicts.extend(merged.conflicts)
+                yield merged.problem
 
-            write.sync(DEDUPED_PROBLEMS, problems())
-        write.edges(edges)
-        merged = sum(edge["relation"] == "merged_into" for edge in edges)
-        return {"merged rows": merged, "test conflicts": conflicts}
+        with store.cursor() as cursor:
+            gone = duplicates.changed(cursor, cluster_of, layers.merge_rule)
+            write.sync(DEDUPED_PROBLEMS, problems(duplicates.to_merge(cursor)), within=("problem_id", gone))
+        write.edges(edges, within=("child", gone))
+        write.sync(TEST_CONFLICTS, conflicts, within=("problem_id", gone))
+        write.sync(DUPLICATE_PAIRS, pairs)
+        compared = {f"compared now: {layer}": count for layer, count in done.compared.items()}
+        return {"rows read now": done.read, **compared}
 
-    yield from publish(context, lake, DEDUPED_PROBLEMS, dedup)
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        return {
+            "test conflicts": store.scalar("SELECT count(*) FROM test_conflicts"),
+            "pairs by decision": table_of(store, report.PAIRS_BY_DECISION),
+            "most alike pairs": table_of(store, report.ALIKE_PAIRS),
+            "tests in conflict": table_of(store, report.CONFLICTS),
+        }
+
+    yield from publish(context, lake, DEDUPED_PROBLEMS, dedup, after=pictures)
 
 
 @dg.asset(
