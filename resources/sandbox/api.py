@@ -77,7 +77,8 @@ class Partner:
 class Program:
     """A program with all its runs. ``runs`` happen one after another, each in a fresh process and empty folder.
 
-    ``std``: the C++ standard. With a ``partner`` each run starts both, each one's stdout being the other's stdin.
+    ``std``: the C++ standard. ``judge``: a checker, which may include ``testlib.h``. With a ``partner`` each run starts
+    both, each one's stdout being the other's stdin.
     """
 
     language: Language
@@ -85,6 +86,7 @@ class Program:
     runs: Sequence[Run]
     limits: RunLimits = RunLimits()
     std: str = "gnu++17"
+    judge: bool = False
     partner: Partner | None = None
 
 
@@ -144,7 +146,8 @@ class Sandbox(Protocol):
     def execute(
         self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, alone: bool = False
     ) -> Outcome:
-        """Run a program. After each run ``until(index, outcome)`` may say True: no further runs are wanted.
+        """Run a program. After each run ``until(index, outcome)`` may say True: no further runs are wanted. Outputs and
+        values are shown to ``until`` and then not kept. After a fault it is called again from index 0.
 
         ``alone``: with no other program of this pool beside it, for measurements near a limit.
 

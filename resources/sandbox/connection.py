@@ -9,7 +9,7 @@ import json
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunOutcome
@@ -74,16 +74,16 @@ class Connection:
         while len(outcomes) < len(runs):
             send_ahead()
             run = runs[len(outcomes)]
-            outcomes.append(_outcome(run, program.partner, *self._receive(timeout_s)))
+            outcome = _outcome(run, program.partner, *self._receive(timeout_s))
             waiting.popleft()
-            if len(outcomes) < len(runs) and until is not None and until(len(outcomes) - 1, outcomes[-1]):
+            enough = until is not None and until(len(outcomes), outcome)
+            # What was shown to ``until`` is not kept: outputs of a hundred tests are no small thing.
+            outcomes.append(outcome if until is None else replace(outcome, stdout=b"", value=None))
+            if enough and len(outcomes) < len(runs):
                 self._end(timeout_s)
                 break
-        else:
-            if until is not None and outcomes:
-                until(len(outcomes) - 1, outcomes[-1])
-            if not runs:
-                self._end()
+        if not runs:
+            self._end()
         return answer, outcomes
 
     def times(self) -> dict[str, float]:
@@ -113,13 +113,14 @@ def _message(header: dict[str, Any], blobs: Sequence[bytes]) -> bytes:
 
 
 def _program_message(program: Program) -> bytes:
-    limits = asdict(program.limits)
-    if any(run.kind == "pytest" for run in program.runs):
-        limits["pytest"] = True
-    header: dict[str, Any] = {"op": "program", "language": program.language, "std": program.std, "limits": limits}
+    header: dict[str, Any] = {
+        "op": "program", "language": program.language, "std": program.std, "judge": program.judge,
+        "limits": asdict(program.limits), "pytest": any(run.kind == "pytest" for run in program.runs),
+    }  # fmt: skip
     blobs = [_source(program.code)]
     if (partner := program.partner) is not None:
-        header["partner"] = {"language": partner.language, "std": partner.std, "limits": asdict(partner.limits)}
+        limits = asdict(partner.limits)
+        header["partner"] = {"language": partner.language, "std": partner.std, "judge": True, "limits": limits}
         blobs.append(_source(partner.code))
     return _message(header, blobs)
 
@@ -131,7 +132,11 @@ def _run_message(run: Run, partner: Partner | None, *, last: bool) -> bytes:
     }  # fmt: skip
     blobs = [run.stdin, _data(run), *run.files.values()]
     if partner is not None:
-        header["partner"] = {"argv": list(run.partner_argv), "files": list(run.partner_files), "collect": list(run.partner_collect)}
+        header["partner"] = {
+            "argv": list(run.partner_argv),
+            "files": list(run.partner_files),
+            "collect": list(run.partner_collect),
+        }
         blobs += run.partner_files.values()
     return _message(header, blobs)
 

@@ -107,8 +107,6 @@ def lock_in(spec, fds):
     limits = spec["limits"]
     cpu = int(limits["cpu_s"]) + 2  # a backstop: the supervisor measures the whole group
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
-    size = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     if (uid := spec["uid"]) is not None:
         resource.setrlimit(resource.RLIMIT_NPROC, (limits["processes"], limits["processes"]))
         os.setresgid(uid, uid, uid)
@@ -162,6 +160,8 @@ def run(spec, fds, code):
             fd = next(rest)
             write_files(read_all(fd))
             os.close(fd)
+        size = max(int(spec["limits"]["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     except BaseException as error:  # whatever it is, the supervisor must hear that the start failed
         os.write(2, f"sandbox start failed: {error!r}".encode())
         os._exit(125)
@@ -272,8 +272,17 @@ def _call(spec, code, data):
 def _assert(spec, code, data):
     nonce = spec.pop("nonce")
     module = _module(code, "solution")
-    exec(compile(data, "test.py", "exec"), module.__dict__)
-    _result(json.dumps(nonce).encode())
+    test = compile(data, "test.py", "exec")
+    try:
+        exec(test, module.__dict__)
+    except AssertionError as error:
+        trace = error.__traceback__
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace.tb_frame.f_code.co_filename != "test.py":
+            raise  # the solution's own assertion
+        _failed(f"AssertionError: {error}" if error.args else "AssertionError", wrong=True)
+    _result(json.dumps({"passed": nonce}).encode())
 
 
 PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".")
@@ -287,8 +296,7 @@ def _pytest(spec, code, data):
         file.write(data)
     import pytest
 
-    passed = set()
-    collected = set()
+    passed, collected, failures = set(), set(), []
 
     class Watch:
         def pytest_collection_modifyitems(self, items):
@@ -298,11 +306,22 @@ def _pytest(spec, code, data):
             if report.when == "call" and report.outcome == "passed":
                 passed.add(report.nodeid)
 
+        def pytest_exception_interact(self, call):
+            if call.excinfo is not None:
+                failures.append((call.excinfo.typename, call.excinfo.exconly()))
+
     status = pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[Watch()])
     if status == 0 and collected and passed == collected:
-        _result(json.dumps(nonce).encode())
-    else:
-        raise SystemExit(1)
+        _result(json.dumps({"passed": nonce}).encode())
+        return
+    # Failed is what pytest.raises gives where nothing was raised.
+    wrong = bool(failures) and all(name in ("AssertionError", "Failed") for name, _ in failures)
+    _failed(failures[0][1] if failures else "no test passed", wrong)
+
+
+def _failed(message, wrong):
+    _result(json.dumps({"failed": str(message)[:1000], "wrong": wrong}).encode())
+    raise SystemExit(1)
 
 
 def _result(payload):

@@ -152,8 +152,7 @@ class Supervisor:
 
     def serve(self):
         self._channel.send({"ready": True, "host_speed": host_speed()})
-        message = self._channel.receive()
-        while message is not None:
+        while (message := self._channel.receive()) is not None:
             if message["op"] == "program":
                 self._program(message)
             elif message["op"] == "run":
@@ -168,35 +167,36 @@ class Supervisor:
                 self._channel.send({"clean": True})
             elif message["op"] == "times":
                 self._channel.send({"times": dict(self.times)})
-            message = self._channel.receive()
 
     # ---- programs -------------------------------------------------------------------------------------------------
 
     def _program(self, message):
         self._end()
         start = _now()
-        self._slot, answer = self._open(message["language"], message["std"], message["limits"], message["blobs"][0])
+        self._slot, answer = self._open(message, message["blobs"][0])
         partner = message.get("partner")
         if partner is not None and answer["compiled"]:
-            self._partner, theirs = self._open(partner["language"], partner["std"], partner["limits"], message["blobs"][1])
+            self._partner, theirs = self._open(partner, message["blobs"][1])
             answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
         self.times["compile"] += _now() - start
         self._channel.send(answer)
         if not answer["compiled"] or not answer.get("partner_compiled", True):
             self._end()
 
-    def _open(self, language, std, limits, source):
+    def _open(self, wanted, source):
         """(slot, answer) of a program; the slot is None where it does not compile."""
+        language, limits = wanted["language"], wanted["limits"]
         if language == "python":
-            flavour = "pytest" if limits.get("pytest") else "numpy" if b"numpy" in source else "plain"
+            flavour = "pytest" if wanted.get("pytest") else "numpy" if b"numpy" in source else "plain"
             slot, answer = self._open_template(flavour, limits, source, language)
             return (slot if answer["compiled"] else None), answer
         slot, answer = self._open_template("plain", limits, b"", language)
-        key = hashlib.sha256(std.encode() + b"\0" + source).digest()
+        flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
+        key = hashlib.sha256("\0".join(flags).encode() + b"\0" + source).digest()
         if key in self._binaries:
             self._binaries.move_to_end(key)
         else:
-            binary, answer = self._compile_cpp(slot, std, source)
+            binary, answer = self._compile_cpp(slot, flags, source)
             if binary is None:
                 slot.link.close()
                 return None, answer
@@ -225,8 +225,8 @@ class Supervisor:
         answer = json.loads(data)
         return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
 
-    def _compile_cpp(self, slot, std, source):
-        spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, f"-std={std}"], "file_bytes": 256 * MIB}
+    def _compile_cpp(self, slot, flags, source):
+        spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
         slot.limits, wanted = COMPILE_LIMITS, slot.limits
         outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], 128 * MIB)
         slot.limits = wanted
@@ -269,7 +269,7 @@ class Supervisor:
         outcome, out = self._one(slot, spec, blobs[0], files, blobs[1], message["collect"], HEAD)
         if kind in IN_PROCESS:
             result = out.pop(2)
-            if outcome["status"] == "ok":
+            if outcome["status"] in ("ok", "runtime_error"):
                 self._take_result(outcome, kind, spec, result)
         collected = out[2:]
         outcome["collected"] = [blob is not None for blob in collected]
@@ -277,12 +277,18 @@ class Supervisor:
 
     @staticmethod
     def _take_result(outcome, kind, spec, result):
-        if kind == "call":
-            try:
-                outcome["result"] = json.loads(result)
-            except ValueError:
+        try:
+            found = json.loads(result)
+        except ValueError:
+            found = None
+            if kind == "call" and outcome["status"] == "ok":
                 outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
-        elif result != json.dumps(spec["nonce"]).encode():
+        if kind == "call":
+            outcome["result"] = found
+        elif isinstance(found, dict) and "failed" in found:
+            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])
+            outcome["result"] = {"wrong": found.get("wrong") is True}
+        elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
             outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
 
     def _run_pair(self, message, spec, blobs):
@@ -326,7 +332,13 @@ class Supervisor:
         self._box_number += 1
         box = f"{self._box_root}/box{self._box_number}"
         uid = None if self._uid_base is None else self._uid_base + self._box_number % 1000
-        spec = {**spec, "limits": slot.limits, "uid": uid, "box": box, "env": {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root}}
+        spec = {
+            **spec,
+            "limits": slot.limits,
+            "uid": uid,
+            "box": box,
+            "env": {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root},
+        }
         stderr_fd = memfd("stderr")
         fds = [stdin_fd, stdout_fd, stderr_fd]
         extra = []
