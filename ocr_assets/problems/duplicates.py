@@ -88,6 +88,7 @@ def refresh(store: Lake, writing: Writing, layers: Layers, embedder: Embeds | No
     semantic layer only."""
     done = Refreshed()
     fresh = _read_new(store, writing, layers, done)
+    _forget_gone(store, writing)
     if layers.near is not None:
         _compare_wording(store, writing, layers.near, fresh, done)
     if layers.semantic is not None:
@@ -146,6 +147,17 @@ def _read_new(store: Lake, writing: Writing, layers: Layers, done: Refreshed) ->
     return fresh
 
 
+def _forget_gone(store: Lake, writing: Writing) -> None:
+    """Take statements that no row has any more out of both indexes, whichever layers are on: their pairs go too, and an entry
+    left behind would say, should the statement come back, that it has been compared."""
+    query = "SELECT i.statement_key FROM {} i ANTI JOIN statement_keys k USING (statement_key)"
+    gone = {table: _column(store, query.format(table.name)) for table in (NEAR_INDEX, SEMANTIC_INDEX)}
+    if any(gone.values()):
+        with writing() as write:
+            for table, keys in gone.items():
+                write.sync(table, (), within=("statement_key", keys))
+
+
 def key_of_normalized(text: str, raw_id: str, exact: bool) -> str:
     """As ``dedup.key_of``, for a text that is normalized already."""
     key = content_id("prob", text)
@@ -185,10 +197,7 @@ def _compare_wording(store: Lake, writing: Writing, settings: NearSettings, fres
             done.pairs += 1
             yield _pair(keys[one].decode(), keys[other].decode(), "near", settings.signature, jaccard, differ)
 
-    stale = (
-        "SELECT n.statement_key FROM near_index n LEFT JOIN statement_keys k USING (statement_key) "
-        "WHERE k.statement_key IS NULL OR n.settings <> $settings"
-    )
+    stale = "SELECT statement_key FROM near_index WHERE settings <> $settings"
     # Index and pairs in one transaction: a statement in the index has been compared with all others in it.
     with writing() as write:
         write.sync(NEAR_INDEX, entries(), within=("statement_key", _column(store, stale, {"settings": settings.signature})))
@@ -241,10 +250,7 @@ def _compare_embeddings(store: Lake, writing: Writing, embedder: Embeds, done: R
                                 score = round(min(1.0, score), 4)
                                 yield _pair(keys[one].decode(), keys[two].decode(), "semantic", embedder.model, score, False)
 
-    stale = (
-        "SELECT s.statement_key FROM semantic_index s LEFT JOIN statement_keys k USING (statement_key) "
-        "WHERE k.statement_key IS NULL OR s.model <> $model"
-    )
+    stale = "SELECT statement_key FROM semantic_index WHERE model <> $model"
     with writing() as write:
         entries = ({"statement_key": key, "model": embedder.model} for key in new)
         write.append(DUPLICATE_PAIRS, pairs())

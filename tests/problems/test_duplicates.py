@@ -192,6 +192,19 @@ def test_another_threshold_measures_nothing_again(lake: Lake) -> None:
         Layers(semantic=0.5)
 
 
+def test_a_statement_that_went_and_came_back_is_compared_again(lake: Lake) -> None:
+    one, other = raw("a", STORY), raw("b", replaced(STORY, 3, "baskets"))
+    for layers in (Layers(near=SETTINGS), Layers()):  # whether or not the layer is on while the row is away
+        fill(lake, [one, other])
+        dedup(lake, Layers(near=SETTINGS))
+        fill(lake, [one])
+        dedup(lake, layers)
+        assert problems(lake) == [["raw_a"]]
+        fill(lake, [one, other])
+        dedup(lake, Layers(near=SETTINGS))
+        assert problems(lake) == [["raw_a", "raw_b"]]
+
+
 def test_versions_of_a_problem_stay_apart(lake: Lake) -> None:
     easy, hard = STORY + " There are up to 1000 boxes .", STORY + " There are up to 2 * 10^5 boxes ."
     fill(lake, [raw("easy", easy), raw("hard", hard), raw("same", STORY + " There are up to 10^3 boxes .")])
