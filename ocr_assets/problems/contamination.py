@@ -203,7 +203,9 @@ def prices_of(text: str, judges: Sequence[str]) -> dict[str, tuple[float, float]
     return dict(zip(judges, prices * len(judges) if len(prices) == 1 else prices, strict=False))
 
 
-def vote_row(pair_id: str, judge: str, order: Order, answer: ChatAnswer, template: str, price: tuple[float, float] | None) -> JudgeVote:
+def vote_row(
+    pair_id: str, judge: str, order: Order, answer: ChatAnswer, template: str, price: tuple[float, float] | None
+) -> JudgeVote:
     """What is kept of an answer; a permanent failure is kept too, as no vote, and is not asked again."""
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
     cost = None

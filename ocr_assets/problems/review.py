@@ -12,7 +12,9 @@ from typing import Any, Literal
 from ocr_assets.records import HumanDecision, content_id
 from resources.lake import Lake
 
-LATEST = "SELECT * FROM human_decisions QUALIFY row_number() OVER (PARTITION BY pair_id ORDER BY decided_at DESC, decision_id) = 1"
+LATEST = (
+    "SELECT * FROM human_decisions QUALIFY row_number() OVER (PARTITION BY pair_id ORDER BY decided_at DESC, decision_id) = 1"
+)
 PAIRS = """
 SELECT r.*, d.statement, d.origins, d.source,
     coalesce((SELECT list(v ORDER BY v.judge, v."order") FROM judge_votes v WHERE v.pair_id = r.pair_id), []) AS answers
@@ -45,7 +47,9 @@ def side_by_side(pair: Mapping[str, Any], width: int | None = None, lines: int =
         f"layer {pair['layer']}, cosine {pair['cosine']:.3f}, n-gram overlap {pair['overlap']:.2f}",
     ]
     for vote in pair["answers"]:
-        head.append(f"  {vote['judge']} ({vote['order'].replace('_', ' ')}): {vote['vote']} — {' '.join(vote['answer'].split())[:60]}")
+        head.append(
+            f"  {vote['judge']} ({vote['order'].replace('_', ' ')}): {vote['vote']} — {' '.join(vote['answer'].split())[:60]}"
+        )
     left, right = _wrapped(pair["statement"], column, lines), _wrapped(pair["item_question"], column, lines)
     body = [
         f"{', '.join(pair['origins'])[:column]:<{column}} | {item[:column]}",

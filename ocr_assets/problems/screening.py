@@ -162,7 +162,9 @@ def screen(
         if items and (state.new_problems or state.new_items):
             _measure(store, cursor, items, state, embedder, measure, done, progress)
         start = time.perf_counter()
-        changed = [row[0] for row in cursor.execute("SELECT DISTINCT problem_id FROM to_screen UNION SELECT * FROM gone").fetchall()]
+        changed = [
+            row[0] for row in cursor.execute("SELECT DISTINCT problem_id FROM to_screen UNION SELECT * FROM gone").fetchall()
+        ]
         with writing() as write:
             write.sync(BENCHMARK_ITEMS, items)
             write.sync(CONTAMINATION_SCORES, _stream(cursor, _select(measure)), within=("problem_id", changed))
@@ -189,9 +191,7 @@ def _what_is_new(cursor: duckdb.DuckDBPyConnection, items: Sequence[BenchmarkIte
     cursor.register("given_items", pa.table({"item_key": pa.array([item["item_key"] for item in items], pa.string())}))
     cursor.execute("CREATE OR REPLACE TEMP TABLE live_items AS FROM given_items")
     cursor.unregister("given_items")
-    cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE live AS SELECT problem_id, md5(statement) AS text_hash FROM deduped_problems"
-    )
+    cursor.execute("CREATE OR REPLACE TEMP TABLE live AS SELECT problem_id, md5(statement) AS text_hash FROM deduped_problems")
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE known AS SELECT * FROM {SCREENED.name} WHERE settings = ?", [settings])
     # A problem that lost a neighbour may have others that were pushed out of its list: it is compared anew.
     cursor.execute(
@@ -209,7 +209,9 @@ def _what_is_new(cursor: duckdb.DuckDBPyConnection, items: Sequence[BenchmarkIte
         SELECT problem_id FROM {CONTAMINATION_SCORES.name} ANTI JOIN live USING (problem_id) GROUP BY ALL
         """
     )
-    known = {row[0] for row in cursor.execute("SELECT i.item_key FROM live_items i JOIN known k ON k.subject = i.item_key").fetchall()}
+    known = {
+        row[0] for row in cursor.execute("SELECT i.item_key FROM live_items i JOIN known k ON k.subject = i.item_key").fetchall()
+    }
     new_items = [item for item in items if item["item_key"] not in known]
     if not new_items:
         cursor.execute("DELETE FROM to_screen WHERE NOT anew")

@@ -18,6 +18,7 @@ class SftConfig(dg.Config):
     keep: Literal["all", "accepted"] = Field("all", description="all: every triplet, labelled; accepted: only those that passed")
     languages: list[str] = Field(["python", "cpp"], description="Languages to release")
     trusted_only: bool = Field(False, description="Leave out verdicts that may be wrong (several answers allowed, no checker)")
+    undecided: bool = Field(False, description="Release also problems whose contamination nobody has decided")
 
 
 @dg.asset(
@@ -32,7 +33,7 @@ def sft_dataset(context: dg.AssetExecutionContext, config: SftConfig, lake: Lake
 
     Lies in ``$OCR_HOME/releases/sft_dataset``; swapped in whole, and only when rows or filters changed.
     """
-    filters = Filters(config.keep, tuple(config.languages), config.trusted_only)
+    filters = Filters(config.keep, tuple(config.languages), config.trusted_only, config.undecided)
     folder = lake.releases / NAME
     query = rows_query(filters)
     with open_lake(lake) as store:

@@ -34,6 +34,7 @@ class Filters:
     keep: Literal["all", "accepted"] = "all"
     languages: tuple[str, ...] = ("python", "cpp")
     trusted_only: bool = False
+    undecided: bool = False  # release problems that may restate a benchmark item, nobody having decided
 
     def drop_reason_sql(self) -> str:
         """A SQL expression over ``verified_triplets t``: why a triplet is left out, or null."""
@@ -44,6 +45,9 @@ class Filters:
             cases.append("WHEN t.verdict IS DISTINCT FROM 'accepted' THEN 'filter: not accepted'")
         if self.trusted_only:
             cases.append("WHEN NOT t.trusted THEN 'filter: verdict not trusted'")
+        if not self.undecided:
+            undecided = "SELECT problem_id FROM clean_problems WHERE contamination = 'undecided'"
+            cases.append(f"WHEN t.problem_id IN ({undecided}) THEN 'filter: contamination undecided'")
         return f"CASE {' '.join(cases)} END"
 
 

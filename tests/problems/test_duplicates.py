@@ -186,9 +186,9 @@ def test_another_threshold_measures_nothing_again(lake: Lake) -> None:
     done = dedup(lake, Layers(near=NearSettings(0.99)))
     assert (done.read, done.compared, done.pairs) == (0, {}, 0)
     assert len(problems(lake)) == 2
-    with pytest.raises(ValueError, match="near_threshold=0.3"):
+    with pytest.raises(ValueError, match="near_threshold"):
         NearSettings(0.3)
-    with pytest.raises(ValueError, match="semantic_threshold=0.5"):
+    with pytest.raises(ValueError, match="semantic_threshold"):
         Layers(semantic=0.5)
 
 
