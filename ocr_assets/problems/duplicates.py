@@ -8,7 +8,9 @@ problem is in ``dedup.py``, how likeness of wording is measured in ``near.py``.
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ import pyarrow as pa
 from ocr_assets.problems import near, normalize, similarity
 from ocr_assets.problems.dedup import VERSION as MERGE_VERSION
 from ocr_assets.problems.dedup import expected_of, place_of
-from ocr_assets.problems.near import NearSettings, Rows, Shingler
+from ocr_assets.problems.near import NearSettings, Rows
 from ocr_assets.records import (
     DUPLICATE_PAIRS,
     NEAR_INDEX,
@@ -35,6 +37,7 @@ from ocr_assets.records import (
 from resources.lake import Lake, Write
 
 SEMANTIC_FLOOR = 0.9  # pairs less similar than this are not kept
+READ_IN_PARALLEL = 20_000  # rows from which starting processes is worth its second or two
 TESTS_AT_ONCE = 400  # statements whose tests are in memory together: they can be megabytes each
 PENDING = "pending"
 Writing = Callable[[], AbstractContextManager[Write]]
@@ -121,22 +124,32 @@ def _read_new(store: Lake, writing: Writing, layers: Layers, done: Refreshed) ->
     """Keys of rows not read yet, and signatures of statements the near index lacks: normalizing is most of the work, so
     both are made in one pass."""
     settings = layers.near.signature if layers.near else ""
-    shingler = Shingler(layers.near.shingle) if layers.near else None
     fresh = _Signed()
     other_rule = store.scalar("SELECT count(*) FROM statement_keys WHERE rule <> ?", [layers.rule])
+    parameters = {"rule": layers.rule, "settings": settings}
+    unread = store.scalar(f"SELECT count(*) FROM ({_UNREAD})", parameters)
+    jobs = 1 if unread < READ_IN_PARALLEL else os.cpu_count() or 1
 
     def rows() -> Iterator[dict[str, Any]]:
-        for batch in store.batches(_UNREAD, {"rule": layers.rule, "settings": settings}, size=2048):
-            raws = batch.to_pylist()
-            done.read += len(raws)
-            texts = [normalize.normalize(raw["statement"]) for raw in raws]
-            keys = [key_of_normalized(text, raw["raw_id"], layers.exact) for text, raw in zip(texts, raws, strict=True)]
-            if shingler is not None and layers.near is not None:
+        waiting: deque[dict[str, list[Any]]] = deque()
+
+        def statements() -> Iterator[list[str]]:
+            for batch in store.batches(_UNREAD, parameters, size=2048):
+                raws = batch.to_pydict()
+                waiting.append(raws)
+                yield raws.pop("statement")
+
+        for text_keys, bands in near.prepared_in_parallel(statements(), layers.near, jobs):
+            raws = waiting.popleft()
+            done.read += len(text_keys)
+            pairs = zip(text_keys, raws["raw_id"], strict=True)
+            keys = text_keys if layers.exact else [content_id("prob", key, raw_id) for key, raw_id in pairs]
+            if bands is not None:
                 fresh.keys.append(np.array(keys, dtype="S25"))
-                fresh.bands.append(near.signatures(*shingler(texts), layers.near))
-            for raw, key in zip(raws, keys, strict=True):
-                if not raw["known"]:
-                    yield {"raw_id": raw["raw_id"], "statement_key": key, "rule": layers.rule}
+                fresh.bands.append(bands)
+            for raw_id, key, known in zip(raws["raw_id"], keys, raws["known"], strict=True):
+                if not known:
+                    yield {"raw_id": raw_id, "statement_key": key, "rule": layers.rule}
 
     gone = "SELECT k.raw_id FROM statement_keys k ANTI JOIN raw_problems r USING (raw_id)"
     with writing() as write:
@@ -156,12 +169,6 @@ def _forget_gone(store: Lake, writing: Writing) -> None:
         with writing() as write:
             for table, keys in gone.items():
                 write.sync(table, (), within=("statement_key", keys))
-
-
-def key_of_normalized(text: str, raw_id: str, exact: bool) -> str:
-    """As ``dedup.key_of``, for a text that is normalized already."""
-    key = content_id("prob", text)
-    return key if exact else content_id("prob", key, raw_id)
 
 
 # --- near layer: which statements share their wording

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
+from joblib import Parallel, delayed
 
 from ocr_assets.problems import normalize as normal
+from ocr_assets.records import content_id
 
 Hashes = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
@@ -98,6 +101,30 @@ def words_of(normalized: str) -> list[str]:
     return normalized.translate(_PUNCTUATION).split()
 
 
+def prepared(statements: Sequence[str], settings: NearSettings | None) -> tuple[list[str], Hashes | None]:
+    """(keys of the normalized statements, their signatures or None): all that reading a statement costs, in one pass."""
+    texts = [normal.normalize(statement) for statement in statements]
+    bands = None if settings is None else signatures(*_shingler(settings.shingle)(texts), settings)
+    return [content_id("prob", text) for text in texts], bands
+
+
+def prepared_in_parallel(
+    batches: Iterable[Sequence[str]], settings: NearSettings | None, jobs: int
+) -> Iterator[tuple[list[str], Hashes | None]]:
+    """``prepared`` of each batch, in order, by ``jobs`` processes; a few batches are in memory at a time."""
+    if jobs == 1:
+        yield from (prepared(batch, settings) for batch in batches)
+    else:
+        work = (delayed(prepared)(batch, settings) for batch in batches)
+        yield from Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs, batch_size=1)(work)
+
+
+@lru_cache(maxsize=2)
+def _shingler(words: int) -> Shingler:
+    """One a process: its table of word hashes is worth keeping."""
+    return Shingler(words)
+
+
 def signatures(hashes: Hashes, offsets: Rows, settings: NearSettings) -> Hashes:
     """One row a text, one hash a band: texts with an equal hash in any column are candidates."""
     import rensa
@@ -108,7 +135,7 @@ def signatures(hashes: Hashes, offsets: Rows, settings: NearSettings) -> Hashes:
     matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
         np.ascontiguousarray(hashes), offsets.astype(np.uint64), permutations, settings.seed
     )
-    values = np.array(matrix.to_rows(), dtype=np.uint64).reshape(-1, settings.bands, settings.rows)
+    values = np.fromiter(chain.from_iterable(matrix.to_rows()), np.uint64).reshape(-1, settings.bands, settings.rows)
     bands: Hashes = values[:, :, 0] * _PRIMES[0]
     for row in range(1, settings.rows):
         bands = (bands ^ (bands >> np.uint64(29))) * _PRIMES[row % len(_PRIMES)] + values[:, :, row]
@@ -206,11 +233,10 @@ _SMALL = 10
 
 def numbers_of(normalized: str) -> frozenset[int]:
     """The numbers from 10 on that a normalized text names, powers of ten written out ("2*10^5" is 200000)."""
-    if "10" in normalized or "e" in normalized:
-        text = _POWER.sub(lambda m: str(int(m[1] or 1) * 10 ** int(m[2]) + int(m[3] or 0)), normalized)
-        text = _EXPONENT.sub(lambda m: str(int(m[1]) * 10 ** int(m[2])), text)
-    else:
-        text = normalized
+    text = normalized
+    if "^" in text or "*" in text:
+        text = _POWER.sub(lambda m: str(int(m[1] or 1) * 10 ** int(m[2]) + int(m[3] or 0)), text)
+    text = _EXPONENT.sub(lambda m: str(int(m[1]) * 10 ** int(m[2])), text)
     return frozenset(value for value in map(int, _NUMBER.findall(text)) if value >= _SMALL)
 
 

@@ -13,7 +13,7 @@ import unicodedata
 
 from ocr_assets.records import content_id
 
-VERSION = "2"  # stored with every key: another version means all statements are read again
+VERSION = "3"  # stored with every key: another version means all statements are read again
 SAMPLE_FREE_WORDS = 25  # a text shorter than this without its samples may be defined by them, so they stay
 
 # Sites write one formula in several ways; these are the same signs. Any other command loses its backslash (\min, \oplus).
@@ -24,11 +24,12 @@ _COMMANDS = {
     "text": "", "textbf": "", "textit": "", "texttt": "", "mathrm": "", "mathbf": "", "mathit": "", "mathtt": "",
     "operatorname": "", "lvert": "|", "rvert": "|", "vert": "|", "lbrace": "{", "rbrace": "}",
 }  # fmt: skip
-_SIGNS = str.maketrans(
-    {"≤": "<=", "⩽": "<=", "≥": ">=", "⩾": ">=", "≠": "!=", "…": "...", "·": "*", "×": "*", "⋅": "*", "→": "->", "−": "-",
+_SIGNS = {
+     "≤": "<=", "⩽": "<=", "≥": ">=", "⩾": ">=", "≠": "!=", "…": "...", "·": "*", "×": "*", "⋅": "*", "→": "->", "−": "-",
      "–": "-", "—": "-", "⊕": "oplus", "“": '"', "”": '"', "‘": "'", "’": "'", "„": '"', "\u200b": "", "\ufeff": "",
-     "\u00ad": ""}
-)  # fmt: skip
+     "\u00ad": "",
+}  # fmt: skip
+_SIGN = re.compile(f"[{''.join(_SIGNS)}]")
 _STYLED = re.compile(r"\\(?:text|textbf|textit|texttt|mathrm|mathbf|mathit|mathtt|operatorname)\s*\{([^{}]*)\}")
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
@@ -36,7 +37,7 @@ _ESCAPED = re.compile(r"\\([{}%&#_$])")
 _LATEX_SPACE = re.compile(r"\\[,;:! ]")
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _SCRIPT = re.compile(r"([\^_])\{(\w+)\}")
-_MARKS = re.compile(r"\$+|`+|\*\*|__(?=\w)|(?<=\w)__")
+_UNDERLINES = re.compile(r"__(?=\w)|(?<=\w)__")
 _THOUSANDS = re.compile(r"\b(\d{1,3})((?:\{?,\}?000)+)\b")
 # Only tags that lay out text: "a <b and c> d" is mathematics.
 _TAGS = "p|br|hr|pre|ul|ol|li|b|i|em|strong|u|tt|code|var|kbd|div|span|center|font|img|a|table|tbody|tr|td|th|h[1-6]"
@@ -100,14 +101,17 @@ def _spelling(text: str) -> str:
         text = _ESCAPED.sub(r"\1", text)
     if not text.isascii():
         # Superscripts would become digits under NFKC (10⁵ → 105), so they are spelled as powers first.
-        text = _SUPERSCRIPTS.sub(lambda match: "^" + unicodedata.normalize("NFKC", match[0]), text)
-        text = unicodedata.normalize("NFKC", text).translate(_SIGNS)
+        text = text.replace("\u00a0", " ")
+        if not text.isascii():
+            text = _SUPERSCRIPTS.sub(lambda match: "^" + unicodedata.normalize("NFKC", match[0]), text)
+            text = _SIGN.sub(lambda match: _SIGNS[match[0]], unicodedata.normalize("NFKC", text))
     if "{" in text:
         text = _SCRIPT.sub(r"\1\2", text)
-    if "000" in text:
+    if ",000" in text or "}000" in text:
         text = _THOUSANDS.sub(lambda match: match[1] + "0" * match[2].count("0"), text)
-    if "$" in text or "`" in text or "**" in text or "__" in text:
-        text = _MARKS.sub("", text)
+    text = text.replace("$", "").replace("`", "").replace("**", "")
+    if "__" in text:
+        text = _UNDERLINES.sub("", text)
     return text
 
 
