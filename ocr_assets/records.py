@@ -176,7 +176,7 @@ class DuplicatePair(TypedDict):
     layer: Annotated[DuplicateLayer, "near: shared wording; semantic: embeddings"]
     settings: Annotated[str, "What the score was measured with"]
     score: Annotated[float, "near: Jaccard similarity of the word shingles; semantic: cosine"]
-    numbers_differ: Annotated[bool, "Each names a number the other does not"]
+    told_apart: Annotated[bool, "Each names a number, or one of two opposites, that the other does not"]
     tests_shared: Annotated[int | None, "Inputs both have tests for; null: not looked at, the score is too low"]
     tests_disagreeing: Annotated[int | None, "Of these, inputs with different expected outputs"]
     tests_of: Annotated[str, "Hash of the raw rows whose tests were compared"]

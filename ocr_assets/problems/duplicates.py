@@ -199,10 +199,12 @@ def _compare_wording(store: Lake, writing: Writing, settings: NearSettings, fres
             yield {"statement_key": keys[position].decode(), "settings": settings.signature, "bands": values}
 
     def pairs() -> Iterator[DuplicatePair]:
-        found = near.measured(near.candidates(bands, is_new), lambda rows: _texts(store, keys, rows), settings)
-        for one, other, jaccard, differ in found:
+        proposed = near.candidates(bands, is_new)
+        jobs = 1 if done.compared["near"] < READ_IN_PARALLEL else os.cpu_count() or 1
+        found = near.measured(proposed, lambda rows: _statements(store, keys, rows), settings, jobs=jobs)
+        for one, other, jaccard, apart in found:
             done.pairs += 1
-            yield _pair(keys[one].decode(), keys[other].decode(), "near", settings.signature, jaccard, differ)
+            yield _pair(keys[one].decode(), keys[other].decode(), "near", settings.signature, jaccard, apart)
 
     stale = "SELECT statement_key FROM near_index WHERE settings <> $settings"
     # Index and pairs in one transaction: a statement in the index has been compared with all others in it.
@@ -211,11 +213,11 @@ def _compare_wording(store: Lake, writing: Writing, settings: NearSettings, fres
         write.append(DUPLICATE_PAIRS, pairs())
 
 
-def _texts(store: Lake, keys: np.ndarray[Any, Any], rows: Rows) -> list[str]:
-    """Normalized texts of the statements at ``rows``, in that order."""
+def _statements(store: Lake, keys: np.ndarray[Any, Any], rows: Rows) -> list[str]:
+    """Statements at ``rows``, in that order: of several that normalize to the same, the first in order of text."""
     wanted = pa.table({"statement_key": pa.array([keys[row].decode() for row in rows])})
     query = """
-        SELECT k.statement_key, any_value(r.statement) AS statement
+        SELECT k.statement_key, min(r.statement) AS statement
         FROM raw_problems r JOIN statement_keys k USING (raw_id) SEMI JOIN wanted w USING (statement_key) GROUP BY ALL
     """
     found: dict[str, str] = {}
@@ -223,8 +225,12 @@ def _texts(store: Lake, keys: np.ndarray[Any, Any], rows: Rows) -> list[str]:
         cursor.register("wanted", wanted)
         for batch in cursor.execute(query).to_arrow_reader(1024):
             for key, statement in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                found[key] = normalize.normalize(statement)
+                found[key] = statement
     return [found[keys[row].decode()] for row in rows]
+
+
+def _normalized(store: Lake, keys: np.ndarray[Any, Any], rows: Rows) -> list[str]:
+    return [normalize.normalize(statement) for statement in _statements(store, keys, rows)]
 
 
 # --- semantic layer: which statements mean the same to an embedding model
@@ -250,12 +256,9 @@ def _compare_embeddings(store: Lake, writing: Writing, embedder: Embeds, done: R
                 for other in range(start, len(keys), similarity.BLOCK):
                     theirs = vectors[other : other + similarity.BLOCK]
                     for row, column, cosine in similarity.above(mine, theirs, SEMANTIC_FLOOR):
-                        rows, columns = (row + start).tolist(), (column + other).tolist()
-                        for one, two, score in zip(rows, columns, cosine.tolist(), strict=True):
-                            if one < two:
-                                done.pairs += 1
-                                score = round(min(1.0, score), 4)
-                                yield _pair(keys[one].decode(), keys[two].decode(), "semantic", embedder.model, score, False)
+                        rows, columns = row + start, column + other
+                        once = rows < columns
+                        yield from _semantic_pairs(store, keys, rows[once], columns[once], cosine[once], embedder.model, done)
 
     stale = "SELECT statement_key FROM semantic_index WHERE model <> $model"
     with writing() as write:
@@ -264,20 +267,39 @@ def _compare_embeddings(store: Lake, writing: Writing, embedder: Embeds, done: R
         write.sync(SEMANTIC_INDEX, entries, within=("statement_key", _column(store, stale, model)))
 
 
+def _semantic_pairs(
+    store: Lake,
+    keys: np.ndarray[Any, Any],
+    left: Rows,
+    right: Rows,
+    cosines: np.ndarray[Any, Any],
+    model: str,
+    done: Refreshed,
+) -> Iterator[DuplicatePair]:
+    for start in range(0, len(left), near.VERIFIED_AT_ONCE):
+        one, other = left[start : start + near.VERIFIED_AT_ONCE], right[start : start + near.VERIFIED_AT_ONCE]
+        rows = np.unique(np.concatenate([one, other]))
+        telling = dict(zip(rows.tolist(), map(near.telling_of, _normalized(store, keys, rows)), strict=True))
+        for a, b, cosine in zip(one.tolist(), other.tolist(), cosines[start:].tolist(), strict=False):
+            done.pairs += 1
+            apart = near.told_apart(telling[a], telling[b])
+            yield _pair(keys[a].decode(), keys[b].decode(), "semantic", model, round(cosine, 4), apart)
+
+
 def _vectors(store: Lake, keys: np.ndarray[Any, Any], embedder: Embeds, path: Path) -> similarity.Vectors:
     """Embeddings of the normalized statements, one row a key, in a memory-mapped file. Normalized, because of several rows
     with one key none is special."""
     matrix: Any = None
     for start in range(0, len(keys), similarity.BLOCK):
         end = min(start + similarity.BLOCK, len(keys))
-        part = embedder.embed(_texts(store, keys, np.arange(start, end)))
+        part = embedder.embed(_normalized(store, keys, np.arange(start, end)))
         if matrix is None:
             matrix = np.memmap(path, np.float32, "w+", shape=(len(keys), part.shape[1]))
         matrix[start:end] = part
     return cast("similarity.Vectors", matrix)
 
 
-def _pair(one: str, other: str, layer: DuplicateLayer, settings: str, score: float, differ: bool) -> DuplicatePair:
+def _pair(one: str, other: str, layer: DuplicateLayer, settings: str, score: float, apart: bool) -> DuplicatePair:
     left, right = sorted((one, other))
     return {
         "pair_id": content_id("dup", left, right, layer, settings),
@@ -286,7 +308,7 @@ def _pair(one: str, other: str, layer: DuplicateLayer, settings: str, score: flo
         "layer": layer,
         "settings": settings,
         "score": score,
-        "numbers_differ": differ,
+        "told_apart": apart,
         "tests_shared": None,
         "tests_disagreeing": None,
         "tests_of": "",
@@ -321,8 +343,8 @@ def decided(store: Lake, layers: Layers, model: str | None) -> list[DuplicatePai
             pair["decision"], pair["reason"] = "off", f"the {pair['layer']} layer is off"
         elif pair["score"] < thresholds[pair["layer"]]:
             pair["decision"], pair["reason"] = "below", f"below {thresholds[pair['layer']]}"
-        elif pair["numbers_differ"]:
-            pair["decision"], pair["reason"] = "variant", "each names a number the other does not"
+        elif pair["told_apart"]:
+            pair["decision"], pair["reason"] = "variant", "each names a number, or one of two opposites, the other does not"
         else:
             pair["decision"], pair["reason"] = "merged", "alike"
             if pair["tests_of"] != tests_now:

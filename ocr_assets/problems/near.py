@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +24,9 @@ from ocr_assets.records import content_id
 
 Hashes = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
-VERSION = "1"  # of the shingles; stored with every signature
+VERSION = "2"  # of the measures; stored with every signature
 FLOOR = 0.5  # pairs that share less are not kept
-VERIFIED_AT_ONCE = 20_000  # pairs whose texts are in memory together
+VERIFIED_AT_ONCE = 4_000  # pairs whose texts are in memory together
 _LARGEST_WORD_TABLE = 1_000_000
 _PUNCTUATION = str.maketrans(dict.fromkeys(".,;:()[]{}\"?'#~@!", " "))
 _PRIMES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5, 0x85EBCA77C2B2AE63,
@@ -176,30 +177,52 @@ def _pairs_in_runs(order: Rows, starts: Rows, sizes: Rows) -> Iterator[tuple[Row
                     yield np.full(len(members) - position - 1, members[position]), members[position + 1 :]
 
 
+Measured = tuple[int, int, float, bool]
+
+
 def measured(
-    pairs: Iterator[tuple[Rows, Rows]], texts_of: Callable[[Rows], Sequence[str]], settings: NearSettings, floor: float = FLOOR
-) -> Iterator[tuple[int, int, float, bool]]:
-    """(left, right, Jaccard, numbers differ) of the candidate pairs that share at least ``floor`` of their shingles.
+    pairs: Iterator[tuple[Rows, Rows]],
+    statements_of: Callable[[Rows], Sequence[str]],
+    settings: NearSettings,
+    floor: float = FLOOR,
+    jobs: int = 1,
+) -> Iterator[Measured]:
+    """(left, right, Jaccard, told apart) of the candidate pairs that share at least ``floor`` of their shingles.
 
-    ``texts_of`` gives the normalized texts of rows; only ``VERIFIED_AT_ONCE`` pairs' texts are held at a time.
+    ``statements_of`` gives the statements of rows; only ``VERIFIED_AT_ONCE`` pairs' are held at a time (by each of ``jobs``
+    processes, and in line for them).
     """
-    shingler = Shingler(settings.shingle)
-    for left, right in _blocks(pairs):
-        rows = np.unique(np.concatenate([left, right]))
-        texts = texts_of(rows)
-        hashes, offsets = shingler(texts)
-        sets = [frozenset(hashes[offsets[i] : offsets[i + 1]].tolist()) for i in range(len(rows))]
-        named: dict[int, frozenset[int]] = {}
 
-        def numbers(position: int, texts: Sequence[str] = texts, named: dict[int, frozenset[int]] = named) -> frozenset[int]:
-            if position not in named:
-                named[position] = numbers_of(texts[position])
-            return named[position]
+    def work() -> Iterator[tuple[Rows, Rows, Rows, Sequence[str]]]:
+        for left, right in _blocks(pairs):
+            rows = np.unique(np.concatenate([left, right]))
+            yield left, right, rows, statements_of(rows)
 
-        for one, other in zip(np.searchsorted(rows, left).tolist(), np.searchsorted(rows, right).tolist(), strict=True):
-            jaccard = jaccard_of(sets[one], sets[other])
-            if jaccard >= floor:
-                yield int(rows[one]), int(rows[other]), round(jaccard, 4), numbers_differ(numbers(one), numbers(other))
+    if jobs == 1:
+        results: Iterable[list[Measured]] = (_measured_block(*block, settings, floor) for block in work())
+    else:
+        parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=jobs + 1, batch_size=1)
+        results = parallel(delayed(_measured_block)(*block, settings, floor) for block in work())
+    for block in results:
+        yield from block
+
+
+def _measured_block(
+    left: Rows, right: Rows, rows: Rows, statements: Sequence[str], settings: NearSettings, floor: float
+) -> list[Measured]:
+    texts = [normal.normalize(statement) for statement in statements]
+    hashes, offsets = _shingler(settings.shingle)(texts)
+    sets = [frozenset(hashes[offsets[i] : offsets[i + 1]].tolist()) for i in range(len(rows))]
+    told: dict[int, Telling] = {}
+    found = []
+    for one, other in zip(np.searchsorted(rows, left).tolist(), np.searchsorted(rows, right).tolist(), strict=True):
+        jaccard = jaccard_of(sets[one], sets[other])
+        if jaccard >= floor:
+            for place in (one, other):
+                if place not in told:
+                    told[place] = telling_of(texts[place])
+            found.append((int(rows[one]), int(rows[other]), round(jaccard, 4), told_apart(told[one], told[other])))
+    return found
 
 
 def _blocks(pairs: Iterator[tuple[Rows, Rows]]) -> Iterator[tuple[Rows, Rows]]:
@@ -231,16 +254,43 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]*\d)")
 _SMALL = 10
 
 
-def numbers_of(normalized: str) -> frozenset[int]:
-    """The numbers from 10 on that a normalized text names, powers of ten written out ("2*10^5" is 200000)."""
+_SIDES = {
+    "max": ("maximum", "max", "maximal", "maximize", "largest", "greatest", "biggest", "highest"),
+    "min": ("minimum", "min", "minimal", "minimize", "smallest", "lowest"),
+    "long": ("longest",),
+    "short": ("shortest",),
+    "up": ("increasing", "ascending", "non-decreasing"),
+    "down": ("decreasing", "descending", "non-increasing"),
+    "odd": ("odd",),
+    "even": ("even",),
+}
+_SIDE_OF = {word: side for side, words in _SIDES.items() for word in words}
+_OPPOSITES = (("max", "min"), ("long", "short"), ("up", "down"), ("odd", "even"))
+_SIDE = re.compile(r"(?<![\w-])(?:" + "|".join(map(re.escape, _SIDE_OF)) + r")(?![\w-])")
+
+
+class Telling(NamedTuple):
+    """What tells versions of a problem apart however alike their wording is."""
+
+    numbers: frozenset[int]
+    sides: frozenset[str]
+
+
+def telling_of(normalized: str) -> Telling:
+    """The numbers from 10 on that a normalized text names, powers of ten written out ("2*10^5" is 200000), and which sides of
+    opposites (largest or smallest, odd or even …)."""
     text = normalized
     if "^" in text or "*" in text:
         text = _POWER.sub(lambda m: str(int(m[1] or 1) * 10 ** int(m[2]) + int(m[3] or 0)), text)
     text = _EXPONENT.sub(lambda m: str(int(m[1]) * 10 ** int(m[2])), text)
-    return frozenset(value for value in map(int, _NUMBER.findall(text)) if value >= _SMALL)
+    numbers = frozenset(value for value in map(int, _NUMBER.findall(text)) if value >= _SMALL)
+    return Telling(numbers, frozenset(map(_SIDE_OF.__getitem__, _SIDE.findall(normalized))))
 
 
-def numbers_differ(one: frozenset[int], other: frozenset[int]) -> bool:
-    """Whether each text names a number the other does not: the sign of two versions of a problem (easy and hard, other
-    limits), whose tests must not be merged however alike their wording is."""
-    return bool(one - other) and bool(other - one)
+def told_apart(one: Telling, other: Telling) -> bool:
+    """Whether each text names a number the other does not, or they stand on two sides of an opposite: the sign of two versions
+    of a problem (easy and hard, largest and smallest), whose tests must not be merged. A shorter text is not told apart."""
+    if one.numbers - other.numbers and other.numbers - one.numbers:
+        return True
+    mine, theirs = one.sides - other.sides, other.sides - one.sides
+    return any((a in mine and b in theirs) or (b in mine and a in theirs) for a, b in _OPPOSITES)

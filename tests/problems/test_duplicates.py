@@ -19,9 +19,9 @@ from ocr_assets.problems.near import (
     Shingler,
     candidates,
     measured,
-    numbers_differ,
-    numbers_of,
     signatures,
+    telling_of,
+    told_apart,
     words_of,
 )
 from ocr_assets.problems.normalize import normalize
@@ -211,7 +211,7 @@ def test_versions_of_a_problem_stay_apart(lake: Lake) -> None:
     dedup(lake, Layers(near=SETTINGS))
     assert problems(lake) == [["raw_easy", "raw_same"], ["raw_hard"]]
     reasons = {row["reason"] for row in lake.rows("FROM duplicate_pairs WHERE decision = 'variant'")}
-    assert reasons == {"each names a number the other does not"}
+    assert reasons == {"each names a number, or one of two opposites, the other does not"}
 
 
 def test_tests_that_disagree_keep_alike_statements_apart_also_when_they_come_later(lake: Lake) -> None:
@@ -306,9 +306,22 @@ def test_found_pairs_are_measured_exactly_and_none_above_the_floor_is_missed_in_
     ],
 )
 def test_numbers_are_read_in_their_spellings(text: str, numbers: set[int]) -> None:
-    assert numbers_of(text) == numbers
+    assert telling_of(text).numbers == numbers
 
 
-def test_a_shorter_text_does_not_differ_in_numbers() -> None:
-    assert not numbers_differ(frozenset({10, 20}), frozenset({10}))
-    assert numbers_differ(frozenset({10, 20}), frozenset({10, 30}))
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("between 10 and 20", "more than 10", False),
+        ("between 10 and 20", "between 10 and 30", True),
+        ("the largest sum", "the smallest sum", True),
+        ("the largest sum", "the maximum sum", False),
+        ("the largest of the smallest", "the largest", False),
+        ("count odd values", "count even values", True),
+        ("a non-decreasing row", "a non-increasing row", True),
+        ("the maximum of odd values", "the even values", True),
+        ("the maximum of all", "the odd values", False),
+    ],
+)
+def test_versions_are_told_apart_by_numbers_and_opposites(one: str, other: str, apart: bool) -> None:
+    assert told_apart(telling_of(one), telling_of(other)) == told_apart(telling_of(other), telling_of(one)) == apart
