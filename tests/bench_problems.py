@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
 
 from ocr_assets.problems import near, screening, similarity
 from ocr_assets.problems.near import NearSettings, Shingler, candidates, measured, signatures, telling_of, told_apart
@@ -434,7 +435,7 @@ def throughput(count: int, contenders: Iterable[str] = CONTENDERS) -> None:
             base = base or rate
             parts = ", ".join(f"{part} {value:.1f} s" for part, value in done["seconds"].items() if len(done["seconds"]) > 1)
             print(
-                f"{name:22} {rate:8,.0f} docs/s   ours is {base / rate:5.2f} x   peak {done['peak_mb']:6,.0f} MiB   "
+                f"{name:22} {rate:8,.0f} docs/s   ours is {base / rate:5.2f} x   CPU {done['cpu_s']:6.1f} s   peak {done['peak_mb']:6,.0f} MiB   "
                 f"{done['found']:,} called duplicates   {parts}"
             )
 
@@ -445,9 +446,11 @@ def contender(name: str, path: Path) -> None:
     start = time.perf_counter()
     found, seconds = CONTENDERS[name](documents)
     wall = time.perf_counter() - start
+    get_reusable_executor().shutdown(wait=True)  # only ended processes are counted among the children
     own, workers = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     peak = (own.ru_maxrss + (os.cpu_count() or 1) * workers.ru_maxrss) / 1024
-    print(json.dumps({"found": found, "seconds": seconds, "wall_s": wall, "peak_mb": peak}))
+    cpu = own.ru_utime + own.ru_stime + workers.ru_utime + workers.ru_stime
+    print(json.dumps({"found": found, "seconds": seconds, "wall_s": wall, "cpu_s": cpu, "peak_mb": peak}))
 
 
 def memory_curve(largest: int) -> None:
