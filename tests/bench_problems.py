@@ -357,7 +357,7 @@ def rensa_flags(documents: Documents) -> tuple[int, dict[str, float]]:
     """rensa's fastest full-set way: digest matrices of token lists, one LSH index; a later text that hits is a duplicate."""
     from rensa import RMinHash, RMinHashLSH
 
-    index = RMinHashLSH(threshold=0.7, num_perm=96, num_bands=24)  # the bands we use, hence the same recall before verifying
+    index = RMinHashLSH(threshold=0.7, num_perm=96, num_bands=24)  # proposes what 24 bands of 4 propose, and verifies nothing
     found = row = 0
     start = time.perf_counter()
     for batch in documents.batches():
@@ -462,7 +462,7 @@ def memory_curve(largest: int) -> None:
         for count in (largest // 8, largest // 4, largest // 2, largest):
             write_documents(path, count)
             peak = run_alone("ours", path)["peak_mb"] - empty
-            index = count * 24 * 8 / 2**20
+            index = count * NearSettings().bands * 8 / 2**20
             print(f"{count:9,} statements   {peak:7,.0f} MiB above an empty run   signatures alone {index:5,.0f} MiB")
 
 
@@ -506,9 +506,9 @@ def contamination(problems: int, items: int, embedded: int) -> None:
                 yield {
                     "problem_id": f"prob_{row}", "suite_id": "s", "dataset": "taco", "split": "train", "index": str(row),
                     "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
-                    "statement": documents[row], "starter_code": None, "entry": None, "tests": [], "compare": None,
+                    "statement": documents[row], "origin": str(row), "raw_id": str(row), "starter_code": None, "entry": None, "tests": [], "compare": None,
                     "checker": None, "interactor": None, "checker_needed": None, "limits": limits(), "reference_solutions": [],
-                    "raw_ids": [], "origins": [], "test_conflicts": 0, "tests_left_out": 0, "merge_rule": "",
+                    "file": "f", "row": row, "notes": [], "raw_ids": [], "origins": [], "test_conflicts": 0, "tests_left_out": 0, "merge_rule": "",
                 }  # fmt: skip
 
         with Lake(Path(folder) / "lake", tables=TABLES) as lake:

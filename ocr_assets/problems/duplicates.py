@@ -199,7 +199,7 @@ def _compare_wording(store: Lake, writing: Writing, settings: NearSettings, fres
             yield {"statement_key": keys[position].decode(), "settings": settings.signature, "bands": values}
 
     def pairs() -> Iterator[DuplicatePair]:
-        proposed = near.candidates(bands, is_new)
+        proposed = near.candidates(bands, is_new, settings.agree)
         jobs = 1 if done.compared["near"] < READ_IN_PARALLEL else os.cpu_count() or 1
         found = near.measured(proposed, lambda rows: _statements(store, keys, rows), settings, jobs=jobs)
         for one, other, jaccard, apart in found:

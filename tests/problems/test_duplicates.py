@@ -256,15 +256,15 @@ def test_hashed_shingles_are_the_shingles_of_each_text(texts: list[str], width: 
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=40), st.data())
-def test_candidates_are_all_pairs_that_share_a_band_each_once(rows, data) -> None:
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=40), st.integers(1, 3), st.data())
+def test_candidates_are_all_pairs_that_share_enough_bands_each_once(rows, agree, data) -> None:
     bands = np.array(rows, dtype=np.uint64)
     new = np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))))
-    found = [pair for left, right in candidates(bands, new) for pair in zip(left.tolist(), right.tolist(), strict=True)]
+    found = [pair for left, right in candidates(bands, new, agree) for pair in zip(left.tolist(), right.tolist(), strict=True)]
     wanted = {
         (i, j)
         for i, j in itertools.combinations(range(len(rows)), 2)
-        if (new[i] or new[j]) and any(a == b for a, b in zip(rows[i], rows[j], strict=True))
+        if (new[i] or new[j]) and sum(a == b for a, b in zip(rows[i], rows[j], strict=True)) >= agree
     }
     assert len(found) == len(set(found)) and set(found) == wanted
 
