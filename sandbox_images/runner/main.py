@@ -279,7 +279,9 @@ class Supervisor:
     def _take_result(outcome, kind, spec, result):
         try:
             found = json.loads(result)
-        except ValueError:
+            if not _shallow(found):
+                raise ValueError("nested too deeply")
+        except (ValueError, RecursionError):  # the program may have written it
             found = None
             if kind == "call" and outcome["status"] == "ok":
                 outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
@@ -287,7 +289,9 @@ class Supervisor:
             outcome["result"] = found
         elif isinstance(found, dict) and "failed" in found:
             outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])
-            outcome["result"] = {"wrong": found.get("wrong") is True}
+            passed = found.get("passed")
+            passed = [str(name) for name in passed] if isinstance(passed, list) else []
+            outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
         elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
             outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
 
@@ -552,6 +556,20 @@ def judge(outcome, limits, cause, output_bytes, stderr):
     if outcome["signal"] == signal.SIGKILL:  # not ours: the kernel's, out of the container's memory
         return "memory_limit"
     return "runtime_error"
+
+
+def _shallow(value, levels=400):
+    """Whether JSON data can be encoded and decoded again without running out of stack."""
+    level = [value]
+    while level and levels:
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, (list, dict))
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        levels -= 1
+    return not level
 
 
 def _regular(path, limit):
