@@ -257,10 +257,12 @@ def _call(spec, code, data):
 
     if spec["literals"]:  # an assertion taken apart: plain Python, no platform's helpers
         namespace = _module(code, "solution", sys.modules["builtins"]).__dict__
-        if not callable(namespace.get(spec["entry"])):
-            raise NameError(f"function {spec['entry']} is not defined")
+        owner, _, name = spec["entry"].rpartition(".")
+        if (owner or name) not in namespace:
+            raise NameError(f"{owner or name} is not defined")
+        function = getattr(namespace[owner](), name) if owner else namespace[name]
         args, kwargs = ast.literal_eval(data.decode("utf-8", "surrogatepass"))
-        found = namespace[spec["entry"]](*args, **kwargs)
+        found = function(*args, **kwargs)
     else:
         function = platform_helpers.find_entry(_module(code, "solution", platform_helpers.BUILTINS).__dict__, spec["entry"])
         call = json.loads(data)

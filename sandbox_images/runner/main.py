@@ -124,7 +124,7 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at = 0
+        self.ended_at, self.ends = 0.0, []
 
 
 class Supervisor:
@@ -188,7 +188,7 @@ class Supervisor:
         language, limits = wanted["language"], wanted["limits"]
         if language == "python":
             flavour = "pytest" if wanted.get("pytest") else "numpy" if b"numpy" in source else "plain"
-            slot, answer = self._open_template(flavour, limits, source, language)
+            slot, answer = self._open_template(flavour, limits, source or b"\n", language)  # none at all means a binary
             return (slot if answer["compiled"] else None), answer
         slot, answer = self._open_template("plain", limits, b"", language)
         flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
@@ -304,8 +304,9 @@ class Supervisor:
         to_partner, from_program = os.pipe()
         second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
-        for fd in (to_program, from_partner, to_partner, from_program):
-            os.close(fd)
+        # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
+        # who ended first is never in doubt.
+        first.ends, second.ends = [to_program, from_program], [to_partner, from_partner]
         self._watch([first, second])
         outcome, out = self._finish(first, [], HEAD)
         partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
@@ -359,17 +360,17 @@ class Supervisor:
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, ended, waiting = SAMPLE_S, 0, list(jobs)
+        interval, waiting = SAMPLE_S, list(jobs)
         while waiting:
             readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
-                job.done = struct.unpack("=idq", data)
+                *job.done, job.ended_at = struct.unpack("=idqd", data)
                 job.wall_s = _now() - job.started
-                ended += 1
-                job.ended_at = ended
+                for fd in job.ends:
+                    os.close(fd)
                 waiting.remove(job)
             if not readable:
                 for job in waiting:
