@@ -293,8 +293,11 @@ class Supervisor:
             passed = found.get("passed")
             passed = [str(name) for name in passed] if isinstance(passed, list) else []
             outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
-        elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
-            outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+        elif outcome["status"] == "ok":
+            if not (isinstance(found, dict) and found.get("passed") == spec["nonce"]):
+                outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+            elif isinstance(names := found.get("names"), list):
+                outcome["result"] = {"passed": [str(name) for name in names]}
 
     def _run_pair(self, message, spec, blobs):
         """The program and its partner at once, each one's output the other's input."""
