@@ -224,9 +224,9 @@ def _leave(code):
     try:
         threading._shutdown()
         atexit._run_exitfuncs()
-        if sys.stdout is not None:
+        if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
             sys.stdout.flush()
-    except BaseException:  # a flush into a full or closed stdout: the interpreter's exit code for it
+    except BaseException:  # a flush into a full stdout or a closed descriptor: the interpreter's exit code for it
         code = code or 120
     try:
         if sys.stderr is not None:

@@ -248,6 +248,7 @@ STDIN_STYLES = [
     "import atexit\natexit.register(lambda: print(input()[::-1]))",
     "print(input()[::-1])\nquit()",
     "import os, sys\nprint(input()[::-1], flush=True)\nos._exit(0)",
+    "import sys\nprint(input()[::-1])\nsys.stdout.close()",
 ]
 
 
