@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import ast
 import threading
-from collections import deque
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
+from ocr_assets.verification.results import brief, decode, well_formed
 from resources.sandbox.api import Run
 
 # Python 3.11 counts the depth of syntax trees per interpreter, so two threads that parse at once can fail with SystemError.
@@ -30,8 +28,10 @@ class AssertedCall:
 
     def difference(self, encoded: Any) -> str | None:
         """None if the result (as the sandbox encodes it) equals the literal as ``==`` has it, else a message."""
+        if not well_formed(encoded):
+            return "the result is no plain data"
         value = decode(encoded)
-        return None if value == self.expected else f"expected {_brief(self.expected)}, got {_brief(value)}"
+        return None if value == self.expected else f"expected {brief(self.expected)}, got {brief(value)}"
 
 
 def as_call(code: str) -> AssertedCall | None:
@@ -65,48 +65,3 @@ def _taken_apart(code: str) -> AssertedCall | None:
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
     return AssertedCall(Run("call", entry=call.func.id, literals=literals), expected)
-
-
-class _Opaque:
-    """A value that is not plain data: it equals nothing."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __repr__(self) -> str:
-        return f"<{self._name}>"
-
-
-_NUMBERS = {"Fraction": Fraction, "Decimal": Decimal, "complex": complex}
-
-
-def decode(value: Any) -> Any:
-    """An encoded result (sandbox_images/runner/values.py) as the Python value it was."""
-    if isinstance(value, list):
-        return [decode(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    ((key, inner),) = value.items()
-    if key == "f":
-        return float(inner)
-    if key == "t":
-        return tuple(decode(item) for item in inner)
-    if key == "q":
-        return deque(decode(item) for item in inner)
-    if key == "b":
-        return bytes.fromhex(inner)
-    if key == "n":
-        return _NUMBERS[inner[0]](inner[1])
-    try:
-        if key == "s":
-            return {decode(item) for item in inner}
-        if key == "d":
-            return {decode(name): decode(item) for name, item in inner}
-    except TypeError:  # an unhashable member: the solution had an odd subclass there
-        return _Opaque(key)
-    return _Opaque(str(inner))
-
-
-def _brief(value: Any, limit: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

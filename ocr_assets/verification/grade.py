@@ -280,19 +280,33 @@ class _Job:
         return self.settings.stop_at_first_failure and found[-1]["verdict"] != "accepted"
 
     def believes_a_lie(self, limits: RunLimits) -> str | None:
-        """What is wrong with an accepted program: a suite it must fail, and passed. None: it fails them all, as it should."""
-        for name, lies in suspicion.lying_suites(self.suite["tests"]):
-            outcomes: list[RunOutcome] = []
-
-            def until(index: int, run: RunOutcome, outcomes: list[RunOutcome] = outcomes) -> bool:
-                del outcomes[index:]
-                outcomes.append(run)
-                return run.status != "ok"
-
-            self._execute([Run(lie["kind"], code=lie["code"]) for lie in lies], limits, until)
-            if len(outcomes) == len(lies) and all(run.status == "ok" for run in outcomes):
-                return f"it also passes the tests with {name}"
+        """What is wrong with an accepted program: a test it must fail, and passed. None: it fails them all, as it should."""
+        for lie in suspicion.lies(self.suite["tests"]):
+            passed = self._passed(lie.tests, limits)
+            if lie.names is not None:
+                passed = {(index, name) for index, name in passed if name in ("", *lie.names)}
+            if passed and lie.control is not None:
+                honest = self._passed(lie.control, limits)
+                passed = {(index, name) for index, name in passed if not honest & {(index, name), (index, "")}}
+            if passed:
+                return f"it also passes the tests with {lie.name}"
         return None
+
+    def _passed(self, tests: Sequence[Test], limits: RunLimits) -> set[tuple[int, str]]:
+        """(index, test function) of what the program passes; "" for a test as a whole."""
+        passed: set[tuple[int, str]] = set()
+
+        def until(index: int, run: RunOutcome) -> bool:
+            if index == 0:
+                passed.clear()  # called anew after a fault of the sandbox
+            if run.status == "ok":
+                passed.add((index, ""))
+            elif isinstance(run.value, dict):
+                passed.update((index, _function(name)) for name in run.value.get("passed", ()))
+            return False
+
+        self._execute([Run(test["kind"], code=test["code"]) for test in tests], limits, until)
+        return passed
 
     def judged(self, tests: list[TestVerdict], verdict: VerdictName, message: str, outcome: Outcome | None) -> Judged:
         return {
@@ -329,6 +343,11 @@ def _after_talk(interactor: Checker, prepared: PreparedTest, run: RunOutcome, su
     if run.status == "ok" or pipe_closed:
         return "accepted", ""
     return judge_run(prepared, run, suite)
+
+
+def _function(node: str) -> str:
+    """``test_a`` of pytest's ``test_solution.py::TestCase::test_a[1]``."""
+    return node.partition("[")[0].rpartition("::")[2]
 
 
 def _bytes(text: str) -> bytes:
