@@ -271,7 +271,9 @@ def _call(spec, code, data):
 
 def _assert(spec, code, data):
     nonce = spec.pop("nonce")
+    builtins = dict(vars(sys.modules["builtins"]))  # the test's own, whatever the solution does to the others
     module = _module(code, "solution", sys.modules["builtins"])
+    module.__dict__["__builtins__"] = builtins
     test = compile(data, "test.py", "exec")
     module.__dict__["__name__"] = "__main__"  # the test is the program; what the solution does as one is not wanted
     try:
