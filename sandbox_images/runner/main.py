@@ -125,7 +125,7 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at = 0
+        self.ended_at = 0.0
 
 
 class Supervisor:
@@ -361,17 +361,15 @@ class Supervisor:
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, ended, waiting = SAMPLE_S, 0, list(jobs)
+        interval, waiting = SAMPLE_S, list(jobs)
         while waiting:
             readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
-                job.done = struct.unpack("=idq", data)
+                *job.done, job.ended_at = struct.unpack("=idqd", data)
                 job.wall_s = _now() - job.started
-                ended += 1
-                job.ended_at = ended
                 waiting.remove(job)
             if not readable:
                 for job in waiting:
