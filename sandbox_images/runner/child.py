@@ -224,9 +224,9 @@ def _leave(code):
     try:
         threading._shutdown()
         atexit._run_exitfuncs()
-        if sys.stdout is not None:
+        if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
             sys.stdout.flush()
-    except BaseException:  # a flush into a full or closed stdout: the interpreter's exit code for it
+    except BaseException:  # a flush into a full stdout or a closed descriptor: the interpreter's exit code for it
         code = code or 120
     try:
         if sys.stderr is not None:
@@ -273,7 +273,9 @@ def _call(spec, code, data):
 
 def _assert(spec, code, data):
     nonce = spec.pop("nonce")
+    builtins = dict(vars(sys.modules["builtins"]))  # the test's own, whatever the solution does to the others
     module = _module(code, "solution", sys.modules["builtins"])
+    module.__dict__["__builtins__"] = builtins
     test = compile(data, "test.py", "exec")
     module.__dict__["__name__"] = "__main__"  # the test is the program; what the solution does as one is not wanted
     try:

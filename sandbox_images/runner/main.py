@@ -26,6 +26,7 @@ MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
+STARVED_S = 45.0  # the client waits a minute beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
 BINARIES = 64 * MIB  # of compiled programs kept
@@ -400,17 +401,8 @@ class Supervisor:
             self._stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self._stop(job, "output_limit")
-        elif wall_s > limits["wall_s"] and wall_s - self._starved_s(job) > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - min(starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
             self._stop(job, "idle_limit")
-
-    def _starved_s(self, job):
-        """How long the run's processes were ready and got no CPU, the longest of them: on a busy host no program's fault.
-        The kernel counts it in /proc/<pid>/schedstat; a program may starve nine times its limit, then it ends anyway."""
-        longest = 0
-        for pid in self._others(job):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/schedstat") as file:
-                longest = max(longest, int(file.read().split()[1]))
-        return min(longest / 1e9, 9 * job.limits["wall_s"])
 
     def _stop(self, job, cause):
         if job.cause is None:
@@ -674,6 +666,18 @@ def _children():
             return [int(pid) for pid in file.read().split()]
     except FileNotFoundError:
         return None
+
+
+def starved_s(pids, proc="/proc"):
+    """Seconds for which the most starved thread of these processes was ready and got no core: wall time that a busy host
+    took, not the program. 0 where the kernel does not count it (CONFIG_SCHED_INFO)."""
+    longest = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it ended while we looked
+            for thread in os.listdir(f"{proc}/{pid}/task"):
+                with open(f"{proc}/{pid}/task/{thread}/schedstat", "rb") as file:
+                    longest = max(longest, int(file.read().split()[1]))
+    return longest / 1e9
 
 
 def _real_uid(name):

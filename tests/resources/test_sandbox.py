@@ -254,3 +254,14 @@ def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, cap
     assert isinstance(SandboxResource(kind="process").opened(), ProcessSandbox)
     with pytest.raises(SandboxUnavailable):
         SandboxResource(kind="docker").opened(trusted=True)
+
+
+def test_time_without_a_core_is_not_time_asleep(tmp_path) -> None:
+    from sandbox_images.runner.main import starved_s
+
+    for pid, thread, delay in ((7, 7, 10**9), (7, 8, 3 * 10**9), (9, 9, 2 * 10**9)):
+        folder = tmp_path / str(pid) / "task" / str(thread)
+        folder.mkdir(parents=True)
+        (folder / "schedstat").write_text(f"5000000 {delay} 12\n")
+    assert starved_s([7, 9, 11], proc=str(tmp_path)) == 3.0
+    assert starved_s([11], proc=str(tmp_path)) == 0
