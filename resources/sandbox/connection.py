@@ -34,7 +34,9 @@ class Connection:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self.host_speed = float(self._receive(60)[0]["host_speed"])
+        ready, _ = self._receive(60)
+        self.host_speed = float(ready["host_speed"])
+        self.filtered = bool(ready["filtered"])  # the container filters system calls, as far as its kernel knows
 
     def run(
         self, program: Program, until: Callable[[int, RunOutcome], bool] | None
