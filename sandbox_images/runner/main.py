@@ -643,18 +643,22 @@ def _real_uid(name):
 
 
 def _descends(pid, zygote_pid, own_pid):
-    """Whether ``pid`` is a test's: below a template (a grandchild of the zygote at least), or a stray we adopted."""
-    chain = []
-    while pid not in (0, 1, own_pid):
+    """Whether ``pid`` is a test's: below a template of ours, or a stray we adopted. Other sandboxes of this machine have
+    processes of the same names, and those are theirs."""
+    chain = []  # from the process up to, and without, ourselves
+    while pid != own_pid:
+        if pid in (0, 1):
+            return False
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read()
-        if b"(ocr-zygote)" in fields:
-            break
-        chain.append(pid)
+        chain.append((pid, b"(ocr-zygote)" in fields))
         pid = int(fields.rpartition(b")")[2].split()[1])
-    if pid == own_pid:
+    if not chain or chain[-1][0] != zygote_pid:
         return bool(chain)
-    return len(chain) >= 2 and pid not in (0, 1)
+    chain.pop()
+    if chain and chain[-1][1]:  # the zygote with numpy or pytest
+        chain.pop()
+    return len(chain) >= 2  # the template is not the test's
 
 
 def filtered():

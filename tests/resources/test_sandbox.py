@@ -244,6 +244,18 @@ def test_the_process_sandbox_runs_the_same_programs_and_says_what_it_is() -> Non
         assert after.runs[0].status == "ok"
 
 
+def test_process_sandboxes_side_by_side_leave_each_other_alone() -> None:
+    napping = Program("python", "import time\ntime.sleep(0.5)\nprint('rested')", [Run()] * 3, RunLimits(wall_s=60))
+    busy = Program("python", "print(1)", [Run()] * 3, RunLimits(wall_s=60))
+    with ProcessSandbox(workers=1) as one, ProcessSandbox(workers=1) as other:
+        results: list[RunOutcome] = []
+        thread = threading.Thread(target=lambda: results.extend(one.execute(napping).runs))
+        thread.start()
+        while thread.is_alive():
+            assert [found.status for found in other.execute(busy).runs] == ["ok"] * 3
+        assert [found.stdout for found in results] == [b"rested\n"] * 3
+
+
 def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, caplog) -> None:
     from resources.sandbox.api import SandboxUnavailable
     from resources.settings import SandboxResource
