@@ -28,6 +28,7 @@ from resources.sandbox.reaper import LABEL, owner, reap, remove
 
 BOX_ROOT = "/tmp"
 WRITE_S = 60.0  # a runner that takes no byte for so long is broken
+REFUSALS = 6  # errors of an engine that answers, some seconds long: it is not on its way down or up
 log = logging.getLogger(__name__)
 
 
@@ -73,16 +74,20 @@ class DockerSandbox(Pool):
     def _start(self) -> Worker:
         """A worker in a fresh container. While the engine is away it is waited for, longer from try to try: no program's
         attempts are used up by that."""
-        deadline, pause = time.monotonic() + self._engine_wait_s, 0.1
+        deadline, pause, refused = time.monotonic() + self._engine_wait_s, 0.1, 0
         while True:
             try:
                 self._remove_left()
                 return self._start_container()
             except (APIError, DockerException, OSError) as error:
-                if not _passes(error) and self._engine_answers():
+                answers = self._engine_answers()
+                if answers and not _passes(error):
                     raise ConnectionError(f"container did not start: {error}") from error
+                refused = refused + 1 if answers else 0
+                if refused == REFUSALS:
+                    raise SandboxUnavailable(f"the Docker engine starts no container: {error}") from error
                 if self._closed or time.monotonic() > deadline:
-                    raise SandboxUnavailable(f"no container for {self._engine_wait_s:g} s ({error}); {REMEDY}") from error
+                    raise SandboxUnavailable(f"no Docker engine for {self._engine_wait_s:g} s ({error}); {REMEDY}") from error
                 log.warning("waiting for the Docker engine: %s", error)
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, 5.0)

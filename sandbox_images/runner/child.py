@@ -90,7 +90,6 @@ def fixed_limits(confined):
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 256),
         (resource.RLIMIT_MEMLOCK, 64 * 1024),
-        (resource.RLIMIT_MSGQUEUE, 0),
     ):
         resource.setrlimit(name, (value, value))
     os.umask(0o022)

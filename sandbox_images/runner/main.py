@@ -223,6 +223,8 @@ class Supervisor:
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         answer = json.loads(data)
+        if "fault" in answer:
+            raise RuntimeError(answer["fault"])
         return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
 
     def _compile_cpp(self, slot, flags, source):
