@@ -30,8 +30,11 @@ class AssertedCall:
 
     def difference(self, encoded: Any) -> str | None:
         """None if the result (as the sandbox encodes it) equals the literal as ``==`` has it, else a message."""
-        value = decode(encoded)
-        return None if value == self.expected else f"expected {_brief(self.expected)}, got {_brief(value)}"
+        try:
+            value = decode(encoded)
+            return None if value == self.expected else f"expected {_brief(self.expected)}, got {_brief(value)}"
+        except (ArithmeticError, ValueError) as error:  # Decimal("sNaN"), an integer too long to be shown
+            return f"expected {_brief(self.expected)}, got what cannot be compared ({type(error).__name__})"
 
 
 def as_call(code: str) -> AssertedCall | None:

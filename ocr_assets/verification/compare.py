@@ -147,6 +147,14 @@ def _close(expected: float, answer: float, rule: Compare) -> bool:
     return difference <= (absolute or 0.0) or difference <= (relative or 0.0) * abs(expected)
 
 
+def _near(expected: float, answer: float, rule: Compare) -> bool:
+    """``_close`` for any two numbers: NaN is near nothing, nor is an integer beyond what a double holds."""
+    try:
+        return not math.isnan(expected) and not math.isnan(answer) and _close(float(expected), float(answer), rule)
+    except OverflowError:
+        return False
+
+
 def compare_value(expected: Any, value: Any, compare: Compare | None = None, wrapped: bool = False) -> str | None:
     """None if a call's result is right, else a message.
 
@@ -169,16 +177,14 @@ def _value(expected: Any, value: Any, rule: Compare, place: str) -> str | None:
         number = float(value["f"]) if isinstance(value, dict) and "f" in value else value
         if isinstance(number, bool) or not isinstance(number, int | float):
             return _unequal(place, expected, value)
-        if math.isnan(expected) or math.isnan(number) or math.isinf(expected) or math.isinf(number):
-            return None if expected == number else _unequal(place, expected, value)
-        return None if _close(expected, float(number), rule) else _unequal(place, expected, value)
+        return None if expected == number or _near(expected, number, rule) else _unequal(place, expected, value)
     if isinstance(expected, int):
         stated = rule["float_abs"] is not None or rule["float_rel"] is not None
         if isinstance(value, int) and not isinstance(value, bool):
-            same = value == expected or (stated and _close(float(expected), float(value), rule))
+            same = value == expected or (stated and _near(expected, value, rule))
         elif isinstance(value, dict) and "f" in value:  # 2.0 for 2: equal in Python and on every judge
             number = float(value["f"])
-            same = number == expected or (stated and not math.isnan(number) and _close(float(expected), number, rule))
+            same = number == expected or (stated and _near(expected, number, rule))
         else:
             same = False
         return None if same else _unequal(place, expected, value)

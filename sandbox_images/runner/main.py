@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from runner import child, zygote
+from runner import child, values, zygote
 
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
@@ -28,6 +28,7 @@ SAMPLE_S = 0.01
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
+BINARY = 128 * MIB  # of a compiled program
 BINARIES = 64 * MIB  # of compiled programs kept
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 TICK = os.sysconf("SC_CLK_TCK")
@@ -231,9 +232,12 @@ class Supervisor:
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
         slot.limits, wanted = COMPILE_LIMITS, slot.limits
-        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], 128 * MIB)
+        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], BINARY + 1)
         slot.limits = wanted
         binary = blobs[2]
+        if binary is not None and len(binary) > BINARY:
+            message = f"the compiled program is larger than {BINARY // MIB} MiB"
+            return None, {"compiled": False, "message": message, "diagnosed": False}
         if outcome["status"] != "ok" or binary is None:
             text = blobs[1].decode("utf-8", "replace")
             diagnosed = outcome["status"] == "runtime_error" and outcome["exit_code"] == 1
@@ -282,14 +286,19 @@ class Supervisor:
     def _take_result(outcome, kind, spec, result):
         try:
             found = json.loads(result)
+            plain = kind != "call" or not values.forged(found)
+        except RecursionError:
+            found, plain = None, False
         except ValueError:
-            found = None
+            found, plain = None, True
             if kind == "call" and outcome["status"] == "ok":
                 outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
-        if kind == "call":
+        if not plain:
+            outcome["status"], outcome["error"] = "runtime_error", "the result is not plain data"
+        elif kind == "call":
             outcome["result"] = found
         elif isinstance(found, dict) and "failed" in found:
-            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])
+            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])[:1000]
             outcome["result"] = {"wrong": found.get("wrong") is True}
         elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
             outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
