@@ -126,6 +126,7 @@ class Job:
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
         self.ended_at = 0
+        self.given = 0  # bytes of the run's input that we hold in memory for it
 
 
 class Supervisor:
@@ -149,7 +150,7 @@ class Supervisor:
         self._zygotes["plain"] = ours
         self._binaries = collections.OrderedDict()
         self._slot = self._partner = None
-        self._kernel_kills = kernel_kills()
+        self._kernel_kills, self._idle_shared_kb = kernel_kills(), shared_kb()
         self.times = collections.Counter()
 
     def serve(self):
@@ -180,6 +181,7 @@ class Supervisor:
         if partner is not None and answer["compiled"]:
             self._partner, theirs = self._open(partner, message["blobs"][1])
             answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
+        self._idle_shared_kb = shared_kb()
         self.times["compile"] += _now() - start
         self._channel.send(answer)
         if not answer["compiled"] or not answer.get("partner_compiled", True):
@@ -362,6 +364,7 @@ class Supervisor:
             extra.append(memfd("files", header + b"".join(files.values())))
         program = [] if slot.binary is None or spec.get("program") else [slot.binary]
         job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
+        job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
         socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
         return job
 
@@ -397,9 +400,11 @@ class Supervisor:
             cpu += sum(int(field) for field in fields[11:15])
             # What a fork shares with the program's template counts once, not in each process.
             memory_kb += max(0, int(fields[21]) * PAGE // 1024 - shared)
-        job.peak_kb = max(job.peak_kb, memory_kb + shared)
         limits, wall_s = job.limits, _now() - job.started
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
+        # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
+        unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
+        job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
         if cpu / TICK > limits["cpu_s"]:
             self._stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
@@ -576,6 +581,15 @@ def kernel_kills():
     for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
         with contextlib.suppress(OSError), open(place) as file:
             return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return 0
+
+
+def shared_kb():
+    """Memory of this container in memfds, shared mappings and files of tmpfs folders, by cgroup v2 or v1; 0 where neither
+    tells. A program can hold much there that is in no process's resident size."""
+    for place in ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"):
+        with contextlib.suppress(OSError), open(place, "rb") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith(b"shmem ")) // 1024
     return 0
 
 

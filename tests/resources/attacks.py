@@ -11,6 +11,7 @@ from resources.sandbox.api import Language, RunLimits
 MARK = f"left-by-attack-{os.getpid()}"
 # Who spins is stopped by CPU time, however busy the machine; who sleeps by a short wall time.
 SPIN = RunLimits(cpu_s=0.5, wall_s=120, memory_mb=128, output_mb=4, processes=16)
+ROOMY = RunLimits(cpu_s=60, wall_s=120, memory_mb=256, output_mb=64, processes=16)
 NAP = RunLimits(cpu_s=60, wall_s=1.5, memory_mb=128, output_mb=4, processes=16)
 
 
@@ -38,7 +39,10 @@ EXHAUSTION = {
     ),
     "tmpfs bomb": Attack(f"for i in range(10**6): open(f'{MARK}-{{i}}', 'wb').write(b'x' * 10**6)", "runtime_error memory_limit"),
     "shared memory bomb": Attack(f"for i in range(10**6): open(f'/dev/shm/{MARK}-{{i}}', 'wb').write(b'x' * 10**6)", "runtime_error memory_limit"),
-    "memfd bomb": Attack("import os\nk = []\nwhile True:\n    k.append(os.memfd_create('m'))\n    os.write(k[-1], b'x' * 2**22)", "runtime_error memory_limit"),
+    "memfd bomb": Attack("import os\nk = []\nwhile True:\n    k.append(os.memfd_create('m'))\n    os.write(k[-1], b'x' * (60 << 20))", "memory_limit", ROOMY),
+    "memfd bomb that would have others killed": Attack(
+        "import os\nopen('/proc/self/oom_score_adj', 'w').write('0')\nk = []\nwhile True:\n    k.append(os.memfd_create('m'))\n    os.write(k[-1], b'x' * (60 << 20))", "memory_limit", ROOMY
+    ),
     "a million inodes": Attack(f"for i in range(10**6): open(f'{MARK}-{{i}}', 'w').close()", "runtime_error time_limit"),
     "a million hard links": Attack(f"import os\nopen('a', 'w').close()\nfor i in range(10**6): os.link('a', f'{MARK}-{{i}}')", "runtime_error time_limit"),
     "sparse file": Attack(f"import os\nfd = os.open('{MARK}', os.O_CREAT | os.O_RDWR)\nos.ftruncate(fd, 1 << 50)", "runtime_error"),
@@ -84,7 +88,9 @@ PROCESSES = {
     "own limits raised": Attack(
         "import resource as r\nfor n in (r.RLIMIT_CPU, r.RLIMIT_NPROC, r.RLIMIT_FSIZE):\n    try: r.setrlimit(n, (-1, -1))\n    except (ValueError, OSError): continue\n    raise SystemExit(1)\nprint('ok')", "ok"
     ),
-    "own out-of-memory score lowered": Attack("try: open('/proc/self/oom_score_adj', 'w').write('-1000')\nexcept OSError: print('no')", "ok", stdout=b"no\n"),
+    "own out-of-memory score below the runner's": Attack(
+        "import os\nfd = os.open('/proc/self/oom_score_adj', os.O_RDWR)\ntry: os.write(fd, b'-1')\nexcept OSError: print('no')", "ok", stdout=b"no\n"
+    ),
     "template ended": Attack("import os\ntry: os.kill(os.getppid(), 9)\nexcept PermissionError: print('no')", "ok", stdout=b"no\n"),
 }  # fmt: skip
 
