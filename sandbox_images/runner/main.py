@@ -411,8 +411,17 @@ class Supervisor:
             self._stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self._stop(job, "output_limit")
-        elif wall_s > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - self._starved_s(job) > limits["wall_s"]:
             self._stop(job, "idle_limit")
+
+    def _starved_s(self, job):
+        """How long the run's processes were ready and got no CPU, the longest of them: on a busy host no program's fault.
+        The kernel counts it in /proc/<pid>/schedstat; a program may starve nine times its limit, then it ends anyway."""
+        longest = 0
+        for pid in self._others(job):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/schedstat") as file:
+                longest = max(longest, int(file.read().split()[1]))
+        return min(longest / 1e9, 9 * job.limits["wall_s"])
 
     def _stop(self, job, cause):
         if job.cause is None:
