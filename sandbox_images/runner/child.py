@@ -5,6 +5,7 @@
 
 import ast
 import atexit
+import contextlib
 import ctypes
 import errno
 import gc
@@ -90,9 +91,10 @@ def fixed_limits(confined):
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 256),
         (resource.RLIMIT_MEMLOCK, 64 * 1024),
-        (resource.RLIMIT_MSGQUEUE, 0),
     ):
         resource.setrlimit(name, (value, value))
+    with contextlib.suppress(ValueError):  # gVisor has no such limit to set, and no message queues
+        resource.setrlimit(resource.RLIMIT_MSGQUEUE, (0, 0))
     os.umask(0o022)
     if confined:
         with open("/proc/self/oom_score_adj", "w") as file:
