@@ -15,7 +15,7 @@ import operator
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ocr_assets.verification.results import brief, decode, well_formed
 from resources.sandbox.api import Run
@@ -69,9 +69,38 @@ class AssertedCall:
 
 
 def as_call(code: str) -> AssertedCall | None:
-    """An assertion about one call with literal arguments, taken apart; None where it is anything else."""
+    """An assertion about one call with literal arguments, or with names for the literals, taken apart; None where it is
+    anything else."""
     with AST_LOCK:
         return _taken_apart(code)
+
+
+def _with_names_filled_in(body: list[ast.stmt]) -> ast.expr | None:
+    """What ``body`` asserts, if it is one assertion after names for literals, each used once: the literals in their names'
+    places. None if it is anything else."""
+    if not body or not isinstance(body[-1], ast.Assert):
+        return None
+    values: dict[str, ast.expr] = {}
+    for statement in body[:-1]:
+        if not (isinstance(statement, ast.Assign) and len(statement.targets) == 1):
+            return None
+        target = statement.targets[0]
+        if not isinstance(target, ast.Name) or target.id in values:
+            return None
+        try:
+            ast.literal_eval(statement.value)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            return None
+        values[target.id] = statement.value
+    used = [node.id for node in ast.walk(body[-1].test) if isinstance(node, ast.Name) and node.id in values]
+    if sorted(used) != sorted(values):  # one object in two places may be changed in one; one in none is for the solution
+        return None
+
+    class Filled(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return values.get(node.id, node)
+
+    return cast("ast.expr", Filled().visit(body[-1].test))
 
 
 def _taken_apart(code: str) -> AssertedCall | None:
@@ -79,11 +108,11 @@ def _taken_apart(code: str) -> AssertedCall | None:
         tree = ast.parse(code.strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
+    demand = _with_names_filled_in(tree.body)
+    call = None if demand is None else _judged_call(demand)
+    if demand is None or call is None:
         return None
-    demand = tree.body[0].test
-    call = _judged_call(demand)
-    if call is None or any(isinstance(arg, ast.Starred) for arg in call.args) or any(kw.arg is None for kw in call.keywords):
+    if any(isinstance(arg, ast.Starred) for arg in call.args) or any(kw.arg is None for kw in call.keywords):
         return None
     try:
         args = [ast.literal_eval(arg) for arg in call.args]

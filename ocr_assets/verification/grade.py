@@ -350,13 +350,16 @@ def _after_talk(interactor: Checker, prepared: PreparedTest, run: RunOutcome, su
     that crashed makes the interactor's."""
     assert run.partner is not None
     said = checkers.interactor_says(interactor, run.partner)
-    if run.status != "ok" and not (run.partner.first and run.status == "runtime_error"):
+    if said.fault and run.partner.status == "ok":  # it ended of its own will and said nothing: no program makes it do that
+        return "sandbox_error", said.message
+    # A pipe without a reader is one the interactor has left; 120 is Python's code for output it could not flush at the end.
+    pipe_closed = run.signal == 13 or run.exit_code == 120 or b"BrokenPipeError" in run.stderr
+    if run.status != "ok" and not (run.status == "runtime_error" and (run.partner.first or pipe_closed)):
         return judge_run(prepared, run, suite)
     if said.fault:
         return "sandbox_error", said.message
     if not said.right:
         return "wrong_answer", said.message
-    pipe_closed = run.signal == 13 or b"BrokenPipeError" in run.stderr
     if run.status == "ok" or pipe_closed:
         return "accepted", ""
     return judge_run(prepared, run, suite)

@@ -26,8 +26,10 @@ MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
+STARVED_S = 45.0  # the client waits a minute beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
+BINARY = 128 * MIB  # of a compiled program
 BINARIES = 64 * MIB  # of compiled programs kept
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 TICK = os.sysconf("SC_CLK_TCK")
@@ -125,6 +127,7 @@ class Job:
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
         self.ended_at, self.ends = 0.0, []
+        self.given = 0  # bytes of the run's input that we hold in memory for it
 
 
 class Supervisor:
@@ -148,11 +151,11 @@ class Supervisor:
         self._zygotes["plain"] = ours
         self._binaries = collections.OrderedDict()
         self._slot = self._partner = None
-        self._kernel_kills = kernel_kills()
+        self._kernel_kills, self._idle_shared_kb = kernel_kills(), shared_kb()
         self.times = collections.Counter()
 
     def serve(self):
-        self._channel.send({"ready": True, "host_speed": host_speed()})
+        self._channel.send({"ready": True, "host_speed": host_speed(), "filtered": filtered()})
         while (message := self._channel.receive()) is not None:
             if message["op"] == "program":
                 self._program(message)
@@ -179,6 +182,7 @@ class Supervisor:
         if partner is not None and answer["compiled"]:
             self._partner, theirs = self._open(partner, message["blobs"][1])
             answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
+        self._idle_shared_kb = shared_kb()
         self.times["compile"] += _now() - start
         self._channel.send(answer)
         if not answer["compiled"] or not answer.get("partner_compiled", True):
@@ -224,14 +228,19 @@ class Supervisor:
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         answer = json.loads(data)
+        if "fault" in answer:
+            raise RuntimeError(answer["fault"])
         return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
         slot.limits, wanted = COMPILE_LIMITS, slot.limits
-        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], 128 * MIB)
+        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], BINARY + 1)
         slot.limits = wanted
         binary = blobs[2]
+        if binary is not None and len(binary) > BINARY:
+            message = f"the compiled program is larger than {BINARY // MIB} MiB"
+            return None, {"compiled": False, "message": message, "diagnosed": False}
         if outcome["status"] != "ok" or binary is None:
             text = blobs[1].decode("utf-8", "replace")
             diagnosed = outcome["status"] == "runtime_error" and outcome["exit_code"] == 1
@@ -289,7 +298,7 @@ class Supervisor:
         if kind == "call":
             outcome["result"] = found
         elif isinstance(found, dict) and "failed" in found:
-            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])
+            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])[:1000]
             passed = found.get("passed")
             passed = [str(name) for name in passed] if isinstance(passed, list) else []
             outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
@@ -359,6 +368,7 @@ class Supervisor:
             extra.append(memfd("files", header + b"".join(files.values())))
         program = [] if slot.binary is None or spec.get("program") else [slot.binary]
         job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
+        job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
         socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
         return job
 
@@ -394,26 +404,19 @@ class Supervisor:
             cpu += sum(int(field) for field in fields[11:15])
             # What a fork shares with the program's template counts once, not in each process.
             memory_kb += max(0, int(fields[21]) * PAGE // 1024 - shared)
-        job.peak_kb = max(job.peak_kb, memory_kb + shared)
         limits, wall_s = job.limits, _now() - job.started
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
+        # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
+        unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
+        job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
         if cpu / TICK > limits["cpu_s"]:
             self._stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
             self._stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self._stop(job, "output_limit")
-        elif wall_s > limits["wall_s"] and wall_s - self._starved_s(job) > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - min(starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
             self._stop(job, "idle_limit")
-
-    def _starved_s(self, job):
-        """How long the run's processes were ready and got no CPU, the longest of them: on a busy host no program's fault.
-        The kernel counts it in /proc/<pid>/schedstat; a program may starve nine times its limit, then it ends anyway."""
-        longest = 0
-        for pid in self._others(job):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/schedstat") as file:
-                longest = max(longest, int(file.read().split()[1]))
-        return min(longest / 1e9, 9 * job.limits["wall_s"])
 
     def _stop(self, job, cause):
         if job.cause is None:
@@ -599,6 +602,15 @@ def kernel_kills():
     return 0
 
 
+def shared_kb():
+    """Memory of this container in memfds, shared mappings and files of tmpfs folders, by cgroup v2 or v1; 0 where neither
+    tells. A program can hold much there that is in no process's resident size."""
+    for place in ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"):
+        with contextlib.suppress(OSError), open(place, "rb") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith(b"shmem ")) // 1024
+    return 0
+
+
 def _regular(path, limit):
     """The content of a regular file; None (told to the caller as absent) for anything else."""
     try:
@@ -679,6 +691,18 @@ def _children():
         return None
 
 
+def starved_s(pids, proc="/proc"):
+    """Seconds for which the most starved thread of these processes was ready and got no core: wall time that a busy host
+    took, not the program. 0 where the kernel does not count it (CONFIG_SCHED_INFO)."""
+    longest = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it ended while we looked
+            for thread in os.listdir(f"{proc}/{pid}/task"):
+                with open(f"{proc}/{pid}/task/{thread}/schedstat", "rb") as file:
+                    longest = max(longest, int(file.read().split()[1]))
+    return longest / 1e9
+
+
 def _real_uid(name):
     with open(f"/proc/{name}/status") as file:
         for line in file:
@@ -698,6 +722,12 @@ def _is_of_a_test(pid, own_pid):
         seen = seen or int(fields[3]) != session
         pid = int(fields[1])
     return seen and pid == own_pid
+
+
+def filtered():
+    """Whether a filter of system calls lies on this container, by the kernel's own word (gVisor's has none)."""
+    with open("/proc/self/status", "rb") as file:
+        return b"\nSeccomp:\t2" in file.read()
 
 
 def host_speed():

@@ -55,7 +55,6 @@ NO_CALLS = [
     "assert f(2) == 4 == 4",
     "assert f(2) == 4 and f(3) == 9",
     "assert f(2) == 4; assert f(3) == 9",
-    "x = 2\nassert f(x) == 4",
     "assert f(x) == 4",
     "assert f(2) == y",
     "assert f(2) == g(2)",
