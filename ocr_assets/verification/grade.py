@@ -25,8 +25,6 @@ from resources.sandbox.api import Outcome, Partner, Program, Run, RunLimits, Run
 GRADER_VERSION = "2"
 NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (grading.md, §1)
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
-# A program that one standard refuses may be right by the other: "cpp" names neither, and judges offer both.
-STANDARDS = ("gnu++17", "gnu++20")
 
 
 @dataclass(frozen=True)
@@ -292,7 +290,7 @@ class _Job:
     ) -> Outcome:
         # Runs get 15 % more than they may use: who is stopped there is over the limit for certain, and needs no second run.
         generous = replace(limits, cpu_s=limits.cpu_s * (1 + NEAR), memory_mb=int(limits.memory_mb * (1 + NEAR)) + 1)
-        for standard in STANDARDS:
+        for standard in checkers.STANDARDS:
             program = Program(self.language, self.code, runs, generous, std=standard, partner=partner)
             outcome = self.sandbox.execute(program, until, alone=alone)
             if outcome.compiled or self.language != "cpp" or not outcome.diagnosed:
