@@ -24,6 +24,7 @@ from resources.sandbox.api import Outcome, Partner, Program, Run, RunLimits, Run
 
 GRADER_VERSION = "2"
 NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (grading.md, §1)
+HEAD = 200  # characters of a failed test's outputs that are kept
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
 
 
@@ -400,7 +401,13 @@ def _test_verdict(index: int, verdict: VerdictName, message: str, run: RunOutcom
         "exit_code": run.exit_code,
         "signal": run.signal,
         "message": message[:500],
+        "stdout_head": None if verdict == "accepted" else _head(run.stdout),
+        "stderr_head": None if verdict == "accepted" else _head(run.stderr),
     }
+
+
+def _head(output: bytes) -> str:
+    return output[: 4 * HEAD].decode("utf-8", "replace")[:HEAD]
 
 
 def verdict_id(solution_id: str, suite_id: str) -> str:
