@@ -204,3 +204,25 @@ def test_outputs_of_a_hundred_thousand_lines_in_any_order_are_compared_in_second
     code = "print('\\n'.join(f'{i} {i / 7:.7f}' for i in reversed(range(100_000))))"
     assert grade(sandbox, "python", code, suite)["verdict"] == "accepted"
     assert grade(sandbox, "python", code.replace("i / 7", "(i + (i == 77777)) / 7"), suite)["verdict"] == "wrong_answer"
+
+
+BURN = """
+import os, signal, time
+def burn(seconds):
+    start = time.process_time()
+    while time.process_time() - start < seconds:
+        pass
+"""
+EVASIONS = {
+    "children nobody waits for": "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor _ in range(40):\n    if os.fork() == 0:\n        burn(0.04)\n        os._exit(0)\n    try: os.wait()\n    except ChildProcessError: pass\nprint(3)",
+    "grandchildren": "r, w = os.pipe()\nfor _ in range(40):\n    if os.fork() == 0:\n        if os.fork() == 0:\n            burn(0.04)\n            os.write(w, b'x')\n        os._exit(0)\n    os.wait()\n    os.read(r, 1)\nprint(3)",
+    "threads": "import threading\nts = [threading.Thread(target=burn, args=(2,)) for _ in range(4)]\nfor t in ts: t.start()\nfor t in ts: t.join()\nprint(3)",
+    "a child that is waited for": "if os.fork() == 0:\n    burn(2)\n    os._exit(0)\nos.wait()\nprint(3)",
+}
+
+
+@pytest.mark.parametrize("name", EVASIONS)
+def test_cpu_time_of_the_whole_family_counts(sandbox: DockerSandbox, name: str) -> None:
+    limits = {"cpu_s": 0.5, "wall_s": 120, "memory_mb": 256, "language_factor": {"python": 1}}
+    suite = stdin(("", "3"), limits=limits)
+    assert grade(sandbox, "python", BURN + EVASIONS[name], suite)["verdict"] == "time_limit"
