@@ -17,6 +17,9 @@ from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunOutc
 # Bytes of runs sent before their answers came. They must fit into the pipe to the runner: it does not read while a test
 # runs, and a client stuck in writing would not read its answers.
 AHEAD = 32 * 1024
+COMPILE_S = 60.0
+# A busy host may leave a program without a core for this long (the runner's STARVED_S, and some for itself).
+PATIENCE_S = 300.0
 
 
 class Stream(Protocol):
@@ -64,13 +67,13 @@ class Connection:
                 self._stream.write(b"".join(batch))
 
         send_ahead(head)
-        answer, _ = self._receive(180)
+        answer, _ = self._receive(COMPILE_S + PATIENCE_S)
         compiled = answer["compiled"] and answer.get("partner_compiled", True)
         if not compiled:
             if not runs or sent < len(runs):
                 self._end()
             return answer, []
-        timeout_s = program.limits.wall_s + 60 + (program.partner.limits.wall_s if program.partner else 0)
+        timeout_s = program.limits.wall_s + PATIENCE_S + (program.partner.limits.wall_s if program.partner else 0)
         while len(outcomes) < len(runs):
             send_ahead()
             run = runs[len(outcomes)]
