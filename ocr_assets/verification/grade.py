@@ -24,6 +24,7 @@ from resources.sandbox.api import Outcome, Partner, Program, Run, RunLimits, Run
 
 GRADER_VERSION = "2"
 NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (grading.md, §1)
+HEAD = 200  # characters of a failed test's outputs that are kept
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
 # A program that one standard refuses may be right by the other: "cpp" names neither, and judges offer both.
 STANDARDS = ("gnu++17", "gnu++20")
@@ -226,10 +227,7 @@ class _Job:
     ) -> list[TestVerdict]:
         ended = [position for position, run in enumerate(runs) if run.status == "ok"]
         asked = [checkers.Output(_bytes(tests[i].test["input"]), _bytes(tests[i].test["output"]), runs[i].stdout) for i in ended]
-        said = checkers.check(self.sandbox, checker, asked, stop_at_wrong=self.settings.stop_at_first_failure) if asked else []
-        if len(said) == 1 and said[0].fault:  # it does not run at all: nothing is known about any output
-            said *= len(asked)
-        judgements = dict(zip(ended, said, strict=False))
+        judgements = dict(zip(ended, self._ask(checker, asked), strict=False))
         found: list[TestVerdict] = []
         for position, run in enumerate(runs):
             if run.status != "ok":
@@ -249,15 +247,41 @@ class _Job:
         interactor = self.suite["interactor"]
         assert interactor is not None
         found: list[TestVerdict] = []
+        logs: list[bytes] = []
 
         def until(index: int, run: RunOutcome) -> bool:
-            del found[index:]
+            del found[index:], logs[index:]
             run = _within(run, limits)
             found.append(_test_verdict(index, *_after_talk(interactor, tests[index], run, self.suite), run))
+            logs.append(checkers.log(run.partner) if run.partner is not None else b"")
             return self._enough(found)
 
         runs = [checkers.talk(interactor, _bytes(test.test["input"]), _bytes(test.test["output"])) for test in tests]
-        return self._execute(runs, limits, until, alone, checkers.partner(interactor)), found
+        outcome = self._execute(runs, limits, until, alone, checkers.partner(interactor))
+        if self.suite["checker"] is not None:
+            self._check_logs(self.suite["checker"], tests, logs, found)
+        return outcome, found
+
+    def _check_logs(
+        self, checker: Checker, tests: Sequence[PreparedTest], logs: Sequence[bytes], found: list[TestVerdict]
+    ) -> None:
+        """Where a problem has both, its checker has the last word on a talk that its interactor found right."""
+        talks = [index for index, test in enumerate(found) if test["verdict"] == "accepted"]
+        asked = [checkers.Output(_bytes(tests[i].test["input"]), _bytes(tests[i].test["output"]), logs[i]) for i in talks]
+        said = self._ask(checker, asked)
+        for index, judgement in zip(talks, said, strict=False):
+            if not judgement.right:
+                verdict: VerdictName = "sandbox_error" if judgement.fault else "wrong_answer"
+                found[index] = {**found[index], "verdict": verdict, "message": judgement.message[:500]}
+                if self.settings.stop_at_first_failure:
+                    del found[index + 1 :]
+                    return
+
+    def _ask(self, checker: Checker, asked: Sequence[checkers.Output]) -> Sequence[checkers.Judgement]:
+        """The checker's judgements; fewer if one is enough."""
+        said = checkers.check(self.sandbox, checker, asked, stop_at_wrong=self.settings.stop_at_first_failure) if asked else []
+        # It does not run at all: nothing is known about any output.
+        return said * len(asked) if len(said) == 1 and said[0].fault else said
 
     def _execute(
         self,
@@ -385,7 +409,13 @@ def _test_verdict(index: int, verdict: VerdictName, message: str, run: RunOutcom
         "exit_code": run.exit_code,
         "signal": run.signal,
         "message": message[:500],
+        "stdout_head": None if verdict == "accepted" else _head(run.stdout),
+        "stderr_head": None if verdict == "accepted" else _head(run.stderr),
     }
+
+
+def _head(output: bytes) -> str:
+    return output[: 4 * HEAD].decode("utf-8", "replace")[:HEAD]
 
 
 def verdict_id(solution_id: str, suite_id: str) -> str:

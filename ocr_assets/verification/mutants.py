@@ -46,11 +46,11 @@ class Mutant:
 def mutants(code: str, language: Language, count: int) -> list[Mutant]:
     """At most ``count`` different mutants of ``code``: the same ones each time, spread over the whole program. Not all of
     them need compile."""
-    text = code.encode("utf-8", "surrogatepass")
+    text = code.encode("utf-8", "replace")
     root = syntax.parse(code, language).root_node
     found: dict[str, Mutant] = {}
     for edit in sorted(_edits(root, text, language), key=lambda edit: _lot(text, edit))[:count]:
-        changed = (text[: edit.start] + edit.new + text[edit.end :]).decode("utf-8", "surrogatepass")
+        changed = (text[: edit.start] + edit.new + text[edit.end :]).decode("utf-8")
         old, new = (" ".join(part.decode("utf-8", "replace").split())[:40] for part in (text[edit.start : edit.end], edit.new))
         found.setdefault(changed, Mutant(changed, f"line {edit.line}: {old} → {new}"))
     return list(found.values())

@@ -27,7 +27,7 @@ def well_formed(value: Any, depth: int = 0) -> bool:
     """Whether ``value`` (JSON data) is an encoding at all, and of no more than ``DEPTH`` levels."""
     if value is None or isinstance(value, bool | int | str):
         return True
-    if depth > DEPTH:
+    if depth > DEPTH + 1:  # the encoder says there that it went no deeper
         return False
     if isinstance(value, list):
         return all(well_formed(item, depth + 1) for item in value)

@@ -29,6 +29,7 @@ FLUSH_S = 0.005  # answers wait at most this long for company: a message costs m
 STARVED_S = 240.0  # the client waits five minutes beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
+BINARY = 128 * MIB  # of a compiled program
 BINARIES = 64 * MIB  # of compiled programs kept
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 TICK = os.sysconf("SC_CLK_TCK")
@@ -125,8 +126,9 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at = 0.0
-        self.held, self.unread = [], None  # where it has a partner: ends of pipes to close when it has ended, or to empty
+        # Where it has a partner: ends of pipes to close when it has ended, and one to empty from then on.
+        self.ended_at, self.ends, self.unread = 0.0, [], None
+        self.given = 0  # bytes of the run's input that we hold in memory for it
 
 
 class Supervisor:
@@ -150,11 +152,11 @@ class Supervisor:
         self._zygotes["plain"] = ours
         self._binaries = collections.OrderedDict()
         self._slot = self._partner = None
-        self._kernel_kills = kernel_kills()
+        self._kernel_kills, self._idle_shared_kb = kernel_kills(), shared_kb()
         self.times = collections.Counter()
 
     def serve(self):
-        self._channel.send({"ready": True, "host_speed": host_speed()})
+        self._channel.send({"ready": True, "host_speed": host_speed(), "filtered": filtered()})
         while (message := self._channel.receive()) is not None:
             if message["op"] == "program":
                 self._program(message)
@@ -181,6 +183,7 @@ class Supervisor:
         if partner is not None and answer["compiled"]:
             self._partner, theirs = self._open(partner, message["blobs"][1])
             answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
+        self._idle_shared_kb = shared_kb()
         self.times["compile"] += _now() - start
         self._channel.send(answer)
         if not answer["compiled"] or not answer.get("partner_compiled", True):
@@ -191,7 +194,7 @@ class Supervisor:
         language, limits = wanted["language"], wanted["limits"]
         if language == "python":
             flavour = "pytest" if wanted.get("pytest") else "numpy" if b"numpy" in source else "plain"
-            slot, answer = self._open_template(flavour, limits, source, language)
+            slot, answer = self._open_template(flavour, limits, source or b"\n", language)  # none at all means a binary
             return (slot if answer["compiled"] else None), answer
         slot, answer = self._open_template("plain", limits, b"", language)
         flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
@@ -226,14 +229,19 @@ class Supervisor:
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         answer = json.loads(data)
+        if "fault" in answer:
+            raise RuntimeError(answer["fault"])
         return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
         slot.limits, wanted = COMPILE_LIMITS, slot.limits
-        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], 128 * MIB)
+        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], BINARY + 1)
         slot.limits = wanted
         binary = blobs[2]
+        if binary is not None and len(binary) > BINARY:
+            message = f"the compiled program is larger than {BINARY // MIB} MiB"
+            return None, {"compiled": False, "message": message, "diagnosed": False}
         if outcome["status"] != "ok" or binary is None:
             text = blobs[1].decode("utf-8", "replace")
             diagnosed = outcome["status"] == "runtime_error" and outcome["exit_code"] == 1
@@ -291,7 +299,7 @@ class Supervisor:
         if kind == "call":
             outcome["result"] = found
         elif isinstance(found, dict) and "failed" in found:
-            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])
+            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])[:1000]
             passed = found.get("passed")
             passed = [str(name) for name in passed] if isinstance(passed, list) else []
             outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
@@ -307,9 +315,9 @@ class Supervisor:
         to_partner, from_program = os.pipe()
         second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
-        # Our copies delay what one sees of the other's end until we know of it, so who ended first is certain. What is
-        # said to a program that has ended is read away: an interactor need not care.
-        first.held, second.held = [from_program], [from_partner, to_partner]
+        # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
+        # who ended first is never in doubt. What is said to a program that has ended is read away: an interactor need not care.
+        first.ends, second.ends = [from_program], [to_partner, from_partner]
         first.unread = to_program
         self._watch([first, second])
         os.close(to_program)
@@ -360,6 +368,7 @@ class Supervisor:
             extra.append(memfd("files", header + b"".join(files.values())))
         program = [] if slot.binary is None or spec.get("program") else [slot.binary]
         job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
+        job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
         socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
         return job
 
@@ -378,7 +387,7 @@ class Supervisor:
                 *job.done, job.ended_at = struct.unpack("=idqd", data)
                 job.wall_s = _now() - job.started
                 waiting.remove(job)
-                for fd in job.held:
+                for fd in job.ends:
                     os.close(fd)
                 if job.unread is not None:
                     unread.append(job.unread)
@@ -401,9 +410,11 @@ class Supervisor:
             cpu += sum(int(field) for field in fields[11:15])
             # What a fork shares with the program's template counts once, not in each process.
             memory_kb += max(0, int(fields[21]) * PAGE // 1024 - shared)
-        job.peak_kb = max(job.peak_kb, memory_kb + shared)
         limits, wall_s = job.limits, _now() - job.started
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
+        # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
+        unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
+        job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
         if cpu / TICK > limits["cpu_s"]:
             self._stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
@@ -575,14 +586,6 @@ def judge(outcome, limits, cause, output_bytes, stderr):
     return "runtime_error"
 
 
-def kernel_kills():
-    """Processes of this container that the kernel killed for want of memory, by cgroup v2 or v1; 0 where neither tells."""
-    for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
-        with contextlib.suppress(OSError), open(place) as file:
-            return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
-    return 0
-
-
 def _shallow(value, levels=400):
     """Whether JSON data can be encoded and decoded again without running out of stack."""
     level = [value]
@@ -595,6 +598,23 @@ def _shallow(value, levels=400):
         ]
         levels -= 1
     return not level
+
+
+def kernel_kills():
+    """Processes of this container that the kernel killed for want of memory, by cgroup v2 or v1; 0 where neither tells."""
+    for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        with contextlib.suppress(OSError), open(place) as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return 0
+
+
+def shared_kb():
+    """Memory of this container in memfds, shared mappings and files of tmpfs folders, by cgroup v2 or v1; 0 where neither
+    tells. A program can hold much there that is in no process's resident size."""
+    for place in ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"):
+        with contextlib.suppress(OSError), open(place, "rb") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith(b"shmem ")) // 1024
+    return 0
 
 
 def _regular(path, limit):
@@ -708,6 +728,12 @@ def _is_of_a_test(pid, own_pid):
         seen = seen or int(fields[3]) != session
         pid = int(fields[1])
     return seen and pid == own_pid
+
+
+def filtered():
+    """Whether a filter of system calls lies on this container, by the kernel's own word (gVisor's has none)."""
+    with open("/proc/self/status", "rb") as file:
+        return b"\nSeccomp:\t2" in file.read()
 
 
 def host_speed():

@@ -103,7 +103,11 @@ def template(link, code_fd, confined):
     """Holds one program: compiles it, then forks a child for each run it is told of."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child.set_name(b"ocr-template")
-    child.fixed_limits(confined)
+    try:
+        child.fixed_limits(confined)
+    except (OSError, ValueError) as error:  # or it would pass for a crash of the compiler
+        link.send(json.dumps({"fault": f"no template: {error!r}"}).encode())
+        raise
     source = child.read_all(code_fd)
     os.close(code_fd)
     code, answer = None, {"compiled": True, "message": ""}

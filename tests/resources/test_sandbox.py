@@ -10,9 +10,10 @@ import docker
 import pytest
 
 from resources.sandbox.api import Program, Run, RunLimits, RunOutcome, SandboxFault
-from resources.sandbox.docker_pool import LABEL, DockerSandbox, reap
+from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.images import engine
 from resources.sandbox.process import ProcessSandbox
+from resources.sandbox.reaper import LABEL, reap
 
 LIMITS = RunLimits(cpu_s=1, wall_s=3, memory_mb=128, output_mb=4, processes=16)
 
@@ -178,7 +179,7 @@ def test_a_killed_container_changes_no_outcome(sandbox: DockerSandbox) -> None:
         victim = client.containers.get(mine)
         victim.kill()
         thread.join()
-        assert results[0].stdout == b"still right\n"
+        assert results[0].stdout == b"still right\n", results[0]
         assert own.faults == 1
 
 
@@ -208,8 +209,9 @@ def containers_of_this_process() -> set[str]:
 
 def test_the_reaper_removes_what_dead_owners_left(sandbox: DockerSandbox) -> None:
     client = docker.from_env()
-    orphan = client.containers.create(sandbox._tag, labels={LABEL: "another-boot:1:1"})
-    assert reap(client) >= 1
+    orphan = client.containers.create(sandbox._tag, labels={LABEL: "another-boot:1:1:1"})
+    assert reap(client) == 0  # it may be another machine's, just made
+    assert reap(client, foreign_age_s=0) >= 1
     with pytest.raises(docker.errors.NotFound):
         client.containers.get(orphan.id)
     assert serves(sandbox)
@@ -240,6 +242,18 @@ def test_the_process_sandbox_runs_the_same_programs_and_says_what_it_is() -> Non
             Program("python", "import os\nif os.fork():\n    print('x')\nelse:\n    while True: pass", [Run()], LIMITS)
         )
         assert after.runs[0].status == "ok"
+
+
+def test_process_sandboxes_side_by_side_leave_each_other_alone() -> None:
+    napping = Program("python", "import time\ntime.sleep(0.5)\nprint('rested')", [Run()] * 3, RunLimits(wall_s=60))
+    busy = Program("python", "print(1)", [Run()] * 3, RunLimits(wall_s=60))
+    with ProcessSandbox(workers=1) as one, ProcessSandbox(workers=1) as other:
+        results: list[RunOutcome] = []
+        thread = threading.Thread(target=lambda: results.extend(one.execute(napping).runs))
+        thread.start()
+        while thread.is_alive():
+            assert [found.status for found in other.execute(busy).runs] == ["ok"] * 3
+        assert [found.stdout for found in results] == [b"rested\n"] * 3
 
 
 def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, caplog) -> None:

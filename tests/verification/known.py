@@ -72,9 +72,9 @@ def quixbugs(data: Path) -> Iterator[Known]:
         files = {name: archive.read(name).decode() for name in archive.namelist() if not name.endswith("/")}
     for name in sorted(files):
         kind, _, base = name.partition("/")
-        if kind not in ("python_programs", "correct_python_programs") or base.endswith("_test.py") or not base.endswith(".py"):
-            continue
         problem = base.removesuffix(".py")
+        if kind not in ("python_programs", "correct_python_programs") or f"python_testcases/test_{problem}.py" not in files:
+            continue
         right = ACCEPTED if kind == "correct_python_programs" else REJECTED
         cases = files.get(f"json_testcases/{problem}.json")
         if cases is None:
@@ -112,7 +112,7 @@ COMPARE = {"sqrt": {"compare": {"float_abs": 0.01}}}
 
 
 # References with `return` outside a function: no Python program, and only a grader that wraps code in one takes them.
-NOT_PYTHON = {"2287": (2, 4, 9)}
+NOT_PYTHON = {2287: (2, 4, 9)}
 
 
 def apps_references(data: Path) -> Iterator[Known]:
