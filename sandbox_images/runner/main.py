@@ -27,7 +27,7 @@ HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that tr
 SAMPLE_S = 0.01
 UNTOLD_S = 0.1  # of CPU time in a container that may be the runner's own
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
-STARVED_S = 45.0  # the client waits a minute beyond the wall limit
+STARVED_S = 240.0  # the client waits five minutes beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
 BINARY = 128 * MIB  # of a compiled program
@@ -127,7 +127,8 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at, self.ends = 0.0, []
+        # Where it has a partner: ends of pipes to close when it has ended, and one to empty from then on.
+        self.ended_at, self.ends, self.unread = 0.0, [], None
         self.cpu_before = None  # where the container's CPU time is not this job's alone, it tells nothing
         self.given = 0  # bytes of the run's input that we hold in memory for it
 
@@ -320,9 +321,11 @@ class Supervisor:
         second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
         # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
-        # who ended first is never in doubt.
-        first.ends, second.ends = [to_program, from_program], [to_partner, from_partner]
+        # who ended first is never in doubt. What is said to a program that has ended is read away: an interactor need not care.
+        first.ends, second.ends = [from_program], [to_partner, from_partner]
+        first.unread = to_program
         self._watch([first, second])
+        os.close(to_program)
         outcome, out = self._finish(first, [], HEAD)
         partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
         collected = partner_out[2:]
@@ -378,19 +381,25 @@ class Supervisor:
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, waiting = SAMPLE_S, list(jobs)
+        interval, waiting, unread, sampled = SAMPLE_S, list(jobs), [], _now()
         while waiting:
-            readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
+            readable, _, _ = select.select([*(job.slot.link for job in waiting), *unread], [], [], interval)
+            for fd in [fd for fd in unread if fd in readable]:
+                if not os.read(fd, MIB):
+                    unread.remove(fd)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
                 *job.done, job.ended_at = struct.unpack("=idqd", data)
                 job.wall_s = _now() - job.started
+                waiting.remove(job)
                 for fd in job.ends:
                     os.close(fd)
-                waiting.remove(job)
-            if not readable:
+                if job.unread is not None:
+                    unread.append(job.unread)
+            if not readable or _now() - sampled > interval:
+                sampled = _now()
                 for job in waiting:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
