@@ -25,9 +25,12 @@ from runner import child, zygote
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
+UNTOLD_S = 0.1  # of CPU time in a container that may be the runner's own
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
+STARVED_S = 240.0  # the client waits five minutes beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
+BINARY = 128 * MIB  # of a compiled program
 BINARIES = 64 * MIB  # of compiled programs kept
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 TICK = os.sysconf("SC_CLK_TCK")
@@ -124,7 +127,10 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at = 0
+        # Where it has a partner: ends of pipes to close when it has ended, and one to empty from then on.
+        self.ended_at, self.ends, self.unread = 0.0, [], None
+        self.cpu_before = None  # where the container's CPU time is not this job's alone, it tells nothing
+        self.given = 0  # bytes of the run's input that we hold in memory for it
 
 
 class Supervisor:
@@ -148,10 +154,11 @@ class Supervisor:
         self._zygotes["plain"] = ours
         self._binaries = collections.OrderedDict()
         self._slot = self._partner = None
+        self._kernel_kills, self._idle_shared_kb = kernel_kills(), shared_kb()
         self.times = collections.Counter()
 
     def serve(self):
-        self._channel.send({"ready": True, "host_speed": host_speed()})
+        self._channel.send({"ready": True, "host_speed": host_speed(), "filtered": filtered()})
         while (message := self._channel.receive()) is not None:
             if message["op"] == "program":
                 self._program(message)
@@ -178,6 +185,7 @@ class Supervisor:
         if partner is not None and answer["compiled"]:
             self._partner, theirs = self._open(partner, message["blobs"][1])
             answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
+        self._idle_shared_kb = shared_kb()
         self.times["compile"] += _now() - start
         self._channel.send(answer)
         if not answer["compiled"] or not answer.get("partner_compiled", True):
@@ -188,7 +196,7 @@ class Supervisor:
         language, limits = wanted["language"], wanted["limits"]
         if language == "python":
             flavour = "pytest" if wanted.get("pytest") else "numpy" if b"numpy" in source else "plain"
-            slot, answer = self._open_template(flavour, limits, source, language)
+            slot, answer = self._open_template(flavour, limits, source or b"\n", language)  # none at all means a binary
             return (slot if answer["compiled"] else None), answer
         slot, answer = self._open_template("plain", limits, b"", language)
         flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
@@ -223,14 +231,19 @@ class Supervisor:
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         answer = json.loads(data)
+        if "fault" in answer:
+            raise RuntimeError(answer["fault"])
         return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
         slot.limits, wanted = COMPILE_LIMITS, slot.limits
-        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], 128 * MIB)
+        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], BINARY + 1)
         slot.limits = wanted
         binary = blobs[2]
+        if binary is not None and len(binary) > BINARY:
+            message = f"the compiled program is larger than {BINARY // MIB} MiB"
+            return None, {"compiled": False, "message": message, "diagnosed": False}
         if outcome["status"] != "ok" or binary is None:
             text = blobs[1].decode("utf-8", "replace")
             diagnosed = outcome["status"] == "runtime_error" and outcome["exit_code"] == 1
@@ -279,17 +292,24 @@ class Supervisor:
     def _take_result(outcome, kind, spec, result):
         try:
             found = json.loads(result)
-        except ValueError:
+            if not _shallow(found):
+                raise ValueError("nested too deeply")
+        except (ValueError, RecursionError):  # the program may have written it
             found = None
             if kind == "call" and outcome["status"] == "ok":
                 outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
         if kind == "call":
             outcome["result"] = found
         elif isinstance(found, dict) and "failed" in found:
-            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])
-            outcome["result"] = {"wrong": found.get("wrong") is True}
-        elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
-            outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])[:1000]
+            passed = found.get("passed")
+            passed = [str(name) for name in passed] if isinstance(passed, list) else []
+            outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
+        elif outcome["status"] == "ok":
+            if not (isinstance(found, dict) and found.get("passed") == spec["nonce"]):
+                outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+            elif isinstance(names := found.get("names"), list):
+                outcome["result"] = {"passed": [str(name) for name in names]}
 
     def _run_pair(self, message, spec, blobs):
         """The program and its partner at once, each one's output the other's input."""
@@ -300,9 +320,12 @@ class Supervisor:
         to_partner, from_program = os.pipe()
         second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
-        for fd in (to_program, from_partner, to_partner, from_program):
-            os.close(fd)
+        # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
+        # who ended first is never in doubt. What is said to a program that has ended is read away: an interactor need not care.
+        first.ends, second.ends = [from_program], [to_partner, from_partner]
+        first.unread = to_program
         self._watch([first, second])
+        os.close(to_program)
         outcome, out = self._finish(first, [], HEAD)
         partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
         collected = partner_out[2:]
@@ -316,7 +339,9 @@ class Supervisor:
         """One child from fork to a wiped box. Returns its facts and [stdout, stderr, (result,) *collected]."""
         start = _now()
         stdin_fd, stdout_fd = memfd("stdin", stdin), memfd("stdout")
+        cpu_before = self._programs_cpu_s()
         job = self._start(slot, spec, stdin_fd, stdout_fd, files, data)
+        job.cpu_before = cpu_before
         os.close(stdin_fd)
         job.fds[0] = stdout_fd
         sent = _now()
@@ -350,24 +375,31 @@ class Supervisor:
             extra.append(memfd("files", header + b"".join(files.values())))
         program = [] if slot.binary is None or spec.get("program") else [slot.binary]
         job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
+        job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
         socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
         return job
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, ended, waiting = SAMPLE_S, 0, list(jobs)
+        interval, waiting, unread, sampled = SAMPLE_S, list(jobs), [], _now()
         while waiting:
-            readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
+            readable, _, _ = select.select([*(job.slot.link for job in waiting), *unread], [], [], interval)
+            for fd in [fd for fd in unread if fd in readable]:
+                if not os.read(fd, MIB):
+                    unread.remove(fd)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
-                job.done = struct.unpack("=idq", data)
+                *job.done, job.ended_at = struct.unpack("=idqd", data)
                 job.wall_s = _now() - job.started
-                ended += 1
-                job.ended_at = ended
                 waiting.remove(job)
-            if not readable:
+                for fd in job.ends:
+                    os.close(fd)
+                if job.unread is not None:
+                    unread.append(job.unread)
+            if not readable or _now() - sampled > interval:
+                sampled = _now()
                 for job in waiting:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
@@ -385,17 +417,31 @@ class Supervisor:
             cpu += sum(int(field) for field in fields[11:15])
             # What a fork shares with the program's template counts once, not in each process.
             memory_kb += max(0, int(fields[21]) * PAGE // 1024 - shared)
-        job.peak_kb = max(job.peak_kb, memory_kb + shared)
         limits, wall_s = job.limits, _now() - job.started
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
-        if cpu / TICK > limits["cpu_s"]:
+        # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
+        unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
+        job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
+        if max(cpu / TICK, self._untold_cpu_s(job)) > limits["cpu_s"]:
             self._stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
             self._stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self._stop(job, "output_limit")
-        elif wall_s > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - min(starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
             self._stop(job, "idle_limit")
+
+    def _programs_cpu_s(self):
+        """CPU seconds of all in this container but the supervisor; None where that cannot be told."""
+        used = None if self._uid_base is None else container_cpu_s()
+        return None if used is None else used - time.process_time()
+
+    def _untold_cpu_s(self, job):
+        """CPU seconds of a job by the container's account, less what template and zygote may have used. A child that
+        nobody waits for (SIGCHLD ignored) is in no parent's account, however much it has burnt."""
+        if job.cpu_before is None:
+            return 0.0
+        return self._programs_cpu_s() - job.cpu_before - UNTOLD_S
 
     def _stop(self, job, cause):
         if job.cause is None:
@@ -406,6 +452,7 @@ class Supervisor:
         """Kill what is left, read what was written, empty every place: the facts and [stdout, stderr, (result,) *collected]."""
         stray_cpu, stray_memory = self._kill_all(job)
         status, cpu_s, memory_kb = job.done
+        cpu_s = max(cpu_s + stray_cpu, self._untold_cpu_s(job))
         limits = job.limits
         out_fd, err_fd = job.fds[:2]
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
@@ -417,17 +464,24 @@ class Supervisor:
                 os.close(fd)
         blobs += self._collect_and_wipe(job, collect, collect_limit)
         outcome = {
-            "cpu_s": round(cpu_s + stray_cpu, 4),
+            "cpu_s": round(cpu_s, 4),
             "wall_s": round(job.wall_s, 4),
             "memory_mb": round(max(memory_kb, stray_memory, job.peak_kb) / 1024, 2),
             "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "error": "",
         }
+        if outcome["signal"] == signal.SIGKILL and job.cause is None and self._kernel_killed():
+            job.cause = "memory_limit"
         outcome["status"] = judge(outcome, limits, job.cause, written, blobs[1])
         if outcome["exit_code"] == 125 and blobs[1].startswith(b"sandbox start failed"):
             raise RuntimeError(blobs[1].decode("utf-8", "replace"))
         return outcome, blobs
+
+    def _kernel_killed(self):
+        """Whether the kernel has killed a process of this container for want of memory since we last looked."""
+        before, self._kernel_kills = self._kernel_kills, kernel_kills()
+        return self._kernel_kills > before
 
     # ---- killing and wiping -----------------------------------------------------------------------------------------
 
@@ -483,7 +537,7 @@ class Supervisor:
                 if job.uid is not None:
                     if os.stat(f"/proc/{name}").st_uid == job.uid or _real_uid(name) == job.uid:
                         found.append(int(name))
-                elif _descends(int(name), self._zygote_pid, os.getpid()):
+                elif _is_of_a_test(int(name), os.getpid()):
                     found.append(int(name))
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended while we looked
@@ -549,9 +603,47 @@ def judge(outcome, limits, cause, output_bytes, stderr):
     last = lines[-1] if lines else b""
     if last.startswith(b"MemoryError") or b"std::bad_alloc" in stderr or b"Cannot allocate memory" in last:
         return "memory_limit"
-    if outcome["signal"] == signal.SIGKILL:  # not ours: the kernel's, out of the container's memory
-        return "memory_limit"
     return "runtime_error"
+
+
+def _shallow(value, levels=400):
+    """Whether JSON data can be encoded and decoded again without running out of stack."""
+    level = [value]
+    while level and levels:
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, (list, dict))
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        levels -= 1
+    return not level
+
+
+def container_cpu_s():
+    """CPU seconds this container has used, by cgroup v2 or v1; None where neither tells."""
+    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpu.stat") as file:
+        return int(file.readline().split()[1]) / 1e6
+    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpuacct/cpuacct.usage") as file:
+        return int(file.read()) / 1e9
+    return None
+
+
+def kernel_kills():
+    """Processes of this container that the kernel killed for want of memory, by cgroup v2 or v1; 0 where neither tells."""
+    for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        with contextlib.suppress(OSError), open(place) as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return 0
+
+
+def shared_kb():
+    """Memory of this container in memfds, shared mappings and files of tmpfs folders, by cgroup v2 or v1; 0 where neither
+    tells. A program can hold much there that is in no process's resident size."""
+    for place in ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"):
+        with contextlib.suppress(OSError), open(place, "rb") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith(b"shmem ")) // 1024
+    return 0
 
 
 def _regular(path, limit):
@@ -634,6 +726,18 @@ def _children():
         return None
 
 
+def starved_s(pids, proc="/proc"):
+    """Seconds for which the most starved thread of these processes was ready and got no core: wall time that a busy host
+    took, not the program. 0 where the kernel does not count it (CONFIG_SCHED_INFO)."""
+    longest = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it ended while we looked
+            for thread in os.listdir(f"{proc}/{pid}/task"):
+                with open(f"{proc}/{pid}/task/{thread}/schedstat", "rb") as file:
+                    longest = max(longest, int(file.read().split()[1]))
+    return longest / 1e9
+
+
 def _real_uid(name):
     with open(f"/proc/{name}/status") as file:
         for line in file:
@@ -642,19 +746,23 @@ def _real_uid(name):
     return None
 
 
-def _descends(pid, zygote_pid, own_pid):
-    """Whether ``pid`` is a test's: below a template (a grandchild of the zygote at least), or a stray we adopted."""
-    chain = []
+def _is_of_a_test(pid, own_pid):
+    """Whether a process is below us and left our session, as a test's first process does before anything else; zygotes and
+    templates stay in it, and no process can come back to it."""
+    session = os.getsid(own_pid)
+    seen = False
     while pid not in (0, 1, own_pid):
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read()
-        if b"(ocr-zygote)" in fields:
-            break
-        chain.append(pid)
-        pid = int(fields.rpartition(b")")[2].split()[1])
-    if pid == own_pid:
-        return bool(chain)
-    return len(chain) >= 2 and pid not in (0, 1)
+            fields = file.read().rpartition(b")")[2].split()
+        seen = seen or int(fields[3]) != session
+        pid = int(fields[1])
+    return seen and pid == own_pid
+
+
+def filtered():
+    """Whether a filter of system calls lies on this container, by the kernel's own word (gVisor's has none)."""
+    with open("/proc/self/status", "rb") as file:
+        return b"\nSeccomp:\t2" in file.read()
 
 
 def host_speed():
