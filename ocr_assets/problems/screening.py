@@ -75,7 +75,7 @@ class Items:
         self.by_text: dict[str, list[int]] = {}
         for position, text in enumerate(texts):
             self.by_text.setdefault(text, []).append(position)
-        grams, owners = _ngrams(texts, measure.ngram)
+        grams, owners = _distinct(*_ngrams(texts, measure.ngram))
         self.sizes = np.bincount(owners, minlength=len(items))
         telling = self.sizes[owners] >= LEAST_NGRAMS
         order = np.argsort(grams[telling], kind="stable")
@@ -83,13 +83,21 @@ class Items:
 
 
 def _ngrams(texts: Sequence[str], width: int) -> tuple[Hashes, similarity.Places]:
-    """(hashes, text they stand in) of the distinct n-grams of each text; a text shorter than one has none."""
-    long_enough = np.array([len(words_of(text)) >= width for text in texts], dtype=bool)
+    """(hashes, text they stand in) of the n-grams of each text, repeats included; a text shorter than one has none."""
     hashes, offsets = Shingler(width)(texts)
     owners = np.repeat(np.arange(len(texts)), np.diff(offsets))
-    kept = long_enough[owners] if len(texts) else np.zeros(0, bool)
-    pairs = np.unique(np.stack([owners[kept].astype(np.uint64), hashes[kept]], axis=1), axis=0)
-    return pairs[:, 1], pairs[:, 0].astype(np.intp)
+    long_enough = np.array([len(words_of(text)) >= width for text in texts], dtype=bool)
+    kept = long_enough[owners]
+    return hashes[kept], owners[kept]
+
+
+def _distinct(grams: Hashes, owners: similarity.Places) -> tuple[Hashes, similarity.Places]:
+    """Each n-gram of a text once."""
+    order = np.lexsort((grams, owners))
+    grams, owners = grams[order], owners[order]
+    first = np.ones(len(grams), dtype=bool)
+    first[1:] = (grams[1:] != grams[:-1]) | (owners[1:] != owners[:-1])
+    return grams[first], owners[first]
 
 
 def compare(
@@ -128,14 +136,21 @@ def compare(
 def _overlaps(texts: Sequence[str], items: Items, width: int) -> dict[tuple[int, int], float]:
     """(text, item) → share of the item's n-grams in the text, from ``OVERLAP_FLOOR`` on."""
     grams, owners = _ngrams(texts, width)
+    if not len(items.grams):
+        return {}
+    place = np.minimum(np.searchsorted(items.grams, grams), len(items.grams) - 1)
+    hit = items.grams[place] == grams
+    grams, owners = _distinct(grams[hit], owners[hit])
     first, last = np.searchsorted(items.grams, grams, "left"), np.searchsorted(items.grams, grams, "right")
-    shared: dict[tuple[int, int], int] = {}
-    for position in np.flatnonzero(last > first).tolist():
-        for column in items.owners[first[position] : last[position]].tolist():
-            key = (int(owners[position]), column)
-            shared[key] = shared.get(key, 0) + 1
-    found = {key: round(count / int(items.sizes[key[1]]), 4) for key, count in shared.items()}
-    return {key: share for key, share in found.items() if share >= OVERLAP_FLOOR}
+    counts = last - first
+    # One entry for each item that has the n-gram: first, first + 1 … last - 1 of each, put end to end.
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    columns = items.owners[np.repeat(first, counts) + within]
+    pairs, shared = np.unique(np.repeat(owners, counts) * len(items.keys) + columns, return_counts=True)
+    row, column = np.divmod(pairs, len(items.keys))
+    share = np.round(shared / items.sizes[column], 4)
+    kept = share >= OVERLAP_FLOOR
+    return dict(zip(zip(row[kept].tolist(), column[kept].tolist(), strict=True), share[kept].tolist(), strict=True))
 
 
 def screen(
@@ -261,7 +276,7 @@ def _measure(
                 if mine and side.keys:
                     ids, own = [batch["problem_id"][i] for i in mine], [texts[i] for i in mine]
                     _keep(cursor, compare(ids, own, found[mine], side, measure))
-            done.took("search", start)
+            done.took("compare", start)
             progress(len(texts))
 
 
