@@ -45,7 +45,7 @@ class Rules:
     """``cosine``: from which similarity of embeddings pairs are looked at (OCR 0.7, KodCode 0.95); ``overlap``: from which
     share of the item's n-grams they are certain.
 
-    ``policy``: ``any_judge`` or ``both_judges`` must say yes to confirm; ``human``: every pair waits for a person;
+    ``policy``: ``any_judge`` or ``both_judges`` must say yes to confirm; ``human``: what embeddings found waits for a person;
     ``similarity``: the cosine alone confirms, as in KodCode; ``report_only``: nothing is removed, as in OCR.
     """
 
@@ -119,9 +119,9 @@ def decide(
 ) -> tuple[Decision, str]:
     """The decision on a pair and its reason. A pure function of what is stored.
 
-    A person's decision outweighs everything. Equal texts and shared n-grams need no judge. ``votes``: those of the present
-    judges to the present prompt; a judge says yes where it does so in both orders, and no where both its votes are there and
-    it does not. A vote that is missing is no vote, so that its pair stays undecided where it would have mattered.
+    A person's decision outweighs everything. Equal texts and shared n-grams need no judge. ``votes``: those of ``judges`` to the
+    present prompt. A judge confirms by a yes in both orders and has refused once both its votes are there and it does not; with
+    a vote missing it has not decided, and neither has the pair unless the other judges suffice.
     """
     if human is not None:
         return human["decision"], f"{human['name']}: {human['reason']}"
@@ -179,7 +179,7 @@ def pair_row(
         "cosine": score["cosine"],
         "overlap": score["overlap"],
         "yes": yes_of(votes, judges),
-        "votes": sum(vote["vote"] != "none" for vote in votes),
+        "votes": sum(vote["vote"] != "none" and vote["judge"] in judges for vote in votes),
         "decision": decision,
         "reason": reason,
         "decided_by": human["name"] if human else None,
