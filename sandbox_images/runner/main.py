@@ -157,9 +157,7 @@ class Supervisor:
                 self._program(message)
             elif message["op"] == "run":
                 if self._slot is not None:  # else it did not compile, or the client wanted no more
-                    start = _now()
                     self._run(message)
-                    self.times["runs"] += _now() - start
                     if message.get("last"):
                         self._end()
             elif message["op"] == "end":
@@ -273,7 +271,9 @@ class Supervisor:
                 self._take_result(outcome, kind, spec, result)
         collected = out[2:]
         outcome["collected"] = [blob is not None for blob in collected]
+        start = _now()
         self._channel.send(outcome, [out[0], out[1], *[blob or b"" for blob in collected]])
+        self.times["answer"] += _now() - start
 
     @staticmethod
     def _take_result(outcome, kind, spec, result):
