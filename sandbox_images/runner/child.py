@@ -1,6 +1,6 @@
-"""What a test's process does between fork and exit: lock itself in, then run the program. Standard library only.
+"""What a test's process does once it is locked in: run the program. Standard library only.
 
-``main.py`` forks it from a template that holds nothing but the program itself: no other input, no expected output.
+``launch.py`` forks it from a template that holds nothing but the program itself: no other input, no expected output.
 """
 
 import ast
@@ -24,7 +24,7 @@ RESULT_LIMIT = 16 * MIB
 
 # ---- locking in -------------------------------------------------------------------------------------------------
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 15, 22, 38
+_PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 15, 22, 38
 _RESULT_FD = 3
 _DENIED = {  # syscalls a judged program has no business with, beyond what the engine's own profile denies
     "x86_64": {
@@ -100,40 +100,6 @@ def fixed_limits(confined):
         os.setgroups([])
 
 
-def lock_in(spec, fds):
-    """Own session, box, limits and user; the descriptors 0, 1, 2 and, for those after them, from 3 on."""
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    limits = spec["limits"]
-    cpu = int(limits["cpu_s"]) + 2  # a backstop: the supervisor measures the whole group
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
-    if (uid := spec["uid"]) is not None:
-        resource.setrlimit(resource.RLIMIT_NPROC, (limits["processes"], limits["processes"]))
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-        _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-    os.mkdir(spec["box"], 0o700)
-    os.chdir(spec["box"])
-    for position, fd in enumerate(fds):
-        os.dup2(fd, 100 + position, inheritable=False)
-    for position in range(len(fds)):
-        os.dup2(100 + position, position, inheritable=position < 3)
-    os.closerange(len(fds), 4096)
-
-
-def write_files(blob):
-    """Files of the run into the box. ``blob``: JSON header line of [name, size] pairs, then the contents."""
-    header, _, rest = blob.partition(b"\n")
-    position = 0
-    for name, size in json.loads(header):
-        folder = os.path.dirname(name)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        with open(name, "wb") as file:
-            file.write(rest[position : position + size])
-        position += size
-
-
 def read_all(fd):
     os.lseek(fd, 0, os.SEEK_SET)
     chunks = []
@@ -145,46 +111,26 @@ def read_all(fd):
 # ---- running ----------------------------------------------------------------------------------------------------
 
 
-def run(spec, fds, code):
-    """Entry point after the fork; never returns. ``fds``: stdin, stdout, stderr, then, where the run has them: data of
-    its kind (the result is written back into it), files, binary."""
-    try:
-        lock_in(spec, fds)
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # nobody outlives the template
-        rest = iter(range(3, len(fds)))
-        data = b""
-        if spec["kind"] in _TASKS and spec["kind"] != "stdin":
-            data = read_all(next(rest))
-            os.ftruncate(3, 0)  # what stands in it at the end must be the program's
-        if spec.get("files"):
-            fd = next(rest)
-            write_files(read_all(fd))
-            os.close(fd)
-        size = max(int(spec["limits"]["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    except BaseException as error:  # whatever it is, the supervisor must hear that the start failed
-        os.write(2, f"sandbox start failed: {error!r}".encode())
-        os._exit(125)
-    if spec["kind"] == "exec":
-        _exec(spec, next(rest, None))
-    _fresh_streams()
+def run(spec, code, source):
+    """What is left to do in a run's process, locked in by ``launch.py``; never returns. Its descriptors: stdin, stdout,
+    stderr, and for a kind that has data that (its result is written back into it)."""
+    data = b""
+    if spec["kind"] != "stdin":
+        data = read_all(_RESULT_FD)
+        os.ftruncate(_RESULT_FD, 0)  # what stands in it at the end must be the program's
+    if spec["pipes"]:
+        fresh_streams()
     sys.argv = ["main.py", *spec["argv"]]
     sys.path.insert(0, spec["box"])
+    if b"random" in source:  # else it goes on with its template's seed
+        sys.modules["random"].seed()
     gc.enable()
+    spec["source"] = source
     _leave(_guarded(_TASKS[spec["kind"]], spec, code, data))
 
 
-def _exec(spec, binary):
-    try:
-        if spec.get("program"):
-            os.execve(spec["program"], spec["argv"], spec["env"])
-        os.execve(binary, ["./main", *spec["argv"]], spec["env"])
-    except BaseException as error:
-        os.write(2, f"cannot execute: {error!r}".encode())
-    os._exit(126)
-
-
-def _fresh_streams():
+def fresh_streams():
+    """stdin, stdout and stderr as an interpreter's start makes them."""
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(
         io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="surrogateescape"
     )

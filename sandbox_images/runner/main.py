@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from runner import child, zygote
+from runner import child, launch, zygote
 
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
@@ -332,25 +332,25 @@ class Supervisor:
         self._box_number += 1
         box = f"{self._box_root}/box{self._box_number}"
         uid = None if self._uid_base is None else self._uid_base + self._box_number % 1000
-        spec = {
-            **spec,
-            "limits": slot.limits,
-            "uid": uid,
-            "box": box,
-            "env": {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root},
-        }
         stderr_fd = memfd("stderr")
         fds = [stdin_fd, stdout_fd, stderr_fd]
-        extra = []
-        if spec["kind"] in IN_PROCESS:
-            extra.append(memfd("data", data))
-        if files:
-            spec["files"] = True
-            header = json.dumps([[name, len(content)] for name, content in files.items()]).encode() + b"\n"
-            extra.append(memfd("files", header + b"".join(files.values())))
-        program = [] if slot.binary is None or spec.get("program") else [slot.binary]
-        job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
-        socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
+        with self._as(uid):
+            os.mkdir(box, 0o700)
+            for name, content in files.items():
+                _write(os.path.join(box, name), content)
+        limits, kind, text, command = slot.limits, spec["kind"], b"", None
+        if kind == "exec":
+            env = {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root}
+            command = (spec.get("program", ""), spec["argv"] if "program" in spec else ["./main", *spec["argv"]], env)
+        else:
+            text = json.dumps({**spec, "box": box, "pipes": self._partner is not None}).encode()
+        extra = [memfd("data", data)] if kind in IN_PROCESS else []
+        program = [] if slot.binary is None or kind != "exec" else [slot.binary]
+        cpu_s = int(limits["cpu_s"]) + 2  # a backstop: what all processes of the run have used is measured here
+        file_bytes = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
+        message = launch.pack(uid, box, cpu_s, limits["processes"], file_bytes, text, command)
+        job = Job(slot, kind, limits, uid, box, [None, stderr_fd, *extra], _now())
+        socket.send_fds(slot.link, [message], [*fds, *extra, *program])
         return job
 
     def _watch(self, jobs):
@@ -362,7 +362,7 @@ class Supervisor:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
-                job.done = struct.unpack("=idq", data)
+                job.done = launch.REPORT.unpack(data)
                 job.wall_s = _now() - job.started
                 ended += 1
                 job.ended_at = ended
@@ -564,6 +564,12 @@ def _regular(path, limit):
         return _read(fd, limit) if (os.fstat(fd).st_mode & 0o170000) == 0o100000 else None
     finally:
         os.close(fd)
+
+
+def _write(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
 
 
 def _remove(path):

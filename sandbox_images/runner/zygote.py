@@ -12,12 +12,11 @@ import os
 import resource
 import signal
 import socket
-import struct
 import sys
 import tempfile
 import warnings
 
-from runner import child
+from runner import child, launch
 
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
@@ -31,24 +30,17 @@ def serve(link, confined):
     child.forbid_calls()
     preload()
     while True:
-        data, fds, _, _ = socket.recv_fds(link, 64, 2)
-        if not data:
-            os._exit(0)
-        if os.fork() == 0:
-            link.close()
-            try:
-                if data == b"template":
-                    template(socket.socket(fileno=fds[0]), fds[1], confined)
-                else:
-                    link = socket.socket(fileno=fds[0])
-                    LOADERS[data.decode()]()
-                    gc.freeze()
-                    continue
-            except BaseException as error:  # goes to the container's stderr; the supervisor sees the link close
-                os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        data, fds = launch.program(link)  # in a child of the zygote: a template, or another zygote
+        try:
+            if data == b"template":
+                template(socket.socket(fileno=fds[0]), fds[1], confined)
+            else:
+                link = socket.socket(fileno=fds[0])
+                LOADERS[data.decode()]()
+                gc.freeze()
+        except BaseException as error:  # goes to the container's stderr; the supervisor sees the link close
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
             os._exit(1)
-        for fd in fds:
-            os.close(fd)
 
 
 def preload():
@@ -59,8 +51,22 @@ def preload():
     for name in ("array", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "numbers", "queue", "io",
                  "statistics", "textwrap", "time", "threading", "traceback", "linecache", "types", "typing", "ast"):  # fmt: skip
         __import__(name)
+    make_streams()
     gc.collect()
     gc.freeze()
+
+
+def make_streams():
+    """The streams of all runs to come, but those that talk by pipes: made on files like theirs, which take their place."""
+    kept = [os.dup(fd) for fd in range(3)]
+    for fd in range(3):
+        file = os.memfd_create("stream")
+        os.dup2(file, fd)
+        os.close(file)
+    child.fresh_streams()
+    for fd, own in enumerate(kept):
+        os.dup2(own, fd)
+        os.close(own)
 
 
 def load_numpy():
@@ -103,6 +109,7 @@ def template(link, code_fd, confined):
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child.set_name(b"ocr-template")
     child.fixed_limits(confined)
+    sys.modules["random"].seed()  # each program its own, and not the zygote's
     source = child.read_all(code_fd)
     os.close(code_fd)
     code, answer = None, {"compiled": True, "message": ""}
@@ -112,22 +119,8 @@ def template(link, code_fd, confined):
     with open("/proc/self/statm", "rb") as file:
         answer["base_kb"] = int(file.read().split()[1]) * PAGE_KB
     link.send(json.dumps(answer).encode())
-    while True:
-        data, fds, _, _ = socket.recv_fds(link, 256 * 1024, 8)
-        if not data:
-            os._exit(0)
-        spec = json.loads(data)
-        pid = os.fork()
-        if pid == 0:
-            link.detach()
-            if spec["kind"] == "pytest":
-                spec["source"] = source
-            del link, data, source
-            child.run(spec, fds, code)
-        for fd in fds:
-            os.close(fd)
-        _, status, usage = os.wait4(pid, 0)
-        link.send(struct.pack("=idq", status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in an interpreter a program starts in
+    child.run(json.loads(launch.run(link)), code, source)
 
 
 def compile_python(source):
