@@ -113,8 +113,9 @@ def memfd(name, data=b""):
 class Slot:
     """A program ready to run: its template, and the binary where it is compiled."""
 
-    def __init__(self, link, language, limits, base_kb, source):
-        self.link, self.language, self.limits, self.base_kb, self.source = link, language, limits, base_kb, source
+    def __init__(self, link, pid, language, limits, base_kb, source):
+        self.link, self.pid, self.language, self.limits = link, pid, language, limits
+        self.base_kb, self.source = base_kb, source
         self.binary = None
 
 
@@ -221,7 +222,7 @@ class Supervisor:
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         answer = json.loads(data)
-        return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
+        return Slot(ours, answer.pop("pid"), language, limits, answer.pop("base_kb"), source), answer
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
@@ -483,7 +484,7 @@ class Supervisor:
                 if job.uid is not None:
                     if os.stat(f"/proc/{name}").st_uid == job.uid or _real_uid(name) == job.uid:
                         found.append(int(name))
-                elif _descends(int(name), self._zygote_pid, os.getpid()):
+                elif _descends(int(name), job.slot.pid, self._zygote_pid, os.getpid()):
                     found.append(int(name))
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended while we looked
@@ -648,19 +649,17 @@ def _real_uid(name):
     return None
 
 
-def _descends(pid, zygote_pid, own_pid):
-    """Whether ``pid`` is a test's: below a template (a grandchild of the zygote at least), or a stray we adopted."""
-    chain = []
-    while pid not in (0, 1, own_pid):
+def _descends(pid, template_pid, zygote_pid, own_pid):
+    """Whether ``pid`` is a run's: below its template, or a stray we adopted or below one."""
+    while pid not in (0, 1):
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read()
-        if b"(ocr-zygote)" in fields:
-            break
-        chain.append(pid)
-        pid = int(fields.rpartition(b")")[2].split()[1])
-    if pid == own_pid:
-        return bool(chain)
-    return len(chain) >= 2 and pid not in (0, 1)
+            parent = int(file.read().rpartition(b")")[2].split()[1])
+        if parent == template_pid:
+            return True
+        if parent == own_pid:
+            return pid != zygote_pid
+        pid = parent
+    return False
 
 
 def host_speed():

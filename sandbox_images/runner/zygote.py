@@ -115,6 +115,7 @@ def template(link, code_fd, confined):
     code, answer = None, {"compiled": True, "message": ""}
     if source:
         code, answer = compile_python(source)
+    answer["pid"] = os.getpid()
     gc.freeze()
     with open("/proc/self/statm", "rb") as file:
         answer["base_kb"] = int(file.read().split()[1]) * PAGE_KB

@@ -242,6 +242,18 @@ def test_the_process_sandbox_runs_the_same_programs_and_says_what_it_is() -> Non
         assert after.runs[0].status == "ok"
 
 
+def test_one_process_sandbox_does_not_end_the_runs_of_another() -> None:
+    with ProcessSandbox(workers=1) as one, ProcessSandbox(workers=1) as other:
+        code = "import time\nprint('ready')\ntime.sleep(3)\nprint('alive')"
+        sleeper = threading.Thread(target=lambda: results.append(run(one, code, limits=RunLimits(cpu_s=9, wall_s=60))))
+        results: list[RunOutcome] = []
+        sleeper.start()
+        time.sleep(1)  # the other run is under way
+        assert run(other, "import os\nos.fork()\nwhile True: pass", limits=RunLimits(cpu_s=0.3, wall_s=60)).status == "time_limit"
+        sleeper.join()
+        assert (results[0].status, results[0].stdout) == ("ok", b"ready\nalive\n")
+
+
 def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, caplog) -> None:
     from resources.sandbox.api import SandboxUnavailable
     from resources.settings import SandboxResource
