@@ -86,6 +86,7 @@ static void lock_in(const struct run *run, const char *box, const int *fds, int 
 
 /* For a zygote: fork on each message; returns in the child, with the length of the text and the descriptors. */
 long launch_program(int link, char *text, size_t size, int *fds, int *count) {
+    signal(SIGCHLD, SIG_IGN); /* the kernel reaps them */
     for (;;) {
         ssize_t length = receive(link, text, size, fds, count);
         if (length == 0) _exit(0);
@@ -101,6 +102,7 @@ long launch_program(int link, char *text, size_t size, int *fds, int *count) {
 /* For a template: one child a message, waited for and reported on the link. Returns in the child of a run that is no exec,
  * locked in, with the length of the text, which is moved to the start of the message. */
 long launch_run(int link, char *message, size_t size) {
+    signal(SIGCHLD, SIG_DFL);
     for (;;) {
         int fds[FDS], count;
         ssize_t length = receive(link, message, size, fds, &count);

@@ -35,12 +35,14 @@ def pack(uid, box, cpu_s, processes, file_bytes, text=b"", command=None):
     return RUN.pack(*numbers) + b"".join(os.fsencode(string) + b"\0" for string in strings) + text
 
 
-def program(link):
-    """For a zygote: fork on each message on ``link``; returns in the child (data, descriptors)."""
+def program(link_fd):
+    """For a zygote: fork on each message on its link; returns in the child (data, descriptors). The kernel reaps them."""
     if _NATIVE is not None:
         text, fds, count = ctypes.create_string_buffer(64), (ctypes.c_int * FDS)(), ctypes.c_int()
-        length = _NATIVE.launch_program(link.detach(), text, len(text), fds, ctypes.byref(count))
-        return text.raw[:length], fds[: count.value]
+        length = _NATIVE.launch_program(link_fd, text, len(text), fds, ctypes.byref(count))
+        return text[:length], fds[: count.value]
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    link = socket.socket(fileno=link_fd)
     while True:
         data, fds, _, _ = socket.recv_fds(link, 64, FDS)
         if not data:
@@ -51,13 +53,14 @@ def program(link):
         _close(fds)
 
 
-def run(link):
-    """For a template: one child a message, waited for and reported on ``link``. Returns in the child of a Python run, its
+def run(link_fd):
+    """For a template: one child a message, waited for and reported on its link. Returns in the child of a Python run, its
     descriptors being 0, 1, 2, …: the message's text."""
     if _NATIVE is not None:
         text = ctypes.create_string_buffer(MESSAGE)
-        length = _NATIVE.launch_run(link.detach(), text, len(text))
-        return text[:length]
+        return text[: _NATIVE.launch_run(link_fd, text, MESSAGE)]
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    link = socket.socket(fileno=link_fd)
     while True:
         data, fds, _, _ = socket.recv_fds(link, MESSAGE, FDS)
         if not data:

@@ -113,9 +113,8 @@ def memfd(name, data=b""):
 class Slot:
     """A program ready to run: its template, and the binary where it is compiled."""
 
-    def __init__(self, link, pid, language, limits, base_kb, source):
-        self.link, self.pid, self.language, self.limits = link, pid, language, limits
-        self.base_kb, self.source = base_kb, source
+    def __init__(self, link, pid, language, limits, base_kb):
+        self.link, self.pid, self.language, self.limits, self.base_kb = link, pid, language, limits, base_kb
         self.binary = None
 
 
@@ -142,7 +141,7 @@ class Supervisor:
             for _ in range(2):
                 os.open(os.devnull, os.O_RDWR)
             try:
-                zygote.serve(theirs, uid_base is not None)
+                zygote.serve(theirs.detach(), uid_base is not None)
             finally:
                 os._exit(1)
         theirs.close()
@@ -221,8 +220,9 @@ class Supervisor:
         if not data:  # the compiler itself crashed on it (too deeply nested source, say)
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
-        answer = json.loads(data)
-        return Slot(ours, answer.pop("pid"), language, limits, answer.pop("base_kb"), source), answer
+        pid, memory_kb, wrong = data.decode().split(" ", 2)
+        answer = {"compiled": not wrong, "message": wrong}
+        return Slot(ours, int(pid), language, limits, int(memory_kb)), answer
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
@@ -344,7 +344,8 @@ class Supervisor:
             env = {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root}
             command = (spec.get("program", ""), spec["argv"] if "program" in spec else ["./main", *spec["argv"]], env)
         else:
-            text = json.dumps({**spec, "box": box, "pipes": self._partner is not None}).encode()
+            marks = ["1" if mark else "" for mark in (self._partner is not None, spec.get("literals"))]
+            text = "\0".join([kind, box, *marks, spec.get("entry") or "", spec.get("nonce", ""), *spec["argv"]]).encode()
         extra = [memfd("data", data)] if kind in IN_PROCESS else []
         program = [] if slot.binary is None or kind != "exec" else [slot.binary]
         cpu_s = int(limits["cpu_s"]) + 2  # a backstop: what all processes of the run have used is measured here
