@@ -9,11 +9,12 @@ import resource
 import signal
 import socket
 import struct
+import time
 
 MESSAGE = 256 * 1024  # bytes at most; a socket's buffer takes no more either
 # launch.c, struct run: uid (-1: keep the user), exec, CPU seconds, processes, file bytes, number of arguments, of variables
 RUN = struct.Struct("=iiiiqii")
-REPORT = struct.Struct("=idq")  # launch.c, struct report: wait status, CPU seconds, peak KB
+REPORT = struct.Struct("=idqd")  # launch.c, struct report: wait status, CPU seconds, peak KB, clock at the end
 FDS = 8
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -71,7 +72,7 @@ def run(link_fd):
             return _locked_in(data, fds)
         _close(fds)
         _, status, used = os.wait4(pid, 0)
-        link.send(REPORT.pack(status, used.ru_utime + used.ru_stime, used.ru_maxrss))
+        link.send(REPORT.pack(status, used.ru_utime + used.ru_stime, used.ru_maxrss, time.monotonic()))
 
 
 def _locked_in(data, fds):

@@ -26,8 +26,10 @@ MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
+STARVED_S = 45.0  # the client waits a minute beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
+BINARY = 128 * MIB  # of a compiled program
 BINARIES = 64 * MIB  # of compiled programs kept
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 TICK = os.sysconf("SC_CLK_TCK")
@@ -113,8 +115,8 @@ def memfd(name, data=b""):
 class Slot:
     """A program ready to run: its template, and the binary where it is compiled."""
 
-    def __init__(self, link, pid, language, limits, base_kb):
-        self.link, self.pid, self.language, self.limits, self.base_kb = link, pid, language, limits, base_kb
+    def __init__(self, link, language, limits, base_kb):
+        self.link, self.language, self.limits, self.base_kb = link, language, limits, base_kb
         self.binary = None
 
 
@@ -124,7 +126,8 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at = 0
+        self.ended_at, self.ends = 0.0, []
+        self.given = 0  # bytes of the run's input that we hold in memory for it
 
 
 class Supervisor:
@@ -148,10 +151,11 @@ class Supervisor:
         self._zygotes["plain"] = ours
         self._binaries = collections.OrderedDict()
         self._slot = self._partner = None
+        self._kernel_kills, self._idle_shared_kb = kernel_kills(), shared_kb()
         self.times = collections.Counter()
 
     def serve(self):
-        self._channel.send({"ready": True, "host_speed": host_speed()})
+        self._channel.send({"ready": True, "host_speed": host_speed(), "filtered": filtered()})
         while (message := self._channel.receive()) is not None:
             if message["op"] == "program":
                 self._program(message)
@@ -176,6 +180,7 @@ class Supervisor:
         if partner is not None and answer["compiled"]:
             self._partner, theirs = self._open(partner, message["blobs"][1])
             answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
+        self._idle_shared_kb = shared_kb()
         self.times["compile"] += _now() - start
         self._channel.send(answer)
         if not answer["compiled"] or not answer.get("partner_compiled", True):
@@ -186,7 +191,7 @@ class Supervisor:
         language, limits = wanted["language"], wanted["limits"]
         if language == "python":
             flavour = "pytest" if wanted.get("pytest") else "numpy" if b"numpy" in source else "plain"
-            slot, answer = self._open_template(flavour, limits, source, language)
+            slot, answer = self._open_template(flavour, limits, source or b"\n", language)  # none at all means a binary
             return (slot if answer["compiled"] else None), answer
         slot, answer = self._open_template("plain", limits, b"", language)
         flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
@@ -220,16 +225,20 @@ class Supervisor:
         if not data:  # the compiler itself crashed on it (too deeply nested source, say)
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
-        pid, memory_kb, wrong = data.decode().split(" ", 2)
-        answer = {"compiled": not wrong, "message": wrong}
-        return Slot(ours, int(pid), language, limits, int(memory_kb)), answer
+        if data.startswith(b"fault"):
+            raise RuntimeError(data.decode("utf-8", "replace"))
+        memory_kb, _, wrong = data.decode().partition(" ")
+        return Slot(ours, language, limits, int(memory_kb)), {"compiled": not wrong, "message": wrong}
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
         slot.limits, wanted = COMPILE_LIMITS, slot.limits
-        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], 128 * MIB)
+        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], BINARY + 1)
         slot.limits = wanted
         binary = blobs[2]
+        if binary is not None and len(binary) > BINARY:
+            message = f"the compiled program is larger than {BINARY // MIB} MiB"
+            return None, {"compiled": False, "message": message, "diagnosed": False}
         if outcome["status"] != "ok" or binary is None:
             text = blobs[1].decode("utf-8", "replace")
             diagnosed = outcome["status"] == "runtime_error" and outcome["exit_code"] == 1
@@ -280,15 +289,19 @@ class Supervisor:
     def _take_result(outcome, kind, spec, result):
         try:
             found = json.loads(result)
-        except ValueError:
+            if not _shallow(found):
+                raise ValueError("nested too deeply")
+        except (ValueError, RecursionError):  # the program may have written it
             found = None
             if kind == "call" and outcome["status"] == "ok":
                 outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
         if kind == "call":
             outcome["result"] = found
         elif isinstance(found, dict) and "failed" in found:
-            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])
-            outcome["result"] = {"wrong": found.get("wrong") is True}
+            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])[:1000]
+            passed = found.get("passed")
+            passed = [str(name) for name in passed] if isinstance(passed, list) else []
+            outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
         elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
             outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
 
@@ -301,8 +314,9 @@ class Supervisor:
         to_partner, from_program = os.pipe()
         second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
-        for fd in (to_program, from_partner, to_partner, from_program):
-            os.close(fd)
+        # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
+        # who ended first is never in doubt.
+        first.ends, second.ends = [to_program, from_program], [to_partner, from_partner]
         self._watch([first, second])
         outcome, out = self._finish(first, [], HEAD)
         partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
@@ -352,22 +366,23 @@ class Supervisor:
         file_bytes = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
         message = launch.pack(uid, box, cpu_s, limits["processes"], file_bytes, text, command)
         job = Job(slot, kind, limits, uid, box, [None, stderr_fd, *extra], _now())
+        job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
         socket.send_fds(slot.link, [message], [*fds, *extra, *program])
         return job
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, ended, waiting = SAMPLE_S, 0, list(jobs)
+        interval, waiting = SAMPLE_S, list(jobs)
         while waiting:
             readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
-                job.done = launch.REPORT.unpack(data)
+                *job.done, job.ended_at = launch.REPORT.unpack(data)
                 job.wall_s = _now() - job.started
-                ended += 1
-                job.ended_at = ended
+                for fd in job.ends:
+                    os.close(fd)
                 waiting.remove(job)
             if not readable:
                 for job in waiting:
@@ -387,16 +402,18 @@ class Supervisor:
             cpu += sum(int(field) for field in fields[11:15])
             # What a fork shares with the program's template counts once, not in each process.
             memory_kb += max(0, int(fields[21]) * PAGE // 1024 - shared)
-        job.peak_kb = max(job.peak_kb, memory_kb + shared)
         limits, wall_s = job.limits, _now() - job.started
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
+        # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
+        unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
+        job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
         if cpu / TICK > limits["cpu_s"]:
             self._stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
             self._stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self._stop(job, "output_limit")
-        elif wall_s > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - min(starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
             self._stop(job, "idle_limit")
 
     def _stop(self, job, cause):
@@ -426,10 +443,17 @@ class Supervisor:
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "error": "",
         }
+        if outcome["signal"] == signal.SIGKILL and job.cause is None and self._kernel_killed():
+            job.cause = "memory_limit"
         outcome["status"] = judge(outcome, limits, job.cause, written, blobs[1])
         if outcome["exit_code"] == 125 and blobs[1].startswith(b"sandbox start failed"):
             raise RuntimeError(blobs[1].decode("utf-8", "replace"))
         return outcome, blobs
+
+    def _kernel_killed(self):
+        """Whether the kernel has killed a process of this container for want of memory since we last looked."""
+        before, self._kernel_kills = self._kernel_kills, kernel_kills()
+        return self._kernel_kills > before
 
     # ---- killing and wiping -----------------------------------------------------------------------------------------
 
@@ -485,7 +509,7 @@ class Supervisor:
                 if job.uid is not None:
                     if os.stat(f"/proc/{name}").st_uid == job.uid or _real_uid(name) == job.uid:
                         found.append(int(name))
-                elif _descends(int(name), job.slot.pid, self._zygote_pid, os.getpid()):
+                elif _is_of_a_test(int(name), os.getpid()):
                     found.append(int(name))
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended while we looked
@@ -551,9 +575,38 @@ def judge(outcome, limits, cause, output_bytes, stderr):
     last = lines[-1] if lines else b""
     if last.startswith(b"MemoryError") or b"std::bad_alloc" in stderr or b"Cannot allocate memory" in last:
         return "memory_limit"
-    if outcome["signal"] == signal.SIGKILL:  # not ours: the kernel's, out of the container's memory
-        return "memory_limit"
     return "runtime_error"
+
+
+def _shallow(value, levels=400):
+    """Whether JSON data can be encoded and decoded again without running out of stack."""
+    level = [value]
+    while level and levels:
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, (list, dict))
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        levels -= 1
+    return not level
+
+
+def kernel_kills():
+    """Processes of this container that the kernel killed for want of memory, by cgroup v2 or v1; 0 where neither tells."""
+    for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        with contextlib.suppress(OSError), open(place) as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return 0
+
+
+def shared_kb():
+    """Memory of this container in memfds, shared mappings and files of tmpfs folders, by cgroup v2 or v1; 0 where neither
+    tells. A program can hold much there that is in no process's resident size."""
+    for place in ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"):
+        with contextlib.suppress(OSError), open(place, "rb") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith(b"shmem ")) // 1024
+    return 0
 
 
 def _regular(path, limit):
@@ -642,6 +695,18 @@ def _children():
         return None
 
 
+def starved_s(pids, proc="/proc"):
+    """Seconds for which the most starved thread of these processes was ready and got no core: wall time that a busy host
+    took, not the program. 0 where the kernel does not count it (CONFIG_SCHED_INFO)."""
+    longest = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it ended while we looked
+            for thread in os.listdir(f"{proc}/{pid}/task"):
+                with open(f"{proc}/{pid}/task/{thread}/schedstat", "rb") as file:
+                    longest = max(longest, int(file.read().split()[1]))
+    return longest / 1e9
+
+
 def _real_uid(name):
     with open(f"/proc/{name}/status") as file:
         for line in file:
@@ -650,17 +715,23 @@ def _real_uid(name):
     return None
 
 
-def _descends(pid, template_pid, zygote_pid, own_pid):
-    """Whether ``pid`` is a run's: below its template, or a stray we adopted or below one."""
-    while pid not in (0, 1):
+def _is_of_a_test(pid, own_pid):
+    """Whether a process is below us and left our session, as a test's first process does before anything else; zygotes and
+    templates stay in it, and no process can come back to it."""
+    session = os.getsid(own_pid)
+    seen = False
+    while pid not in (0, 1, own_pid):
         with open(f"/proc/{pid}/stat", "rb") as file:
-            parent = int(file.read().rpartition(b")")[2].split()[1])
-        if parent == template_pid:
-            return True
-        if parent == own_pid:
-            return pid != zygote_pid
-        pid = parent
-    return False
+            fields = file.read().rpartition(b")")[2].split()
+        seen = seen or int(fields[3]) != session
+        pid = int(fields[1])
+    return seen and pid == own_pid
+
+
+def filtered():
+    """Whether a filter of system calls lies on this container, by the kernel's own word (gVisor's has none)."""
+    with open("/proc/self/status", "rb") as file:
+        return b"\nSeccomp:\t2" in file.read()
 
 
 def host_speed():

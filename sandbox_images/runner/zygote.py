@@ -38,6 +38,7 @@ def serve(link_fd, confined):
             else:
                 link_fd = fds[0]
                 LOADERS[data.decode()]()
+                make_streams()  # nothing that was printed on the way waits in them
                 gc.freeze()
         except BaseException as error:  # goes to the container's stderr; the supervisor sees the link close
             os.write(2, f"{type(error).__name__}: {error}\n".encode())
@@ -107,16 +108,20 @@ LOADERS = {"numpy": load_numpy, "pytest": load_pytest}
 
 def template(link_fd, code_fd, confined):
     """Holds one program: compiles it, then becomes a child for each run it is told of. Few lines and cheap ones: each page
-    of the zygote's that is touched here is copied. The answer: its pid, its memory in KB, "" or what is wrong."""
+    of the zygote's that is touched here is copied. The answer: its memory in KB, and what is wrong with the program."""
     if confined:
-        child.kill_me_first()
+        try:
+            child.kill_me_first()
+        except OSError as error:  # or it would pass for a crash of the compiler
+            os.write(link_fd, f"fault: {error!r}".encode())
+            raise
     source = child.read_all(code_fd)
     os.close(code_fd)
     code, wrong = compile_python(source) if source else (None, "")
     warnings_off.__exit__(None, None, None)
     gc.freeze()
     memory_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    os.write(link_fd, f"{os.getpid()} {memory_kb} {wrong}".encode("utf-8", "replace"))
+    os.write(link_fd, f"{memory_kb} {wrong}".encode("utf-8", "replace"))
     child.run(launch.run(link_fd), code, source)
 
 
