@@ -69,7 +69,8 @@ class Meter:
         used = [self._client.api.stats(one.id, stream=False, one_shot=True) for one in found]
         own = os.times()
         containers = sum(one["cpu_stats"]["cpu_usage"]["total_usage"] for one in used) / 1e9
-        return time.perf_counter(), own.user + own.system + own.children_user + own.children_system, containers, _daemons()
+        client = own.user + own.system + own.children_user + own.children_system + _ticks(_children(), 4) / TICK
+        return time.perf_counter(), client, containers, _ticks(_named(DAEMONS), 2) / TICK
 
     def measure(self, work: Work, seconds: float, threads: int) -> Spent:
         """``threads`` threads draw pieces of work until ``seconds`` are over."""
@@ -93,14 +94,28 @@ class Meter:
         return Spent(wall, *used, units)
 
 
-def _daemons() -> float:
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+def _children() -> list[Path]:
+    """Children of this process that still live."""
+    pids = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [Path("/proc") / pid / "stat" for pid in pids]
+
+
+def _named(names: tuple[str, ...]) -> list[Path]:
+    found = []
+    for comm in Path("/proc").glob("[0-9]*/comm"):
         with contextlib.suppress(OSError):
-            name, _, fields = stat.read_text().partition("(")[2].rpartition(")")
-            if name.startswith(DAEMONS):
-                ticks += sum(map(int, fields.split()[11:13]))
-    return ticks / TICK
+            if comm.read_text().startswith(names):
+                found.append(comm.with_name("stat"))
+    return found
+
+
+def _ticks(stats: Sequence[Path], fields: int) -> int:
+    """CPU time: of the processes themselves (2 fields: user, system), or with that of their children (4)."""
+    ticks = 0
+    for stat in stats:
+        with contextlib.suppress(OSError):  # it ended while we looked
+            ticks += sum(map(int, stat.read_text().rpartition(")")[2].split()[11 : 11 + fields]))
+    return ticks
 
 
 # ---- ways of running ----------------------------------------------------------------------------------------------
