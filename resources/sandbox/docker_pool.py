@@ -101,6 +101,7 @@ class DockerSandbox(Pool):
             environment={"OCR_BOX_ROOT": BOX_ROOT, "OCR_UID_BASE": str(uid_base), "PYTHONHASHSEED": "0"},
             stdin_open=True,  # and closed with this process, however it ends: then the runner ends and the container goes
             auto_remove=True,
+            stop_signal="SIGKILL",  # an engine that goes down need not wait: the first process takes no other
             network_mode="none",
             read_only=True,
             cap_drop=["ALL"],

@@ -25,6 +25,7 @@ from runner import child, zygote
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
+UNTOLD_S = 0.1  # of CPU time in a container that may be the runner's own
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
 STARVED_S = 240.0  # the client waits five minutes beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
@@ -128,6 +129,7 @@ class Job:
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
         # Where it has a partner: ends of pipes to close when it has ended, and one to empty from then on.
         self.ended_at, self.ends, self.unread = 0.0, [], None
+        self.cpu_before = None  # where the container's CPU time is not this job's alone, it tells nothing
         self.given = 0  # bytes of the run's input that we hold in memory for it
 
 
@@ -303,8 +305,11 @@ class Supervisor:
             passed = found.get("passed")
             passed = [str(name) for name in passed] if isinstance(passed, list) else []
             outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
-        elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
-            outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+        elif outcome["status"] == "ok":
+            if not (isinstance(found, dict) and found.get("passed") == spec["nonce"]):
+                outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+            elif isinstance(names := found.get("names"), list):
+                outcome["result"] = {"passed": [str(name) for name in names]}
 
     def _run_pair(self, message, spec, blobs):
         """The program and its partner at once, each one's output the other's input."""
@@ -334,7 +339,9 @@ class Supervisor:
         """One child from fork to a wiped box. Returns its facts and [stdout, stderr, (result,) *collected]."""
         start = _now()
         stdin_fd, stdout_fd = memfd("stdin", stdin), memfd("stdout")
+        cpu_before = self._programs_cpu_s()
         job = self._start(slot, spec, stdin_fd, stdout_fd, files, data)
+        job.cpu_before = cpu_before
         os.close(stdin_fd)
         job.fds[0] = stdout_fd
         sent = _now()
@@ -415,7 +422,7 @@ class Supervisor:
         # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
         unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
         job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
-        if cpu / TICK > limits["cpu_s"]:
+        if max(cpu / TICK, self._untold_cpu_s(job)) > limits["cpu_s"]:
             self._stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
             self._stop(job, "memory_limit")
@@ -423,6 +430,18 @@ class Supervisor:
             self._stop(job, "output_limit")
         elif wall_s > limits["wall_s"] and wall_s - min(starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
             self._stop(job, "idle_limit")
+
+    def _programs_cpu_s(self):
+        """CPU seconds of all in this container but the supervisor; None where that cannot be told."""
+        used = None if self._uid_base is None else container_cpu_s()
+        return None if used is None else used - time.process_time()
+
+    def _untold_cpu_s(self, job):
+        """CPU seconds of a job by the container's account, less what template and zygote may have used. A child that
+        nobody waits for (SIGCHLD ignored) is in no parent's account, however much it has burnt."""
+        if job.cpu_before is None:
+            return 0.0
+        return self._programs_cpu_s() - job.cpu_before - UNTOLD_S
 
     def _stop(self, job, cause):
         if job.cause is None:
@@ -433,6 +452,7 @@ class Supervisor:
         """Kill what is left, read what was written, empty every place: the facts and [stdout, stderr, (result,) *collected]."""
         stray_cpu, stray_memory = self._kill_all(job)
         status, cpu_s, memory_kb = job.done
+        cpu_s = max(cpu_s + stray_cpu, self._untold_cpu_s(job))
         limits = job.limits
         out_fd, err_fd = job.fds[:2]
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
@@ -444,7 +464,7 @@ class Supervisor:
                 os.close(fd)
         blobs += self._collect_and_wipe(job, collect, collect_limit)
         outcome = {
-            "cpu_s": round(cpu_s + stray_cpu, 4),
+            "cpu_s": round(cpu_s, 4),
             "wall_s": round(job.wall_s, 4),
             "memory_mb": round(max(memory_kb, stray_memory, job.peak_kb) / 1024, 2),
             "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
@@ -598,6 +618,15 @@ def _shallow(value, levels=400):
         ]
         levels -= 1
     return not level
+
+
+def container_cpu_s():
+    """CPU seconds this container has used, by cgroup v2 or v1; None where neither tells."""
+    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpu.stat") as file:
+        return int(file.readline().split()[1]) / 1e6
+    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpuacct/cpuacct.usage") as file:
+        return int(file.read()) / 1e9
+    return None
 
 
 def kernel_kills():
