@@ -27,7 +27,7 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number from 1, object) of each line that is not blank."""
-    with io.TextIOWrapper(open_bytes(path), encoding="utf-8") as file:
+    with open_bytes(path) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
@@ -37,6 +37,10 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 raise BadLine(
                     f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}); write one object a line"
                 ) from error
+            except UnicodeDecodeError as error:
+                raise BadLine(f"{path}, line {number}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
+            except (ValueError, RecursionError) as error:  # a number of thousands of digits, arrays nested without end
+                raise BadLine(f"{path}, line {number}: cannot be read as JSON ({error})") from error
             if not isinstance(value, dict):
                 raise BadLine(f"{path}, line {number}: {type(value).__name__} instead of an object")
             yield number, value

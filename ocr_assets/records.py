@@ -270,6 +270,7 @@ class Verdict(TypedDict):
     isolation_level: Annotated[str, "docker, docker+userns …, process"]
     grader_version: Annotated[str, "Of our grader"]
     host_speed: Annotated[float, "Speed of the host relative to the reference loop"]
+    flags: Annotated[list[str], "For people, not for the verdict: what in the code could deceive a test, such as os._exit"]
     created_at: Annotated[datetime, "When (UTC)"]
 
 

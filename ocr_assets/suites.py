@@ -6,6 +6,7 @@ allows several answers, so that a suite without a checker cannot be trusted to c
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, TypedDict, cast
@@ -81,6 +82,8 @@ def compare_from_json(value: Any) -> Compare | None:
     """The comparison rule; None: the default."""
     if value is None:
         return None
+    if not isinstance(value, dict):
+        raise ValueError('"compare" must be an object')
     policy, case = value.get("policy", "tokens"), value.get("case", "sensitive")
     if policy not in ("tokens", "exact", "lines", "unordered_lines", "unordered_tokens"):
         raise ValueError(f'compare: "policy" {policy!r} is unknown')
@@ -88,7 +91,7 @@ def compare_from_json(value: Any) -> Compare | None:
         raise ValueError(f'compare: "case" {case!r} is neither sensitive nor insensitive')
     tolerances = {name: value.get(name) for name in ("float_abs", "float_rel")}
     for name, tolerance in tolerances.items():
-        if tolerance is not None and not (isinstance(tolerance, int | float) and tolerance >= 0):
+        if tolerance is not None and not (_is_number(tolerance) and tolerance >= 0):
             raise ValueError(f'compare: "{name}" must be a number of at least 0')
     return cast(
         "Compare",
@@ -104,6 +107,8 @@ def checker_from_json(value: Any, name: str) -> Checker | None:
         raise ValueError(f'{name}: an object with "language", "source" and "protocol" is needed')
     if value.get("language") not in ("python", "cpp") or value.get("protocol") not in ("testlib", "kattis", "open_r1"):
         raise ValueError(f'{name}: "language" must be python or cpp, "protocol" testlib, kattis or open_r1')
+    if name == "interactor" and value["protocol"] == "open_r1":
+        raise ValueError('interactor: "protocol" must be testlib or kattis')
     return cast("Checker", {key: value[key] for key in ("language", "source", "protocol")})
 
 
@@ -117,14 +122,22 @@ def limits_from_json(value: Any) -> Limits:
     for name in ("cpu_s", "wall_s", "memory_mb", "output_mb", "processes"):
         number = value.get(name)
         if number is not None:
-            if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
+            if not (_is_number(number) and number > 0):
                 raise ValueError(f'limits: "{name}" must be a number above 0')
-            limits[name] = int(number) if name == "processes" else float(number)
+            limits[name] = max(1, int(number)) if name == "processes" else float(number)
     factors = value.get("language_factor") or {}
+    if not isinstance(factors, dict):
+        raise ValueError('limits: "language_factor" must be an object, such as {"python": 3}')
     for language in ("python", "cpp"):
-        if language in factors:
+        if factors.get(language) is not None:
+            if not (_is_number(factors[language]) and factors[language] > 0):
+                raise ValueError(f'limits: "language_factor" of {language} must be a number above 0')
             limits[f"{language}_factor"] = float(factors[language])  # type: ignore[literal-required]
     return limits
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 _ANSWER = (

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from ocr_assets.records import Compare
 
 TOLERANCE = 1e-6
+_T = TypeVar("_T")
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
 _DECIMAL = re.compile(rb"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?\Z")
 _SPECIAL = re.compile(rb"[+-]?(nan|inf|infinity)\Z", re.IGNORECASE)
@@ -32,7 +33,8 @@ def compare_output(expected: bytes, answer: bytes, compare: Compare | None = Non
     except UnicodeDecodeError as error:
         return f"output is not UTF-8 (byte {error.start})"
     if rule["case"] == "insensitive":
-        expected, answer = expected.lower(), answer.lower()
+        expected, answer = (text.decode("utf-8", "surrogateescape").casefold().encode("utf-8", "surrogateescape")
+                            for text in (expected, answer))  # fmt: skip
     if expected == answer and not _has_nan(expected):
         return None
     if rule["policy"] == "tokens":
@@ -57,7 +59,7 @@ def _has_nan(text: bytes) -> bool:
 
 def _lines(text: bytes) -> list[tuple[bytes, ...]]:
     """Lines as token tuples: line ends of any platform, blanks at a line's end and blank lines at the end ignored."""
-    lines = [tuple(line.split()) for line in text.replace(b"\r\n", b"\n").split(b"\n")]
+    lines = [tuple(line.split()) for line in text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")]
     while lines and not lines[-1]:
         lines.pop()
     return lines
@@ -75,17 +77,44 @@ def _sequences(wanted: Sequence[bytes], got: Sequence[bytes], rule: Compare, nou
 
 
 def _multisets(wanted: Sequence[tuple[bytes, ...]], got: Sequence[tuple[bytes, ...]], rule: Compare, noun: str) -> str | None:
-    """Equal but for order. Exact matches are counted; what is left (floats) is matched by trying each against each."""
+    """Equal but for order. Exact matches are counted; what is left (floats) is paired so that all find a partner, if they can."""
     if len(wanted) != len(got):
         return f"{len(got)} {noun}s, expected {len(wanted)}"
     missing, extra = Counter(wanted), Counter(got)
     common = missing & extra
+    if any(_has_nan(b" ".join(item)) for item in common):
+        common = Counter({item: n for item, n in common.items() if not _has_nan(b" ".join(item))})
     left, right = list((missing - common).elements()), list((extra - common).elements())
-    for item in left:
-        match = next((other for other in right if _sequences(item, other, rule, "token") is None), None)
-        if match is None:
-            return f"{noun} {_show(b' '.join(item))} is missing"
-        right.remove(match)
+    alone = unmatched(left, right, lambda item, other: _sequences(item, other, rule, "token") is None)
+    return None if alone is None else f"{noun} {_show(b' '.join(left[alone]))} is missing"
+
+
+def unmatched(left: Sequence[_T], right: Sequence[_T], equal: Callable[[_T, _T], bool]) -> int | None:
+    """An index of ``left`` that stays without a partner when as many as possible are paired with equal ones of ``right``;
+    None if all are paired. Tolerances are not transitive, so taking the first equal one may take another's only partner
+    (augmenting paths, Kuhn 1955)."""
+    edges = [[column for column, other in enumerate(right) if equal(item, other)] for item in left]
+    partner: dict[int, int] = {}
+    for start in range(len(left)):
+        trail: list[tuple[int, Iterator[int]]] = [(start, iter(edges[start]))]
+        chosen: list[int] = []
+        seen: set[int] = set()
+        while trail:
+            column = next((c for c in trail[-1][1] if c not in seen), None)
+            if column is None:
+                trail.pop()
+                if chosen:
+                    chosen.pop()
+                continue
+            seen.add(column)
+            chosen.append(column)
+            if column not in partner:
+                for (row, _), own in zip(trail, chosen, strict=True):
+                    partner[own] = row
+                break
+            trail.append((partner[column], iter(edges[partner[column]])))
+        else:
+            return start
     return None
 
 
@@ -155,7 +184,7 @@ def _value(expected: Any, value: Any, rule: Compare, place: str) -> str | None:
         return None if same else _unequal(place, expected, value)
     if isinstance(expected, str):
         if isinstance(value, str) and rule["case"] == "insensitive":
-            return None if value.lower() == expected.lower() else _unequal(place, expected, value)
+            return None if value.casefold() == expected.casefold() else _unequal(place, expected, value)
         return None if isinstance(value, str) and value == expected else _unequal(place, expected, value)
     if isinstance(expected, dict):
         return _mapping(expected, value, rule, place)
@@ -164,19 +193,14 @@ def _value(expected: Any, value: Any, rule: Compare, place: str) -> str | None:
 
 def _list(expected: list[Any], value: Any, rule: Compare, place: str) -> str | None:
     unordered = isinstance(value, dict) and "s" in value
-    items = value["s"] if unordered else value
+    items = _items(value)
     if not isinstance(items, list):
         return _unequal(place, expected, value)
     if len(items) != len(expected):
         return f"{place}: {len(items)} items, expected {len(expected)}"
     if unordered or rule["policy"] in ("unordered_lines", "unordered_tokens"):
-        left = list(items)
-        for item in expected:
-            match = next((other for other in left if _value(item, other, rule, place) is None), _NOTHING)
-            if match is _NOTHING:
-                return f"{place}: {_brief(item)} is missing"
-            left.remove(match)
-        return None
+        alone = unmatched(expected, items, lambda item, other: _value(item, other, rule, place) is None)
+        return None if alone is None else f"{place}: {_brief(expected[alone])} is missing"
     for index, (wanted, got) in enumerate(zip(expected, items, strict=True)):
         difference = _value(wanted, got, rule, f"{place}[{index}]")
         if difference:
@@ -184,7 +208,11 @@ def _list(expected: list[Any], value: Any, rule: Compare, place: str) -> str | N
     return None
 
 
-_NOTHING = object()
+def _items(value: Any) -> Any:
+    """The items of an encoded list, tuple, set or deque; JSON has one sequence, so these are alike to a call test."""
+    if isinstance(value, dict):
+        return next((value[key] for key in ("t", "s", "q") if key in value), None)
+    return value
 
 
 def _mapping(expected: dict[str, Any], value: Any, rule: Compare, place: str) -> str | None:
@@ -217,8 +245,12 @@ def _readable(value: Any) -> Any:
     if isinstance(value, dict):
         if "f" in value:
             return float(value["f"])
+        if "n" in value:
+            return value["n"][1]
         if "s" in value:
             return {"set": [_readable(item) for item in value["s"]]}
+        if (items := _items(value)) is not None:
+            return [_readable(item) for item in items]
         if "d" in value:
             return {str(_readable(k)): _readable(v) for k, v in value["d"]}
     return [_readable(item) for item in value] if isinstance(value, list) else value

@@ -1,26 +1,32 @@
 """From a solution and a suite to a verdict: limits resolved, tests turned into runs, outcomes judged (grading.md, §§1, 2, 4).
 
 The sandbox reports facts (``resources/sandbox``); expected outputs stay here, on the host. Comparison is in ``compare.py``,
-the problem's own checkers in ``checkers.py``.
+asserts that become calls in ``asserts.py``, the problem's own checkers in ``checkers.py``, what makes an accepted program
+suspect in ``suspicion.py``.
 """
 
 from __future__ import annotations
 
-import ast
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from ocr_assets.records import Language, Limits, Test, TestVerdict, Verdict, VerdictName, content_id
+from ocr_assets.records import Checker, Language, Limits, Test, TestVerdict, Verdict, VerdictName, content_id
 from ocr_assets.suites import Suite
-from ocr_assets.verification.checkers import check
+from ocr_assets.verification import checkers, suspicion
+from ocr_assets.verification.asserts import AssertedCall, as_call
 from ocr_assets.verification.compare import compare_output, compare_value
-from resources.sandbox.api import Outcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
+from resources.sandbox.api import Outcome, Partner, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
-GRADER_VERSION = "1"
+GRADER_VERSION = "2"
 NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (grading.md, §1)
+HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
+# A program that one standard refuses may be right by the other: "cpp" names neither, and judges offer both.
+STANDARDS = ("gnu++17", "gnu++20")
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Judged(TypedDict):
     isolation_level: str
     grader_version: str
     host_speed: float
+    flags: list[str]
 
 
 class Item(TypedDict):
@@ -82,84 +89,39 @@ def resolve_limits(limits: Limits, language: Language, settings: GradeSettings, 
     )
 
 
-def to_run(test: Test) -> tuple[Run, Callable[[RunOutcome], str | None] | None]:
-    """A test as the run of a program; for an assert that is one call compared with a literal, also how to judge it.
+@dataclass(frozen=True)
+class PreparedTest:
+    """A test as the run of a program. ``call``: where an assert became a call."""
 
-    Comparing on the host is what keeps expected values out of the sandbox, so ``assert f(2) == 4`` becomes a call.
-    """
+    test: Test
+    run: Run
+    call: AssertedCall | None = None
+
+
+def prepare(test: Test) -> PreparedTest:
+    """What the sandbox is to run for a test. An assert becomes a call where it can (``asserts.py``)."""
     if test["kind"] == "stdin":
-        return Run("stdin", stdin=test["input"].encode("utf-8", "surrogateescape")), None
+        return PreparedTest(test, Run("stdin", stdin=_bytes(test["input"])))
     if test["kind"] == "call":
         arguments = json.loads(test["input"])
-        return Run("call", entry=test["entry"], args=arguments["args"], kwargs=arguments["kwargs"]), None
+        return PreparedTest(test, Run("call", entry=test["entry"], args=arguments["args"], kwargs=arguments["kwargs"]))
     code = test["code"] or ""
-    if test["kind"] == "assert" and (call := _as_call(code)):
-        entry, args, kwargs, expected = call
-        return Run("call", entry=entry, args=args, kwargs=kwargs), lambda run: compare_value(expected, run.value)
-    return Run(test["kind"], code=code), None
+    call = as_call(code) if test["kind"] == "assert" else None
+    return PreparedTest(test, Run(test["kind"], code=code) if call is None else call.run, call)
 
 
-def _as_call(code: str) -> tuple[str, list[Any], dict[str, Any], Any] | None:
-    """``assert f(literals) == literal`` taken apart; None where it is anything else, or a literal JSON cannot carry."""
-    try:
-        tree = ast.parse(code.strip())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
-        return None
-    test = tree.body[0].test
-    if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq)):
-        return None
-    call, other = test.left, test.comparators[0]
-    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
-        return None
-    if any(isinstance(arg, ast.Starred) for arg in call.args) or any(kw.arg is None for kw in call.keywords):
-        return None
-    try:
-        args = [ast.literal_eval(arg) for arg in call.args]
-        kwargs = {str(kw.arg): ast.literal_eval(kw.value) for kw in call.keywords}
-        expected = ast.literal_eval(other)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None
-    # A float is compared exactly by ==, so it stays an assert; tuples and sets would change type on their way in.
-    if not all(_json_exact(value) for value in (args, kwargs, expected)) or _has_float(expected):
-        return None
-    return call.func.id, args, kwargs, expected
-
-
-def _json_exact(value: Any) -> bool:
-    if isinstance(value, list):
-        return all(_json_exact(item) for item in value)
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _json_exact(item) for key, item in value.items())
-    return value is None or isinstance(value, bool | int | float | str)
-
-
-def _has_float(value: Any) -> bool:
-    if isinstance(value, list):
-        return any(_has_float(item) for item in value)
-    if isinstance(value, dict):
-        return any(_has_float(item) for item in value.values())
-    return isinstance(value, float)
-
-
-def judge_run(
-    sandbox: Sandbox, suite: Suite, test: Test, run: RunOutcome, judge: Callable[[RunOutcome], str | None] | None
-) -> tuple[VerdictName, str]:
-    """The verdict on one run of one test, and its message."""
+def judge_run(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:
+    """The verdict on one run of one test that needs no checker, and its message."""
+    test = prepared.test
     if run.status != "ok":
+        if run.status == "runtime_error" and isinstance(run.value, dict) and run.value.get("wrong") is True:
+            return "wrong_answer", run.error  # a test's assertion failed
         tail = run.stderr.decode("utf-8", "replace").strip().splitlines()
         return run.status, run.error or (tail[-1][:300] if tail else "")
     if test["kind"] == "stdin":
-        expected = test["output"].encode("utf-8", "surrogateescape")
-        if suite["checker"] is not None:
-            found = check(sandbox, suite["checker"], test["input"].encode("utf-8", "surrogateescape"), expected, run.stdout)
-            if found.fault:
-                return "sandbox_error", found.message
-            return ("accepted", "") if found.right else ("wrong_answer", found.message)
-        difference = compare_output(expected, run.stdout, suite["compare"])
-    elif judge is not None:
-        difference = judge(run)
+        difference = compare_output(_bytes(test["output"]), run.stdout, suite["compare"])
+    elif prepared.call is not None:
+        difference = prepared.call.difference(run.value)
     elif test["kind"] == "call":
         difference = compare_value(json.loads(test["output"]), run.value, suite["compare"], test["wrapped"])
     else:
@@ -168,70 +130,207 @@ def judge_run(
 
 
 def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, settings: GradeSettings | None = None) -> Judged:
-    """Judge one solution. Raises ``ValueError`` for a suite without tests: there is nothing to judge by."""
+    """Judge one solution. What cannot be judged (no tests, call tests for C++) is a ``sandbox_error`` that says so."""
     settings = settings or GradeSettings()
-    if not suite["tests"]:
-        raise ValueError("a suite without tests gives no verdict")
-    if suite["interactor"] is not None:  # run without its partner, even a crash would say nothing
-        return _judged([], len(suite["tests"]), "sandbox_error", "interactive problems are not run yet", None)
+    job = _Job(sandbox, language, code, suite, settings)
+    if (reason := unjudgeable(suite, language)) is not None:
+        return job.judged([], "sandbox_error", reason, None)
     limits = resolve_limits(suite["limits"], language, settings)
     try:
-        outcome, verdicts = _run(sandbox, language, code, suite, settings, limits)
-        if outcome.host_speed < 1.0 and any(test["verdict"] == "time_limit" for test in verdicts):
+        outcome, tests = job.run(limits)
+        if outcome.host_speed < 1.0 and any(test["verdict"] == "time_limit" for test in tests):
             # A slower host gets more CPU seconds, so that the same program gets the same verdict everywhere.
             limits = resolve_limits(suite["limits"], language, settings, outcome.host_speed)
-            outcome, verdicts = _run(sandbox, language, code, suite, settings, limits)
-        if _near_limit(verdicts, limits):
-            outcome, verdicts = _run(sandbox, language, code, suite, settings, limits, alone=True)
+            outcome, tests = job.run(limits)
+        if _near_limit(tests, limits):
+            outcome, tests = job.run(limits, alone=True)
+        failure = next((test for test in tests if test["verdict"] != "accepted"), None)
+        if outcome.partner_message is not None:
+            message = f"the interactor does not compile: {outcome.partner_message[:500]}"
+            return job.judged([], "sandbox_error", message, outcome)
+        if not outcome.compiled:
+            return job.judged([], "compile_error", outcome.compile_message, outcome)
+        if failure is None and (lie := job.believes_a_lie(limits)) is not None:
+            return job.judged(tests, "suspect", lie, outcome)
     except SandboxFault as error:
-        return _judged([], len(suite["tests"]), "sandbox_error", str(error), None)
-    if not outcome.compiled:
-        return _judged([], len(suite["tests"]), "compile_error", outcome.compile_message, outcome)
-    failure = next((test for test in verdicts if test["verdict"] != "accepted"), None)
+        return job.judged([], "sandbox_error", str(error), None)
     if failure is None:
-        return _judged(verdicts, len(suite["tests"]), "accepted", "", outcome)
-    return _judged(verdicts, len(suite["tests"]), failure["verdict"], failure["message"], outcome)
+        return job.judged(tests, "accepted", "", outcome)
+    return job.judged(tests, failure["verdict"], failure["message"], outcome)
 
 
-def _run(
-    sandbox: Sandbox,
-    language: Language,
-    code: str,
-    suite: Suite,
-    settings: GradeSettings,
-    limits: RunLimits,
-    alone: bool = False,
-) -> tuple[Outcome, list[TestVerdict]]:
-    tests = suite["tests"]
-    prepared = [to_run(test) for test in tests]
-    if language == "cpp" and any(run.kind != "stdin" for run, _ in prepared):
-        raise SandboxFault("only stdin tests can be run for C++")
-    # Checkers run after the program: they need a sandbox of their own, and this one is on loan until the program ends.
-    checked_later = suite["checker"] is not None
-    verdicts: list[TestVerdict] = []
+def unjudgeable(suite: Suite, language: Language) -> str | None:
+    """Why no program of ``language`` can be judged by ``suite``, or None."""
+    if not suite["tests"]:
+        return "the problem has no tests"
+    if language == "cpp" and any(test["kind"] != "stdin" for test in suite["tests"]):
+        return "only stdin tests can be run for C++"
+    if (suite["checker"] or suite["interactor"]) and any(test["kind"] != "stdin" for test in suite["tests"]):
+        return "a checker or interactor needs stdin tests"
+    return None
 
-    def until(index: int, run: RunOutcome) -> bool:
-        run = _within(run, limits)
-        if checked_later:
-            return settings.stop_at_first_failure and run.status != "ok"
-        verdict, message = judge_run(sandbox, suite, tests[index], run, prepared[index][1])
-        verdicts.append(_test_verdict(index, verdict, message, run))
-        return settings.stop_at_first_failure and verdict != "accepted"
 
-    # Runs get 15 % more than they may use: who is stopped there is over the limit for certain, and needs no second run.
-    generous = replace(limits, cpu_s=limits.cpu_s * (1 + NEAR), memory_mb=int(limits.memory_mb * (1 + NEAR)) + 1)
-    outcome = sandbox.execute(Program(language, code, [run for run, _ in prepared], generous), until, alone=alone)
-    if checked_later:
-        verdicts = []
-        for index, run in enumerate(outcome.runs):
+@dataclass(frozen=True)
+class _Job:
+    """One solution before one suite."""
+
+    sandbox: Sandbox
+    language: Language
+    code: str
+    suite: Suite
+    settings: GradeSettings
+
+    def run(self, limits: RunLimits, *, alone: bool = False) -> tuple[Outcome, list[TestVerdict]]:
+        """All tests, or those up to the first failure."""
+        tests = [prepare(test) for test in self.suite["tests"]]
+        if self.suite["interactor"] is not None:
+            return self._talked(tests, limits, alone)
+        if self.suite["checker"] is not None:
+            return self._checked(tests, limits, alone)
+        return self._compared(tests, limits, alone)
+
+    def _compared(self, tests: Sequence[PreparedTest], limits: RunLimits, alone: bool) -> tuple[Outcome, list[TestVerdict]]:
+        found: list[TestVerdict] = []
+
+        def until(index: int, run: RunOutcome) -> bool:
+            del found[index:]  # called anew from 0 after a fault of the sandbox
             run = _within(run, limits)
-            verdict, message = judge_run(sandbox, suite, tests[index], run, None)
-            verdicts.append(_test_verdict(index, verdict, message, run))
-            if settings.stop_at_first_failure and verdict != "accepted":
+            found.append(_test_verdict(index, *judge_run(tests[index], run, self.suite), run))
+            return self._enough(found)
+
+        return self._execute([test.run for test in tests], limits, until, alone), found
+
+    def _checked(self, tests: Sequence[PreparedTest], limits: RunLimits, alone: bool) -> tuple[Outcome, list[TestVerdict]]:
+        """Outputs are collected and then shown to the checker: it needs a sandbox of its own, and this one is on loan until
+        the program ends. Where outputs are large that is done in parts."""
+        checker = self.suite["checker"]
+        assert checker is not None
+        found: list[TestVerdict] = []
+        while True:
+            start, held = len(found), list[RunOutcome]()
+
+            def until(index: int, run: RunOutcome, held: list[RunOutcome] = held) -> bool:
+                del held[index:]
+                held.append(_within(run, limits))
+                ended = self.settings.stop_at_first_failure and held[-1].status != "ok"
+                return ended or sum(len(kept.stdout) for kept in held) > HELD_BYTES
+
+            outcome = self._execute([test.run for test in tests[start:]], limits, until, alone)
+            found += self._judgements(checker, tests[start:], held, start)
+            if not held or len(found) == len(tests) or self._enough(found):
+                return outcome, found
+
+    def _judgements(
+        self, checker: Checker, tests: Sequence[PreparedTest], runs: Sequence[RunOutcome], start: int
+    ) -> list[TestVerdict]:
+        ended = [position for position, run in enumerate(runs) if run.status == "ok"]
+        asked = [checkers.Output(_bytes(tests[i].test["input"]), _bytes(tests[i].test["output"]), runs[i].stdout) for i in ended]
+        said = checkers.check(self.sandbox, checker, asked, stop_at_wrong=self.settings.stop_at_first_failure) if asked else []
+        if len(said) == 1 and said[0].fault:  # it does not run at all: nothing is known about any output
+            said *= len(asked)
+        judgements = dict(zip(ended, said, strict=False))
+        found: list[TestVerdict] = []
+        for position, run in enumerate(runs):
+            if run.status != "ok":
+                verdict, message = judge_run(tests[position], run, self.suite)
+            elif position not in judgements:
+                break  # the checker stopped at the first wrong one
+            else:
+                judgement = judgements[position]
+                verdict = "sandbox_error" if judgement.fault else "accepted" if judgement.right else "wrong_answer"
+                message = "" if verdict == "accepted" else judgement.message
+            found.append(_test_verdict(start + position, verdict, message, run))
+            if self._enough(found):
                 break
-    else:
-        verdicts = verdicts[-len(outcome.runs) :] if outcome.runs else []  # a retry after a fault begins anew
-    return outcome, verdicts
+        return found
+
+    def _talked(self, tests: Sequence[PreparedTest], limits: RunLimits, alone: bool) -> tuple[Outcome, list[TestVerdict]]:
+        interactor = self.suite["interactor"]
+        assert interactor is not None
+        found: list[TestVerdict] = []
+
+        def until(index: int, run: RunOutcome) -> bool:
+            del found[index:]
+            run = _within(run, limits)
+            found.append(_test_verdict(index, *_after_talk(interactor, tests[index], run, self.suite), run))
+            return self._enough(found)
+
+        runs = [checkers.talk(interactor, _bytes(test.test["input"]), _bytes(test.test["output"])) for test in tests]
+        return self._execute(runs, limits, until, alone, checkers.partner(interactor)), found
+
+    def _execute(
+        self,
+        runs: Sequence[Run],
+        limits: RunLimits,
+        until: Callable[[int, RunOutcome], bool],
+        alone: bool = False,
+        partner: Partner | None = None,
+    ) -> Outcome:
+        # Runs get 15 % more than they may use: who is stopped there is over the limit for certain, and needs no second run.
+        generous = replace(limits, cpu_s=limits.cpu_s * (1 + NEAR), memory_mb=int(limits.memory_mb * (1 + NEAR)) + 1)
+        for standard in STANDARDS:
+            program = Program(self.language, self.code, runs, generous, std=standard, partner=partner)
+            outcome = self.sandbox.execute(program, until, alone=alone)
+            if outcome.compiled or self.language != "cpp" or not outcome.diagnosed:
+                break
+        return outcome
+
+    def _enough(self, found: Sequence[TestVerdict]) -> bool:
+        return self.settings.stop_at_first_failure and found[-1]["verdict"] != "accepted"
+
+    def believes_a_lie(self, limits: RunLimits) -> str | None:
+        """What is wrong with an accepted program: a suite it must fail, and passed. None: it fails them all, as it should."""
+        for name, lies in suspicion.lying_suites(self.suite["tests"]):
+            outcomes: list[RunOutcome] = []
+
+            def until(index: int, run: RunOutcome, outcomes: list[RunOutcome] = outcomes) -> bool:
+                del outcomes[index:]
+                outcomes.append(run)
+                return run.status != "ok"
+
+            self._execute([Run(lie["kind"], code=lie["code"]) for lie in lies], limits, until)
+            if len(outcomes) == len(lies) and all(run.status == "ok" for run in outcomes):
+                return f"it also passes the tests with {name}"
+        return None
+
+    def judged(self, tests: list[TestVerdict], verdict: VerdictName, message: str, outcome: Outcome | None) -> Judged:
+        return {
+            "verdict": verdict,
+            "tests_passed": sum(test["verdict"] == "accepted" for test in tests),
+            "tests_total": len(self.suite["tests"]),
+            "first_failure": next((test["index"] for test in tests if test["verdict"] != "accepted"), None),
+            "cpu_s": max((test["cpu_s"] for test in tests), default=0.0),
+            "wall_s": max((test["wall_s"] for test in tests), default=0.0),
+            "memory_mb": max((test["memory_mb"] for test in tests), default=0.0),
+            "tests": tests,
+            "message": message[:1000],
+            "image": outcome.image if outcome else "",
+            "isolation_level": outcome.isolation_level if outcome else "",
+            "grader_version": GRADER_VERSION,
+            "host_speed": outcome.host_speed if outcome else 0.0,
+            "flags": suspicion.flags(self.code) if self.language == "python" else [],
+        }
+
+
+def _after_talk(interactor: Checker, prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:
+    """Who ended first decides: an interactor that has said wrong makes the program's later end meaningless, and a program
+    that crashed makes the interactor's."""
+    assert run.partner is not None
+    said = checkers.interactor_says(interactor, run.partner)
+    if run.status != "ok" and not (run.partner.first and run.status == "runtime_error"):
+        return judge_run(prepared, run, suite)
+    if said.fault:
+        return "sandbox_error", said.message
+    if not said.right:
+        return "wrong_answer", said.message
+    pipe_closed = run.signal == 13 or b"BrokenPipeError" in run.stderr
+    if run.status == "ok" or pipe_closed:
+        return "accepted", ""
+    return judge_run(prepared, run, suite)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _within(run: RunOutcome, limits: RunLimits) -> RunOutcome:
@@ -265,24 +364,6 @@ def _test_verdict(index: int, verdict: VerdictName, message: str, run: RunOutcom
     }
 
 
-def _judged(tests: list[TestVerdict], total: int, verdict: VerdictName, message: str, outcome: Outcome | None) -> Judged:
-    return {
-        "verdict": verdict,
-        "tests_passed": sum(test["verdict"] == "accepted" for test in tests),
-        "tests_total": total,
-        "first_failure": next((test["index"] for test in tests if test["verdict"] != "accepted"), None),
-        "cpu_s": max((test["cpu_s"] for test in tests), default=0.0),
-        "wall_s": max((test["wall_s"] for test in tests), default=0.0),
-        "memory_mb": max((test["memory_mb"] for test in tests), default=0.0),
-        "tests": tests,
-        "message": message[:1000],
-        "image": outcome.image if outcome else "",
-        "isolation_level": outcome.isolation_level if outcome else "",
-        "grader_version": GRADER_VERSION,
-        "host_speed": outcome.host_speed if outcome else 0.0,
-    }
-
-
 def verdict_id(solution_id: str, suite_id: str) -> str:
     """A verdict's id: the same solution, suite and grader give the same id."""
     return content_id("ver", solution_id, suite_id, GRADER_VERSION)
@@ -297,26 +378,37 @@ def grade_many(
     """Verdicts in the order of ``items``, a bounded number in flight.
 
     ``suite_of`` gives a problem's suite; items of one problem should stand together. Identical programs of one problem
-    are judged once.
+    are judged once, also when both are in flight.
     """
-    known: dict[tuple[str, str, str], Judged] = {}
+    known: dict[tuple[str, str, str], Future[Judged]] = {}
+    lock = threading.Lock()
 
     def prepared() -> Iterator[tuple[Item, Suite]]:
         problem, suite = "", None
         for item in items:
             if suite is None or item["problem_id"] != problem:
                 problem, suite = item["problem_id"], suite_of(item["problem_id"])
-                known.clear()
+                with lock:
+                    known.clear()
             yield item, suite
 
     def judge(work: tuple[Item, Suite]) -> tuple[Item, Judged]:
         item, suite = work
         key = (item["suite_id"], item["language"], item["code"])
-        judged = known.get(key)
-        if judged is None:
+        with lock:
+            future = known.get(key)
+            first = future is None
+            if future is None:
+                future = known[key] = Future()
+        if first:
+            try:
+                future.set_result(grade(sandbox, item["language"], item["code"], suite, settings))
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        judged = future.result()  # the one before it is at work: items start in order
+        if judged["verdict"] == "sandbox_error" and not first:
             judged = grade(sandbox, item["language"], item["code"], suite, settings)
-            if judged["verdict"] != "sandbox_error":
-                known[key] = judged
         return item, judged
 
     for item, judged in sandbox.map(judge, prepared()):

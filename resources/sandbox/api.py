@@ -43,7 +43,9 @@ class Run:
     names in its working folder). kind ``call`` (Python): ``entry`` (``solve`` or ``Solution.solve``) is called with
     ``args`` and ``kwargs`` (JSON-like data); its result comes back as plain data. kind ``assert`` and ``pytest``
     (Python): ``code`` is appended to the solution, or run by pytest against the module ``solution``.
-    ``collect`` names files to bring back from the working folder (at most 64 KiB each).
+    ``literals``: for a call whose values JSON cannot carry, ``repr((args, kwargs))`` of Python literals instead of both.
+    ``collect`` names files to bring back from the working folder (at most 64 KiB each). The fields ``partner_…`` are the
+    same for the program's partner, where it has one; then ``stdin`` and ``files`` of its own are not used.
     """
 
     kind: Literal["stdin", "call", "assert", "pytest"] = "stdin"
@@ -53,18 +55,51 @@ class Run:
     entry: str | None = None
     args: Sequence[object] = ()
     kwargs: Mapping[str, object] = field(default_factory=dict)
+    literals: str | None = None
     code: str | None = None
     collect: Sequence[str] = ()
+    partner_argv: Sequence[str] = ()
+    partner_files: Mapping[str, bytes] = field(default_factory=dict)
+    partner_collect: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Partner:
+    """The program another one talks to: an interactor, as a user of its own, in a folder of its own."""
+
+    language: Language
+    code: str
+    limits: RunLimits = RunLimits()
+    std: str = "gnu++17"
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program with all its runs. ``runs`` happen one after another, each in a fresh process and empty folder."""
+    """A program with all its runs. ``runs`` happen one after another, each in a fresh process and empty folder.
+
+    ``std``: the C++ standard. ``judge``: a checker, which may include ``testlib.h``. With a ``partner`` each run starts
+    both, each one's stdout being the other's stdin.
+    """
 
     language: Language
     code: str
     runs: Sequence[Run]
     limits: RunLimits = RunLimits()
+    std: str = "gnu++17"
+    judge: bool = False
+    partner: Partner | None = None
+
+
+@dataclass(frozen=True)
+class PartnerOutcome:
+    """How the partner ended. ``first``: before the program did."""
+
+    status: Status
+    exit_code: int | None
+    signal: int | None
+    stderr: bytes
+    files: Mapping[str, bytes]
+    first: bool
 
 
 @dataclass(frozen=True)
@@ -82,11 +117,16 @@ class RunOutcome:
     value: object = None
     error: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
+    partner: PartnerOutcome | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Facts of one program: compile result, then the runs that happened, in order (fewer if ``until`` stopped them)."""
+    """Facts of one program: compile result, then the runs that happened, in order (fewer if ``until`` stopped them).
+
+    ``diagnosed``: it does not compile and the compiler said why (rather than running out of time or memory).
+    ``partner_message``: null, or why the partner does not compile.
+    """
 
     compiled: bool
     compile_message: str
@@ -94,6 +134,8 @@ class Outcome:
     image: str
     isolation_level: str
     host_speed: float
+    diagnosed: bool = True
+    partner_message: str | None = None
 
 
 class Sandbox(Protocol):
@@ -104,7 +146,8 @@ class Sandbox(Protocol):
     def execute(
         self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, alone: bool = False
     ) -> Outcome:
-        """Run a program. After each run ``until(index, outcome)`` may say True: no further runs are wanted.
+        """Run a program. After each run ``until(index, outcome)`` may say True: no further runs are wanted. Outputs and
+        values are shown to ``until`` and then not kept. After a fault it is called again from index 0.
 
         ``alone``: with no other program of this pool beside it, for measurements near a limit.
 

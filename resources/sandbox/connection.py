@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
-from resources.sandbox.api import Program, Run, RunOutcome
+from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunOutcome
+
+# Bytes of runs sent before their answers came. They must fit into the pipe to the runner: it does not read while a test
+# runs, and a client stuck in writing would not read its answers.
+AHEAD = 32 * 1024
 
 
 class Stream(Protocol):
@@ -30,69 +36,70 @@ class Connection:
         self._stream = stream
         self.host_speed = float(self._receive(60)[0]["host_speed"])
 
-    def run(self, program: Program, until: Callable[[int, RunOutcome], bool] | None) -> tuple[bool, str, Sequence[RunOutcome]]:
-        """Compile and run; (compiled, message, outcomes). Raises ``ConnectionError`` if the runner breaks."""
-        limits = program.limits
-        header = {
-            "op": "program",
-            "language": program.language,
-            "limits": {
-                "cpu_s": limits.cpu_s,
-                "wall_s": limits.wall_s,
-                "memory_mb": limits.memory_mb,
-                "output_mb": limits.output_mb,
-                "processes": limits.processes,
-            },
-        }
-        self._send(header, [program.code.encode("utf-8", "surrogateescape" if _escaped(program.code) else "replace")])
-        answer, _ = self._receive(180)
+    def run(
+        self, program: Program, until: Callable[[int, RunOutcome], bool] | None
+    ) -> tuple[Mapping[str, Any], Sequence[RunOutcome]]:
+        """Compile and run; (the compiler's answer, outcomes). Raises ``ConnectionError`` if the runner breaks.
+
+        Short runs are sent ahead of the answers to those before them; ``until`` ends them all the same.
+        """
+        runs = program.runs
+        waiting: deque[int] = deque()  # sizes of the runs sent and not answered
+        sent = 0
+        head = _program_message(program)
         outcomes: list[RunOutcome] = []
-        if answer["compiled"]:
-            for index, run in enumerate(program.runs):
-                outcomes.append(self._run(run, limits.wall_s))
-                if until is not None and until(index, outcomes[-1]):
+
+        def send_ahead(first: bytes = b"") -> None:
+            nonlocal sent
+            batch, room = [first] if first else [], AHEAD - len(first) - sum(waiting)
+            while sent < len(runs):
+                message = _run_message(runs[sent], program.partner, last=sent == len(runs) - 1)
+                if len(message) > room and (waiting or batch):
                     break
-        self._send({"op": "end"}, [])
-        self._receive(60)
-        return bool(answer["compiled"]), str(answer["message"]), outcomes
+                room -= len(message)
+                waiting.append(len(message))
+                batch.append(message)
+                sent += 1
+            if batch:
+                self._stream.write(b"".join(batch))
+
+        send_ahead(head)
+        answer, _ = self._receive(180)
+        compiled = answer["compiled"] and answer.get("partner_compiled", True)
+        if not compiled:
+            if not runs or sent < len(runs):
+                self._end()
+            return answer, []
+        timeout_s = program.limits.wall_s + 60 + (program.partner.limits.wall_s if program.partner else 0)
+        while len(outcomes) < len(runs):
+            send_ahead()
+            run = runs[len(outcomes)]
+            outcome = _outcome(run, program.partner, *self._receive(timeout_s))
+            waiting.popleft()
+            enough = until is not None and until(len(outcomes), outcome)
+            # What was shown to ``until`` is not kept: outputs of a hundred tests are no small thing.
+            outcomes.append(outcome if until is None else replace(outcome, stdout=b"", value=None))
+            if enough and len(outcomes) < len(runs):
+                self._end(timeout_s)
+                break
+        if not runs:
+            self._end()
+        return answer, outcomes
+
+    def times(self) -> dict[str, float]:
+        """Seconds the runner spent, by part of the work."""
+        self._stream.write(_message({"op": "times"}, []))
+        found: dict[str, float] = self._receive(60)[0]["times"]
+        return found
 
     def close(self) -> None:
         self._stream.close()
 
-    def _run(self, run: Run, wall_s: float) -> RunOutcome:
-        header = {
-            "op": "run",
-            "kind": run.kind,
-            "argv": list(run.argv),
-            "entry": run.entry,
-            "files": list(run.files),
-            "collect": list(run.collect),
-        }
-        if run.kind == "call":
-            data = json.dumps({"args": list(run.args), "kwargs": dict(run.kwargs)}).encode()
-        else:
-            data = (run.code or "").encode("utf-8", "replace")
-        self._send(header, [run.stdin, data, *run.files.values()])
-        answer, blobs = self._receive(wall_s + 60)
-        present = answer["collected"]
-        files = {name: blob for name, blob, there in zip(run.collect, blobs[2:], present, strict=True) if there}
-        return RunOutcome(
-            status=answer["status"],
-            cpu_s=answer["cpu_s"],
-            wall_s=answer["wall_s"],
-            memory_mb=answer["memory_mb"],
-            exit_code=answer["exit_code"],
-            signal=answer["signal"],
-            stdout=blobs[0],
-            stderr=blobs[1],
-            value=answer["result"],
-            error=answer["error"],
-            files=files,
-        )
-
-    def _send(self, header: dict[str, Any], blobs: Sequence[bytes]) -> None:
-        text = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
-        self._stream.write(b"".join([struct.pack(">I", len(text)), text, *blobs]))
+    def _end(self, timeout_s: float = 60) -> None:
+        """No more runs; answers on their way are dropped."""
+        self._stream.write(_message({"op": "end"}, []))
+        while not self._receive(timeout_s)[0].get("clean"):
+            pass
 
     def _receive(self, timeout_s: float) -> tuple[dict[str, Any], list[bytes]]:
         size = struct.unpack(">I", self._stream.read(4, timeout_s))[0]
@@ -100,5 +107,76 @@ class Connection:
         return header, [self._stream.read(length, timeout_s) for length in header["sizes"]]
 
 
-def _escaped(text: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in text)
+def _message(header: dict[str, Any], blobs: Sequence[bytes]) -> bytes:
+    text = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
+    return b"".join([struct.pack(">I", len(text)), text, *blobs])
+
+
+def _program_message(program: Program) -> bytes:
+    header: dict[str, Any] = {
+        "op": "program", "language": program.language, "std": program.std, "judge": program.judge,
+        "limits": asdict(program.limits), "pytest": any(run.kind == "pytest" for run in program.runs),
+    }  # fmt: skip
+    blobs = [_source(program.code)]
+    if (partner := program.partner) is not None:
+        limits = asdict(partner.limits)
+        header["partner"] = {"language": partner.language, "std": partner.std, "judge": True, "limits": limits}
+        blobs.append(_source(partner.code))
+    return _message(header, blobs)
+
+
+def _run_message(run: Run, partner: Partner | None, *, last: bool) -> bytes:
+    header: dict[str, Any] = {
+        "op": "run", "kind": run.kind, "argv": list(run.argv), "entry": run.entry, "files": list(run.files),
+        "collect": list(run.collect), "literals": run.literals is not None, "last": last,
+    }  # fmt: skip
+    blobs = [run.stdin, _data(run), *run.files.values()]
+    if partner is not None:
+        header["partner"] = {
+            "argv": list(run.partner_argv),
+            "files": list(run.partner_files),
+            "collect": list(run.partner_collect),
+        }
+        blobs += run.partner_files.values()
+    return _message(header, blobs)
+
+
+def _data(run: Run) -> bytes:
+    if run.kind != "call":
+        return (run.code or "").encode("utf-8", "replace")
+    if run.literals is not None:
+        return run.literals.encode("utf-8", "surrogatepass")
+    return json.dumps({"args": list(run.args), "kwargs": dict(run.kwargs)}).encode()
+
+
+def _outcome(run: Run, partner: Partner | None, answer: dict[str, Any], blobs: list[bytes]) -> RunOutcome:
+    theirs = None
+    if partner is not None:
+        found = answer["partner"]
+        theirs = PartnerOutcome(
+            status=found["status"], exit_code=found["exit_code"], signal=found["signal"], stderr=blobs[2],
+            files=_files(run.partner_collect, blobs[3:], found["collected"]), first=answer["partner_first"],
+        )  # fmt: skip
+    return RunOutcome(
+        status=answer["status"],
+        cpu_s=answer["cpu_s"],
+        wall_s=answer["wall_s"],
+        memory_mb=answer["memory_mb"],
+        exit_code=answer["exit_code"],
+        signal=answer["signal"],
+        stdout=blobs[0],
+        stderr=blobs[1],
+        value=answer.get("result"),
+        error=answer["error"],
+        files=_files(run.collect, blobs[2:], answer["collected"]) if partner is None else {},
+        partner=theirs,
+    )
+
+
+def _files(names: Sequence[str], blobs: Sequence[bytes], present: Sequence[bool]) -> dict[str, bytes]:
+    return {name: blob for name, blob, there in zip(names, blobs, present, strict=True) if there}
+
+
+def _source(code: str) -> bytes:
+    escaped = any("\udc80" <= character <= "\udcff" for character in code)
+    return code.encode("utf-8", "surrogateescape" if escaped else "replace")

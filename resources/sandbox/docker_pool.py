@@ -95,7 +95,7 @@ class DockerSandbox(Pool):
         )
         end = _ender(container)
         try:
-            attached = container.attach_socket(params={"stdin": 1, "stdout": 1, "stream": 1})
+            attached = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             container.start()
             return Worker(Connection(_AttachedStream(attached)), end)
         except BaseException:
@@ -121,7 +121,7 @@ class _AttachedStream:
     def __init__(self, attached: Any) -> None:
         self._keep = attached
         self._socket: socket.socket = getattr(attached, "_sock", attached)
-        self._buffer = bytearray()
+        self._buffer, self._said = bytearray(), b""
 
     def read(self, size: int, timeout_s: float) -> bytes:
         deadline = time.monotonic() + timeout_s
@@ -130,6 +130,8 @@ class _AttachedStream:
             payload = self._exactly(length, deadline)
             if kind == 1:
                 self._buffer += payload
+            else:  # the runner's last words, for the fault's message
+                self._said = (self._said + payload)[-2000:]
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
@@ -149,7 +151,7 @@ class _AttachedStream:
                 raise ConnectionError("the runner does not answer")
             chunk = self._socket.recv(min(size, 1 << 20))
             if not chunk:
-                raise ConnectionError("the container ended")
+                raise ConnectionError(f"the container ended {self._said.decode('utf-8', 'replace')}".strip())
             chunks.append(chunk)
             size -= len(chunk)
         return b"".join(chunks)

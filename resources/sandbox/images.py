@@ -20,8 +20,8 @@ from resources.sandbox.api import SandboxUnavailable
 
 CONTEXT = Path(__file__).resolve().parents[2] / "sandbox_images"
 DEFAULT_BASE = "debian:bookworm-slim"
-BOOTSTRAP_TAG = "ocr-assets/base:bookworm"
-BOOTSTRAP_PACKAGES = "python3,python3-numpy,python3-pytest,g++"
+BOOTSTRAP_PACKAGES = "python3,python3-numpy,python3-pytest,python3-sortedcontainers,g++"
+BOOTSTRAP_TAG = f"ocr-assets/base:bookworm-{hashlib.sha256(BOOTSTRAP_PACKAGES.encode()).hexdigest()[:8]}"
 REMEDY = "run `make docker-engine` as root, or start your Docker engine"
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def ensure_image(client: docker.DockerClient, base: str = DEFAULT_BASE) -> str:
 
 
 def _belongs(path: Path) -> bool:
-    return path.name == "Dockerfile" or (path.parent.name == "runner" and path.suffix == ".py")
+    return path.name == "Dockerfile" or (path.parent.name in ("runner", "include") and path.suffix in (".py", ".h"))
 
 
 def _ensure_base(client: docker.DockerClient, base: str) -> str:

@@ -90,7 +90,7 @@ class Pool(ABC):
                     worker = self._start()
                     with self._lock:
                         self._ends[id(worker)] = worker.end
-                compiled, message, runs = worker.connection.run(program, until)
+                answer, runs = worker.connection.run(program, until)
             except (ConnectionError, OSError, KeyError, ValueError) as error:
                 problem = error
                 self.faults += 1
@@ -109,7 +109,11 @@ class Pool(ABC):
                 self._idle.put(None)
             else:
                 self._idle.put(worker)
-            return Outcome(compiled, message, runs, self.image, self.isolation_level, speed)
+            partner = None if answer.get("partner_compiled", True) else str(answer["partner_message"])
+            return Outcome(
+                bool(answer["compiled"]), str(answer["message"]), runs, self.image, self.isolation_level, speed,
+                bool(answer.get("diagnosed", True)), partner,
+            )  # fmt: skip
         raise SandboxFault(f"{self._retries + 1} sandboxes failed on this program, the last with: {problem}") from problem
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

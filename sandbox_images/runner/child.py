@@ -3,9 +3,11 @@
 ``main.py`` forks it from a template that holds nothing but the program itself: no other input, no expected output.
 """
 
+import ast
 import atexit
 import ctypes
 import errno
+import gc
 import io
 import json
 import os
@@ -22,7 +24,8 @@ RESULT_LIMIT = 16 * MIB
 
 # ---- locking in -------------------------------------------------------------------------------------------------
 
-_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_SET_DUMPABLE = 38, 22, 4
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 15, 22, 38
+_RESULT_FD = 3
 _DENIED = {  # syscalls a judged program has no business with, beyond what the engine's own profile denies
     "x86_64": {
         "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "shmget": 29, "shmat": 30,
@@ -66,7 +69,8 @@ _FILTER = seccomp_filter()
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _forbid_calls():
+def forbid_calls():
+    """Put the filter on this process and all to come; none is made on a machine whose calls are not known here."""
     if _FILTER is None:
         return
     code = ctypes.create_string_buffer(_FILTER, len(_FILTER))
@@ -75,43 +79,46 @@ def _forbid_calls():
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def lock_in(spec, fds):
-    """Own session, box, limits, user and filter; descriptors 0, 1, 2 (and 3 for results) and no others."""
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    limits = spec["limits"]
-    output = int(limits["output_mb"] * MIB)
-    cpu = int(limits["cpu_s"]) + 2  # a backstop: the supervisor measures the whole group
+def set_name(name):
+    """The process's name in /proc."""
+    _LIBC.prctl(_PR_SET_NAME, name, 0, 0, 0)
+
+
+def fixed_limits(confined):
+    """What is the same for all runs of a program is set in its template."""
     for name, value in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_FSIZE, max(output + 1, spec.get("file_bytes", 0))),
         (resource.RLIMIT_NOFILE, 256),
         (resource.RLIMIT_MEMLOCK, 64 * 1024),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
         resource.setrlimit(name, (value, value))
-    if spec["uid"] is not None:
-        resource.setrlimit(resource.RLIMIT_NPROC, (limits["processes"], limits["processes"]))
+    os.umask(0o022)
+    if confined:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
         os.setgroups([])
-        os.setresgid(spec["uid"], spec["uid"], spec["uid"])
-        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+
+
+def lock_in(spec, fds):
+    """Own session, box, limits and user; the descriptors 0, 1, 2 and, for those after them, from 3 on."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    limits = spec["limits"]
+    cpu = int(limits["cpu_s"]) + 2  # a backstop: the supervisor measures the whole group
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
+    if (uid := spec["uid"]) is not None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (limits["processes"], limits["processes"]))
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
         _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-    os.umask(0o022)
-    os.mkdir(spec["box"], 0o755)
+    os.mkdir(spec["box"], 0o700)
     os.chdir(spec["box"])
-    moved = [os.dup2(fd, 100 + position, inheritable=False) for position, fd in enumerate(fds)]
-    for position in range(3):
-        os.dup2(moved[position], position, inheritable=True)
-    if spec["kind"] != "exec":  # an exec closes the rest by itself
-        os.closerange(3, 100)
-        os.closerange(100 + len(fds), 4096)
-        for position in range(3):
-            os.close(moved[position])
-    return moved
+    for position, fd in enumerate(fds):
+        os.dup2(fd, 100 + position, inheritable=False)
+    for position in range(len(fds)):
+        os.dup2(100 + position, position, inheritable=position < 3)
+    os.closerange(len(fds), 4096)
 
 
 def write_files(blob):
@@ -139,33 +146,39 @@ def read_all(fd):
 
 
 def run(spec, fds, code):
-    """Entry point after the fork; never returns. ``fds``: stdin, stdout, stderr, files, result or data, binary."""
+    """Entry point after the fork; never returns. ``fds``: stdin, stdout, stderr, then, where the run has them: data of
+    its kind (the result is written back into it), files, binary."""
     try:
-        data = read_all(fds[4]) if spec["kind"] not in ("stdin", "exec") else b""
-        os.ftruncate(fds[4], 0)  # the result is written here: what stands in it must be the program's
-        files = read_all(fds[3])
-        moved = lock_in(spec, fds)
-        _LIBC.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG: nobody outlives the template
-        if files:
-            write_files(files)
-        _forbid_calls()
+        lock_in(spec, fds)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # nobody outlives the template
+        rest = iter(range(3, len(fds)))
+        data = b""
+        if spec["kind"] in _TASKS and spec["kind"] != "stdin":
+            data = read_all(next(rest))
+            os.ftruncate(3, 0)  # what stands in it at the end must be the program's
+        if spec.get("files"):
+            fd = next(rest)
+            write_files(read_all(fd))
+            os.close(fd)
+        size = max(int(spec["limits"]["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     except BaseException as error:  # whatever it is, the supervisor must hear that the start failed
         os.write(2, f"sandbox start failed: {error!r}".encode())
         os._exit(125)
     if spec["kind"] == "exec":
-        _exec(spec, moved)
+        _exec(spec, next(rest, None))
     _fresh_streams()
-    sys.argv = [spec.get("name", "main.py"), *spec["argv"]]
+    sys.argv = ["main.py", *spec["argv"]]
     sys.path.insert(0, spec["box"])
-    sys.setrecursionlimit(1000)
-    _leave(_guarded(_TASKS[spec["kind"]], spec, code, data, moved))
+    gc.enable()
+    _leave(_guarded(_TASKS[spec["kind"]], spec, code, data))
 
 
-def _exec(spec, moved):
+def _exec(spec, binary):
     try:
         if spec.get("program"):
             os.execve(spec["program"], spec["argv"], spec["env"])
-        os.execve(moved[5], ["./main", *spec["argv"]], spec["env"])
+        os.execve(binary, ["./main", *spec["argv"]], spec["env"])
     except BaseException as error:
         os.write(2, f"cannot execute: {error!r}".encode())
     os._exit(126)
@@ -222,9 +235,7 @@ def _leave(code):
         os._exit(code)
 
 
-def _stdin(spec, code, data, moved):
-    os.close(moved[3])
-    os.close(moved[4])
+def _stdin(spec, code, data):
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = sys.modules["builtins"]
     main.__dict__["__file__"] = "main.py"
@@ -244,38 +255,48 @@ def _module(code, name):
     return module
 
 
-def _call(spec, code, data, moved):
+def _call(spec, code, data):
     from runner import platform_helpers, values
 
-    result_fd = moved[4]
     module = _module(code, "solution")
     function = platform_helpers.find_entry(module.__dict__, spec["entry"])
-    call = json.loads(data)
-    args, kwargs = platform_helpers.convert_arguments(function, call["args"], call["kwargs"])
-    text = values.encode(platform_helpers.plain(function(*args, **kwargs)))
-    payload = json.dumps(text).encode("utf-8", "surrogatepass")
-    _result(result_fd, payload)
+    if spec["literals"]:
+        args, kwargs = ast.literal_eval(data.decode("utf-8", "surrogatepass"))
+    else:
+        call = json.loads(data)
+        args, kwargs = platform_helpers.convert_arguments(function, call["args"], call["kwargs"])
+    found = values.encode(platform_helpers.plain(function(*args, **kwargs)))
+    _result(json.dumps(found).encode("utf-8", "surrogatepass"))
 
 
-def _assert(spec, code, data, moved):
-    nonce = spec["nonce"]
-    result_fd = moved[4]
+def _assert(spec, code, data):
+    nonce = spec.pop("nonce")
     module = _module(code, "solution")
-    exec(compile(data, "test.py", "exec"), module.__dict__)
-    _result(result_fd, json.dumps(nonce).encode())
+    test = compile(data, "test.py", "exec")
+    try:
+        exec(test, module.__dict__)
+    except AssertionError as error:
+        trace = error.__traceback__
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace.tb_frame.f_code.co_filename != "test.py":
+            raise  # the solution's own assertion
+        _failed(f"AssertionError: {error}" if error.args else "AssertionError", wrong=True)
+    _result(json.dumps({"passed": nonce}).encode())
 
 
-def _pytest(spec, code, data, moved):
-    nonce = spec["nonce"]
-    result_fd = moved[4]
+PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".")
+
+
+def _pytest(spec, code, data):
+    nonce = spec.pop("nonce")
     with open("solution.py", "wb") as file:
-        file.write(spec["source"].encode("utf-8", "surrogatepass"))
+        file.write(spec["source"])
     with open("test_solution.py", "wb") as file:
         file.write(data)
     import pytest
 
-    passed = set()
-    collected = set()
+    passed, collected, failures = set(), set(), []
 
     class Watch:
         def pytest_collection_modifyitems(self, items):
@@ -285,22 +306,32 @@ def _pytest(spec, code, data, moved):
             if report.when == "call" and report.outcome == "passed":
                 passed.add(report.nodeid)
 
-    options = ["-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".", "test_solution.py"]
-    status = pytest.main(options, plugins=[Watch()])
+        def pytest_exception_interact(self, call):
+            if call.excinfo is not None:
+                failures.append((call.excinfo.typename, call.excinfo.exconly()))
+
+    status = pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[Watch()])
     if status == 0 and collected and passed == collected:
-        _result(result_fd, json.dumps(nonce).encode())
-    else:
-        raise SystemExit(1)
+        _result(json.dumps({"passed": nonce}).encode())
+        return
+    # Failed is what pytest.raises gives where nothing was raised.
+    wrong = bool(failures) and all(name in ("AssertionError", "Failed") for name, _ in failures)
+    _failed(failures[0][1] if failures else "no test passed", wrong)
 
 
-def _result(fd, payload):
+def _failed(message, wrong):
+    _result(json.dumps({"failed": str(message)[:1000], "wrong": wrong}).encode())
+    raise SystemExit(1)
+
+
+def _result(payload):
     if len(payload) > RESULT_LIMIT:
         raise SystemExit(f"result of {len(payload)} bytes is over the limit of {RESULT_LIMIT}")
-    os.ftruncate(fd, 0)
-    os.lseek(fd, 0, os.SEEK_SET)
+    os.ftruncate(_RESULT_FD, 0)
+    os.lseek(_RESULT_FD, 0, os.SEEK_SET)
     view = memoryview(payload)
     while view:
-        view = view[os.write(fd, view) :]
+        view = view[os.write(_RESULT_FD, view) :]
 
 
 _TASKS = {"stdin": _stdin, "call": _call, "assert": _assert, "pytest": _pytest}

@@ -2,180 +2,153 @@
 
 Processes: supervisor (this one; sees requests, measures, kills, wipes) → zygote (modules preloaded; its memory never
 holds a request) → a template a program (reads and compiles the code) → a child a test (``child.py``).
-Runs as root with SETUID, SETGID and KILL in a container, or as any user without one (``--process``). Standard library only.
+Runs as root with SETUID and SETGID in a container, or as any user without one (``--process``). Standard library only.
 Protocol and rules: README.md beside this folder.
 """
 
+import collections
 import contextlib
-import gc
+import hashlib
 import json
 import os
-import resource
 import select
 import signal
 import socket
 import struct
 import sys
 import time
-import warnings
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from runner import child
+from runner import child, zygote
 
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
+FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
-CXX = ["/usr/bin/g++", "-O2", "-std=gnu++17", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
+CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
+BINARIES = 64 * MIB  # of compiled programs kept
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-# Memory that a run shares with its template: the interpreter and what is preloaded.
-BASE_KB = 10 * 1024
 # Seconds the fixed loop takes on the machine the limits were chosen for.
 REFERENCE_LOOP_S = 0.050
-
-
-# ---- frames on a byte stream: 4 bytes length, JSON header, then the blobs whose lengths the header lists -----------
+IN_PROCESS = ("call", "assert", "pytest")  # kinds whose result comes through a descriptor of its own
 
 
 class Channel:
+    """Frames on two descriptors: 4 bytes length, JSON header, then the blobs whose lengths the header lists."""
+
     def __init__(self, source, sink):
         self._source, self._sink = source, sink
+        self._inbox, self._outbox = bytearray(), []
+        self._wanted = 4
+        self._flushed = 0.0
 
-    def receive(self):
-        header = self._source.read(4)
-        if len(header) < 4:
+    def receive(self, wait=True):
+        """The next message; None at the end of the stream, or (not ``wait``) where no whole message has come yet."""
+        while True:
+            message = self._parse()
+            if message is not None:
+                return message
+            if wait:
+                self.flush()
+            elif not select.select([self._source], [], [], 0)[0]:
+                return None
+            chunk = os.read(self._source, MIB)
+            if not chunk:
+                if wait:
+                    return None
+                os._exit(0)  # the client is gone
+            self._inbox += chunk
+
+    def _parse(self):
+        box = self._inbox
+        if len(box) < self._wanted:
             return None
-        message = json.loads(self._source.read(struct.unpack(">I", header)[0]))
-        message["blobs"] = [self._source.read(size) for size in message.get("sizes", [])]
-        if [len(blob) for blob in message["blobs"]] != message.get("sizes", []):
+        size = struct.unpack_from(">I", box)[0]
+        if len(box) < 4 + size:
+            self._wanted = 4 + size
             return None
+        message = json.loads(box[4 : 4 + size])
+        total = 4 + size + sum(message["sizes"])
+        if len(box) < total:
+            self._wanted = total
+            return None
+        position, blobs = 4 + size, []
+        for length in message["sizes"]:
+            blobs.append(bytes(box[position : position + length]))
+            position += length
+        message["blobs"] = blobs
+        del box[:total]
+        self._wanted = 4
         return message
 
     def send(self, message, blobs=()):
+        """Queue a message; it leaves with the next, or when the supervisor has nothing to do."""
         text = json.dumps({**message, "sizes": [len(blob) for blob in blobs]}).encode()
-        self._sink.write(struct.pack(">I", len(text)) + text + b"".join(blobs))
-        self._sink.flush()
+        self._outbox += [struct.pack(">I", len(text)), text, *blobs]
+        if _now() - self._flushed > FLUSH_S:
+            self.flush()
+
+    def flush(self):
+        view = memoryview(b"".join(self._outbox))
+        self._outbox.clear()
+        while view:
+            view = view[os.write(self._sink, view) :]
+        self._flushed = _now()
 
 
 def memfd(name, data=b""):
     fd = os.memfd_create(name)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.lseek(fd, 0, os.SEEK_SET)
+    if data:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
     return fd
 
 
-# ---- zygote and templates -----------------------------------------------------------------------------------------
+class Slot:
+    """A program ready to run: its template, and the binary where it is compiled."""
+
+    def __init__(self, link, language, limits, base_kb, source):
+        self.link, self.language, self.limits, self.base_kb, self.source = link, language, limits, base_kb, source
+        self.binary = None
 
 
-def preload():
-    """Import what programs usually import, once, before anything untrusted is near."""
-    import runner.platform_helpers
-    import runner.values  # noqa: F401
+class Job:
+    """One child on its way: descriptors, user, box, and what is measured."""
 
-    for name in ("array", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "numbers", "queue",
-                 "statistics", "textwrap", "time", "threading", "traceback", "linecache", "types", "typing", "io"):  # fmt: skip
-        __import__(name)
-    gc.collect()
-    gc.freeze()
-
-
-def zygote(link):
-    """Forks a template for each descriptor pair it is sent."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # templates are reaped by the kernel
-    preload()
-    while True:
-        data, fds, _, _ = socket.recv_fds(link, 64, 2)
-        if not data:
-            os._exit(0)
-        if os.fork() == 0:
-            link.close()
-            try:
-                template(socket.socket(fileno=fds[0]), fds[1])
-            finally:
-                os._exit(1)
-        for fd in fds:
-            os.close(fd)
-
-
-def template(link, code_fd):
-    """Holds one program: compiles it, then forks a child for each run it is told of."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    source = child.read_all(code_fd)
-    os.close(code_fd)
-    code = None
-    answer = {"compiled": True, "message": ""}
-    if source:
-        code, answer = compile_python(source)
-    link.send(json.dumps(answer).encode())
-    gc.freeze()
-    while True:
-        data, fds, _, _ = socket.recv_fds(link, 256 * 1024, 8)
-        if not data:
-            os._exit(0)
-        spec = json.loads(data)
-        if spec["kind"] == "pytest":
-            spec["source"] = source.decode("utf-8", "surrogateescape")
-        pid = os.fork()
-        if pid == 0:
-            link.detach()
-            del link, data
-            child.run(spec, fds, code)
-        for fd in fds:
-            os.close(fd)
-        link.send(json.dumps({"pid": pid}).encode())
-        _, status, usage = os.wait4(pid, 0)
-        done = {"status": status, "cpu_s": usage.ru_utime + usage.ru_stime, "memory_kb": usage.ru_maxrss}
-        link.send(json.dumps(done).encode())
-
-
-def compile_python(source):
-    """The program as a code object, or the syntax error. Imports numpy ahead where the program will want it."""
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (60, hard))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            code = compile(source, "main.py", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        return None, {"compiled": False, "message": f"{type(error).__name__}: {error}"[:2000]}
-    resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
-    if b"numpy" in source:
-        with contextlib.suppress(ImportError):  # the program will hear of it itself
-            import numpy  # noqa: F401
-    return code, {"compiled": True, "message": ""}
-
-
-# ---- the supervisor -----------------------------------------------------------------------------------------------
+    def __init__(self, slot, kind, limits, uid, box, fds, started):
+        self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
+        self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
+        self.ended_at = 0
 
 
 class Supervisor:
     def __init__(self, channel, *, box_root, uid_base):
         self._channel, self._box_root, self._uid_base = channel, box_root, uid_base
         self._box_number = 0
+        self._zygotes = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._zygote_pid = os.fork()
         if self._zygote_pid == 0:
             ours.close()
-            for stream in (channel._source, channel._sink):
-                os.close(stream.fileno())
+            for fd in (channel._source, channel._sink):
+                os.close(fd)
             for _ in range(2):
                 os.open(os.devnull, os.O_RDWR)
             try:
-                zygote(theirs)
+                zygote.serve(theirs, uid_base is not None)
             finally:
                 os._exit(1)
         theirs.close()
-        self._zygote = ours
-        self._template = None
-        self._template_pid = None
-        self._binary = None
-        self._language = None
-        self._limits = None
+        self._zygotes["plain"] = ours
+        self._binaries = collections.OrderedDict()
+        self._slot = self._partner = None
+        self.times = collections.Counter()
 
     def serve(self):
         self._channel.send({"ready": True, "host_speed": host_speed()})
@@ -183,141 +156,338 @@ class Supervisor:
             if message["op"] == "program":
                 self._program(message)
             elif message["op"] == "run":
-                self._run(message)
+                if self._slot is not None:  # else it did not compile, or the client wanted no more
+                    start = _now()
+                    self._run(message)
+                    self.times["runs"] += _now() - start
+                    if message.get("last"):
+                        self._end()
             elif message["op"] == "end":
                 self._end()
                 self._channel.send({"clean": True})
+            elif message["op"] == "times":
+                self._channel.send({"times": dict(self.times)})
+
+    # ---- programs -------------------------------------------------------------------------------------------------
 
     def _program(self, message):
         self._end()
-        self._language, self._limits = message["language"], message["limits"]
-        source = message["blobs"][0]
-        answer = self._open_template(source if self._language == "python" else b"")
-        if self._language == "cpp":
-            answer = self._compile_cpp(source)
+        start = _now()
+        self._slot, answer = self._open(message, message["blobs"][0])
+        partner = message.get("partner")
+        if partner is not None and answer["compiled"]:
+            self._partner, theirs = self._open(partner, message["blobs"][1])
+            answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
+        self.times["compile"] += _now() - start
         self._channel.send(answer)
+        if not answer["compiled"] or not answer.get("partner_compiled", True):
+            self._end()
 
-    def _open_template(self, source):
+    def _open(self, wanted, source):
+        """(slot, answer) of a program; the slot is None where it does not compile."""
+        language, limits = wanted["language"], wanted["limits"]
+        if language == "python":
+            flavour = "pytest" if wanted.get("pytest") else "numpy" if b"numpy" in source else "plain"
+            slot, answer = self._open_template(flavour, limits, source, language)
+            return (slot if answer["compiled"] else None), answer
+        slot, answer = self._open_template("plain", limits, b"", language)
+        flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
+        key = hashlib.sha256("\0".join(flags).encode() + b"\0" + source).digest()
+        if key in self._binaries:
+            self._binaries.move_to_end(key)
+        else:
+            binary, answer = self._compile_cpp(slot, flags, source)
+            if binary is None:
+                slot.link.close()
+                return None, answer
+            self._keep_binary(key, binary)
+        slot.binary = self._binaries[key]
+        return slot, answer
+
+    def _open_template(self, flavour, limits, source, language):
+        zygote_link = self._zygotes.get(flavour)
+        if zygote_link is None:
+            zygote_link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            socket.send_fds(self._zygotes["plain"], [flavour.encode()], [theirs.fileno()])
+            theirs.close()
+            self._zygotes[flavour] = zygote_link
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         code_fd = memfd("code", source)
-        socket.send_fds(self._zygote, [b"template"], [theirs.fileno(), code_fd])
+        socket.send_fds(zygote_link, [b"template"], [theirs.fileno(), code_fd])
         theirs.close()
         os.close(code_fd)
-        self._template = ours
         if not select.select([ours], [], [], 90)[0]:
             raise RuntimeError("the template does not answer")
         data = ours.recv(65536)
         if not data:  # the compiler itself crashed on it (too deeply nested source, say)
-            return {"compiled": False, "message": "the Python compiler crashed on this source"}
-        return json.loads(data)
+            ours.close()
+            return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
+        answer = json.loads(data)
+        return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
 
-    def _compile_cpp(self, source):
-        spec = {"kind": "exec", "program": CXX[0], "argv": CXX, "limits": COMPILE_LIMITS, "file_bytes": 256 * MIB}
-        outcome, blobs = self._execute(spec, b"", {"main.cpp": source}, b"", ["main"], 128 * MIB)
+    def _compile_cpp(self, slot, flags, source):
+        spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
+        slot.limits, wanted = COMPILE_LIMITS, slot.limits
+        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], 128 * MIB)
+        slot.limits = wanted
         binary = blobs[2]
         if outcome["status"] != "ok" or binary is None:
             text = blobs[1].decode("utf-8", "replace")
-            return {"compiled": False, "message": f"{outcome['status']}: {text}"[:2000]}
-        self._binary = memfd("main", binary)
-        os.fchmod(self._binary, 0o755)
+            diagnosed = outcome["status"] == "runtime_error" and outcome["exit_code"] == 1
+            return None, {"compiled": False, "message": f"{outcome['status']}: {text}"[:2000], "diagnosed": diagnosed}
+        fd = memfd("main", binary)
+        os.fchmod(fd, 0o755)
         # A memfd open for writing cannot be executed; keep a read-only descriptor of it.
-        readable = os.open(f"/proc/self/fd/{self._binary}", os.O_RDONLY)
-        os.close(self._binary)
-        self._binary = readable
-        return {"compiled": True, "message": ""}
+        readable = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
+        os.close(fd)
+        return readable, {"compiled": True, "message": ""}
+
+    def _keep_binary(self, key, fd):
+        self._binaries[key] = fd
+        while len(self._binaries) > 2 and sum(os.fstat(kept).st_size for kept in self._binaries.values()) > BINARIES:
+            os.close(self._binaries.popitem(last=False)[1])
+
+    def _end(self):
+        for slot in (self._slot, self._partner):
+            if slot is not None:
+                slot.link.close()
+        self._slot = self._partner = None
+
+    # ---- runs -----------------------------------------------------------------------------------------------------
 
     def _run(self, message):
-        kind = message["kind"] if self._language == "python" else "exec"
-        names = message["files"]
+        slot = self._slot
+        kind = message["kind"] if slot.language == "python" else "exec"
+        spec = {"kind": kind, "argv": message["argv"], "entry": message.get("entry"), "literals": message.get("literals", False)}
         blobs = message["blobs"]
-        files = dict(zip(names, blobs[2:], strict=True))
-        spec = {"kind": kind, "argv": message["argv"], "entry": message.get("entry"), "limits": self._limits}
+        files = dict(zip(message["files"], blobs[2:], strict=False))
+        if self._partner is not None:
+            self._run_pair(message, spec, blobs)
+            return
         if kind in ("assert", "pytest"):
             spec["nonce"] = os.urandom(16).hex()
-        outcome, out = self._execute(spec, blobs[0], files, blobs[1], message["collect"], HEAD)
-        result = out.pop(2) if kind in ("call", "assert", "pytest") else None
-        outcome["result"] = None
-        if kind == "call" and outcome["status"] == "ok":
-            try:
-                outcome["result"] = json.loads(result)
-                outcome["has_result"] = isinstance(result, bytes) and len(result) > 0
-            except ValueError:
-                outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
-        if kind in ("assert", "pytest") and outcome["status"] == "ok" and result != json.dumps(spec["nonce"]).encode():
-            outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+        outcome, out = self._one(slot, spec, blobs[0], files, blobs[1], message["collect"], HEAD)
+        if kind in IN_PROCESS:
+            result = out.pop(2)
+            if outcome["status"] in ("ok", "runtime_error"):
+                self._take_result(outcome, kind, spec, result)
         collected = out[2:]
         outcome["collected"] = [blob is not None for blob in collected]
         self._channel.send(outcome, [out[0], out[1], *[blob or b"" for blob in collected]])
 
-    def _execute(self, spec, stdin, files, data, collect, collect_limit):
-        """One child from fork to a wiped box. Returns its facts and [stdout, stderr, (result,) *collected]."""
-        self._box_number += 1
-        box = os.path.join(self._box_root, f"box{self._box_number}")
-        uid = None if self._uid_base is None else self._uid_base + self._box_number % 1000
-        limits = spec["limits"]
-        spec = {**spec, "uid": uid, "box": box, "env": {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root}}
-        header = json.dumps([[name, len(content)] for name, content in files.items()]).encode() + b"\n"
-        blob = header + b"".join(files.values()) if files else b""
-        fds = [memfd("stdin", stdin), memfd("stdout"), memfd("stderr"), memfd("files", blob), memfd("data", data)]
-        sent = fds if self._binary is None else [*fds, self._binary]
-        before = _now()
-        socket.send_fds(self._template, [json.dumps(spec).encode()], sent)
-        watch = _Watch(self, limits, uid, fds[1], fds[2])
-        done = watch.until_done(self._template, before)
-        self._kill_all(uid)
-        stray_cpu, stray_memory = self._reap_strays()
-        cpu = done["cpu_s"] + stray_cpu
-        memory_mb = max(done["memory_kb"], stray_memory, watch.peak_kb) / 1024
-        sizes = [os.fstat(fd).st_size for fd in fds[1:3]]
-        blobs = [_read(fds[1], int(limits["output_mb"] * MIB) + 1), _read(fds[2], HEAD)]
-        if spec["kind"] in ("call", "assert", "pytest"):
-            blobs.append(_read(fds[4], child.RESULT_LIMIT) if watch.cause is None else b"")
-        for fd in fds:
+    @staticmethod
+    def _take_result(outcome, kind, spec, result):
+        try:
+            found = json.loads(result)
+        except ValueError:
+            found = None
+            if kind == "call" and outcome["status"] == "ok":
+                outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
+        if kind == "call":
+            outcome["result"] = found
+        elif isinstance(found, dict) and "failed" in found:
+            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])
+            outcome["result"] = {"wrong": found.get("wrong") is True}
+        elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
+            outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+
+    def _run_pair(self, message, spec, blobs):
+        """The program and its partner at once, each one's output the other's input."""
+        own, partner = message["files"], message["partner"]
+        theirs = dict(zip(partner["files"], blobs[2 + len(own) :], strict=True))
+        kind = "stdin" if self._partner.language == "python" else "exec"
+        to_program, from_partner = os.pipe()
+        to_partner, from_program = os.pipe()
+        second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
+        first = self._start(self._slot, spec, to_program, from_program, {}, b"")
+        for fd in (to_program, from_partner, to_partner, from_program):
             os.close(fd)
-        blobs += self._collect_and_wipe(box, uid, collect, collect_limit)
+        self._watch([first, second])
+        outcome, out = self._finish(first, [], HEAD)
+        partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
+        collected = partner_out[2:]
+        partner_outcome["collected"] = [blob is not None for blob in collected]
+        outcome["collected"] = []
+        outcome["partner"] = partner_outcome
+        outcome["partner_first"] = second.ended_at < first.ended_at
+        self._channel.send(outcome, [b"", out[1], partner_out[1], *[blob or b"" for blob in collected]])
+
+    def _one(self, slot, spec, stdin, files, data, collect, collect_limit):
+        """One child from fork to a wiped box. Returns its facts and [stdout, stderr, (result,) *collected]."""
+        start = _now()
+        stdin_fd, stdout_fd = memfd("stdin", stdin), memfd("stdout")
+        job = self._start(slot, spec, stdin_fd, stdout_fd, files, data)
+        os.close(stdin_fd)
+        job.fds[0] = stdout_fd
+        sent = _now()
+        self._watch([job])
+        ran = _now()
+        found = self._finish(job, collect, collect_limit)
+        self.times["set up"] += sent - start
+        self.times["fork, run, exit"] += ran - sent
+        self.times["kill, read, wipe"] += _now() - ran
+        return found
+
+    def _start(self, slot, spec, stdin_fd, stdout_fd, files, data):
+        self._box_number += 1
+        box = f"{self._box_root}/box{self._box_number}"
+        uid = None if self._uid_base is None else self._uid_base + self._box_number % 1000
+        spec = {
+            **spec,
+            "limits": slot.limits,
+            "uid": uid,
+            "box": box,
+            "env": {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root},
+        }
+        stderr_fd = memfd("stderr")
+        fds = [stdin_fd, stdout_fd, stderr_fd]
+        extra = []
+        if spec["kind"] in IN_PROCESS:
+            extra.append(memfd("data", data))
+        if files:
+            spec["files"] = True
+            header = json.dumps([[name, len(content)] for name, content in files.items()]).encode() + b"\n"
+            extra.append(memfd("files", header + b"".join(files.values())))
+        program = [] if slot.binary is None or spec.get("program") else [slot.binary]
+        job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
+        socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
+        return job
+
+    def _watch(self, jobs):
+        """Until all are done: measure every few milliseconds, kill what crosses a limit."""
+        interval, ended, waiting = SAMPLE_S, 0, list(jobs)
+        while waiting:
+            readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
+            for job in [job for job in waiting if job.slot.link in readable]:
+                data = job.slot.link.recv(4096)
+                if not data:
+                    raise RuntimeError("the template died")
+                job.done = struct.unpack("=idq", data)
+                job.wall_s = _now() - job.started
+                ended += 1
+                job.ended_at = ended
+                waiting.remove(job)
+            if not readable:
+                for job in waiting:
+                    self._sample(job)
+                near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
+                interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
+
+    def _sample(self, job):
+        cpu, memory_kb = 0, 0
+        shared = 0 if job.kind == "exec" else job.slot.base_kb
+        for pid in self._others(job):
+            try:
+                with open(f"/proc/{pid}/stat", "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            cpu += sum(int(field) for field in fields[11:15])
+            # What a fork shares with the program's template counts once, not in each process.
+            memory_kb += max(0, int(fields[21]) * PAGE // 1024 - shared)
+        job.peak_kb = max(job.peak_kb, memory_kb + shared)
+        limits, wall_s = job.limits, _now() - job.started
+        written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
+        if cpu / TICK > limits["cpu_s"]:
+            self._stop(job, "time_limit")
+        elif job.peak_kb > limits["memory_mb"] * 1024:
+            self._stop(job, "memory_limit")
+        elif written > limits["output_mb"] * MIB:
+            self._stop(job, "output_limit")
+        elif wall_s > limits["wall_s"]:
+            self._stop(job, "idle_limit")
+
+    def _stop(self, job, cause):
+        if job.cause is None:
+            job.cause = cause
+        self._kill_all(job)
+
+    def _finish(self, job, collect, collect_limit):
+        """Kill what is left, read what was written, empty every place: the facts and [stdout, stderr, (result,) *collected]."""
+        stray_cpu, stray_memory = self._kill_all(job)
+        status, cpu_s, memory_kb = job.done
+        limits = job.limits
+        out_fd, err_fd = job.fds[:2]
+        written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
+        blobs = [b"" if out_fd is None else _read(out_fd, int(limits["output_mb"] * MIB) + 1), _read(err_fd, HEAD)]
+        if job.kind in IN_PROCESS:
+            blobs.append(_read(job.fds[2], child.RESULT_LIMIT) if job.cause is None else b"")
+        for fd in job.fds:
+            if fd is not None:
+                os.close(fd)
+        blobs += self._collect_and_wipe(job, collect, collect_limit)
         outcome = {
-            "cpu_s": round(cpu, 4),
-            "wall_s": round(watch.wall_s, 4),
-            "memory_mb": round(memory_mb, 2),
-            "exit_code": os.WEXITSTATUS(done["status"]) if os.WIFEXITED(done["status"]) else None,
-            "signal": os.WTERMSIG(done["status"]) if os.WIFSIGNALED(done["status"]) else None,
+            "cpu_s": round(cpu_s + stray_cpu, 4),
+            "wall_s": round(job.wall_s, 4),
+            "memory_mb": round(max(memory_kb, stray_memory, job.peak_kb) / 1024, 2),
+            "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+            "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "error": "",
         }
-        outcome["status"] = judge(outcome, limits, watch.cause, sum(sizes), blobs[1])
+        outcome["status"] = judge(outcome, limits, job.cause, written, blobs[1])
         if outcome["exit_code"] == 125 and blobs[1].startswith(b"sandbox start failed"):
             raise RuntimeError(blobs[1].decode("utf-8", "replace"))
         return outcome, blobs
 
-    def _others(self, uid):
-        """Live processes that belong to the test: of its user, or (without users) our strays and the template's children."""
+    # ---- killing and wiping -----------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _as(self, uid):
+        """As the run's user: what it may not touch, this code does not touch either. As the container's first process
+        the supervisor takes no signal from that user meanwhile, and it is not dumpable, so nobody looks inside."""
+        if uid is None:
+            yield
+            return
+        os.setresuid(uid, uid, 0)
+        try:
+            yield
+        finally:
+            os.setresuid(0, 0, 0)
+
+    def _kill_all(self, job):
+        """Kill what is left of a run, again until nothing is; returns CPU seconds and highest memory of its strays."""
+        cpu, memory = 0.0, 0
+        for attempt in range(2000):
+            alive = self._kill_family(job)
+            more_cpu, more_memory = self._reap_strays()
+            cpu, memory = cpu + more_cpu, max(memory, more_memory)
+            if not alive:
+                return cpu, memory
+            time.sleep(0.0005 if attempt < 10 else 0.002)
+        raise RuntimeError("processes of the test cannot be killed")
+
+    def _kill_family(self, job):
+        """SIGKILL to all processes of the run, in one call of the kernel where the run has a user of its own: no fork
+        slips through. False: there was none."""
+        if job.uid is not None:
+            with self._as(job.uid), contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+            if job.done is not None and (strays := _children()) is not None:
+                return strays != [self._zygote_pid]
+        living = self._living(job)
+        for pid in living:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(living)
+
+    def _living(self, job):
+        return [pid for pid in self._others(job) if _state(pid) not in ("Z", "X", None)]
+
+    def _others(self, job):
+        """Processes of a run: of its user, or (without users) our strays and the template's children."""
         found = []
         for name in os.listdir("/proc"):
             if not name.isdigit():
                 continue
             try:
-                if uid is not None:
-                    if os.stat(f"/proc/{name}").st_uid == uid or _real_uid(name) == uid:
+                if job.uid is not None:
+                    if os.stat(f"/proc/{name}").st_uid == job.uid or _real_uid(name) == job.uid:
                         found.append(int(name))
                 elif _descends(int(name), self._zygote_pid, os.getpid()):
                     found.append(int(name))
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended while we looked
         return found
-
-    def _kill_all(self, uid):
-        """Kill what is left of the test, again until nothing is: new forks of a bomb included."""
-        for _ in range(1000):
-            alive = [pid for pid in self._others(uid) if _state(pid) not in ("Z", "X", None)]
-            if not alive:
-                return
-            for pid in alive:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-            self._reap_strays()
-            time.sleep(0.001)
-        raise RuntimeError("processes of the test cannot be killed")
 
     def _reap_strays(self):
         """Orphans of the test that ended up with us: their CPU seconds and highest memory."""
@@ -334,38 +504,23 @@ class Supervisor:
             cpu += usage.ru_utime + usage.ru_stime
             memory = max(memory, usage.ru_maxrss)
 
-    def _collect_and_wipe(self, box, uid, collect, limit):
+    def _collect_and_wipe(self, job, collect, limit):
         """Bring back named regular files and empty every place the test could write, as the test's own user."""
-        if not collect and self._is_clean(box):
+        if not collect and self._is_clean(job.box):
             return []
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.close(reading)
-                if uid is not None:
-                    os.setgroups([])
-                    os.setresgid(uid, uid, uid)
-                    os.setresuid(uid, uid, uid)
-                places = () if uid is None else (self._box_root, "/dev/shm")
-                _janitor(box, places, collect, limit, writing)
-            finally:
-                os._exit(0)
-        os.close(writing)
-        with os.fdopen(reading, "rb") as pipe:
-            data = pipe.read()
-        os.waitpid(pid, 0)
-        header, _, rest = data.partition(b"\n")
-        blobs, position = [], 0
-        for size in json.loads(header) if header else [None] * len(collect):
-            blobs.append(None if size is None else rest[position : position + size])
-            position += size or 0
-        if not self._is_clean(box):
-            raise RuntimeError(f"files of the test cannot be removed from {box}")
-        return blobs
+        with self._as(job.uid):
+            contents = [_regular(os.path.join(job.box, name), limit) for name in collect]
+            for place in () if job.uid is None else (self._box_root, "/dev/shm"):
+                for name in os.listdir(place):
+                    _remove(os.path.join(place, name))
+            _remove(job.box)
+        os.chdir("/")
+        if not self._is_clean(job.box):
+            raise RuntimeError(f"files of the test cannot be removed from {job.box}")
+        return contents
 
     def _is_clean(self, box):
-        """Only an empty box may be left, and it goes too."""
+        """Only empty boxes may be left, and this one goes too."""
         try:
             os.rmdir(box)
         except FileNotFoundError:
@@ -374,73 +529,8 @@ class Supervisor:
             return False
         if self._uid_base is None:
             return True  # without users of its own a test may not touch the host's shared folders anyway
-        return not os.listdir(self._box_root) and not os.listdir("/dev/shm")
-
-    def _end(self):
-        if self._template is not None:
-            self._template.close()
-            self._template = None
-        if self._binary is not None:
-            os.close(self._binary)
-            self._binary = None
-
-
-class _Watch:
-    """Measures a running test every few milliseconds and kills it when it crosses a limit."""
-
-    def __init__(self, supervisor, limits, uid, stdout_fd, stderr_fd):
-        self._supervisor, self._limits, self._uid = supervisor, limits, uid
-        self._outputs = (stdout_fd, stderr_fd)
-        self.cause, self.peak_kb, self.wall_s = None, 0, 0.0
-        self._base_kb = BASE_KB
-
-    def until_done(self, link, start):
-        interval = SAMPLE_S
-        pid = None
-        while True:
-            readable, _, _ = select.select([link], [], [], interval)
-            if readable:
-                data = link.recv(65536)
-                if not data:
-                    raise RuntimeError("the template died")
-                message = json.loads(data)
-                if "pid" in message:
-                    pid = message["pid"]
-                    continue
-                self.wall_s = _now() - start
-                return message
-            if pid is not None:
-                self._sample(_now() - start)
-                interval = min(interval * 1.2, 0.05) if self.peak_kb < self._limits["memory_mb"] * 512 else SAMPLE_S
-
-    def _sample(self, wall_s):
-        cpu = 0
-        memory_kb = self._base_kb
-        pids = self._supervisor._others(self._uid)
-        for pid in pids:
-            try:
-                with open(f"/proc/{pid}/stat", "rb") as file:
-                    fields = file.read().rpartition(b")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            cpu += sum(int(field) for field in fields[11:15])
-            # What a fork shares with the program's template counts once, not in each process.
-            memory_kb += max(0, int(fields[21]) * PAGE // 1024 - self._base_kb)
-        self.peak_kb = max(self.peak_kb, memory_kb)
-        limits = self._limits
-        if cpu / TICK > limits["cpu_s"]:
-            self._stop("time_limit")
-        elif memory_kb > limits["memory_mb"] * 1024:
-            self._stop("memory_limit")
-        elif sum(os.fstat(fd).st_size for fd in self._outputs) > limits["output_mb"] * MIB:
-            self._stop("output_limit")
-        elif wall_s > limits["wall_s"]:
-            self._stop("idle_limit")
-
-    def _stop(self, cause):
-        if self.cause is None:
-            self.cause = cause
-        self._supervisor._kill_all(self._uid)
+        others = [name for name in os.listdir(self._box_root) if self._partner is None or not name.startswith("box")]
+        return not others and not os.listdir("/dev/shm")
 
 
 def judge(outcome, limits, cause, output_bytes, stderr):
@@ -464,31 +554,16 @@ def judge(outcome, limits, cause, output_bytes, stderr):
     return "runtime_error"
 
 
-def _janitor(box, places, collect, limit, writing):
-    contents = []
-    for name in collect:
-        try:
-            fd = os.open(os.path.join(box, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            info = os.fstat(fd)
-            if (info.st_mode & 0o170000) != 0o100000:
-                raise OSError("not a regular file")
-            contents.append(_read(fd, limit))
-        except OSError:
-            contents.append(None)  # told to the caller as absent
-    sizes = [None if content is None else len(content) for content in contents]
-    data = json.dumps(sizes).encode() + b"\n" + b"".join(content or b"" for content in contents)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(writing, view) :]
-    for place in places:
-        _empty(place)
-    _remove(box)
-
-
-def _empty(folder):
-    """Remove everything of ours in a shared folder."""
-    for name in os.listdir(folder):
-        _remove(os.path.join(folder, name))
+def _regular(path, limit):
+    """The content of a regular file; None (told to the caller as absent) for anything else."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return _read(fd, limit) if (os.fstat(fd).st_mode & 0o170000) == 0o100000 else None
+    finally:
+        os.close(fd)
 
 
 def _remove(path):
@@ -529,12 +604,12 @@ def _is_folder(path):
 
 
 def _read(fd, limit):
-    os.lseek(fd, 0, os.SEEK_SET)
-    chunks, left = [], limit
-    while left > 0 and (chunk := os.read(fd, min(left, MIB))):
+    size = min(limit, os.fstat(fd).st_size)
+    chunks, position = [], 0
+    while position < size and (chunk := os.pread(fd, size - position, position)):
         chunks.append(chunk)
-        left -= len(chunk)
-    return b"".join(chunks)
+        position += len(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _now():
@@ -546,6 +621,16 @@ def _state(pid):
         with open(f"/proc/{pid}/stat", "rb") as file:
             return chr(file.read().rpartition(b")")[2].split()[0][0])
     except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _children():
+    """Our children by the kernel's list; None where it keeps none (CONFIG_PROC_CHILDREN). What a run whose first process
+    is reaped has left behind is among them, or will be when its parent is."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
+            return [int(pid) for pid in file.read().split()]
+    except FileNotFoundError:
         return None
 
 
@@ -561,12 +646,15 @@ def _descends(pid, zygote_pid, own_pid):
     """Whether ``pid`` is a test's: below a template (a grandchild of the zygote at least), or a stray we adopted."""
     chain = []
     while pid not in (0, 1, own_pid):
-        chain.append(pid)
         with open(f"/proc/{pid}/stat", "rb") as file:
-            pid = int(file.read().rpartition(b")")[2].split()[1])
-    if pid != own_pid or not chain:
-        return False
-    return len(chain) >= 3 if chain[-1] == zygote_pid else True
+            fields = file.read()
+        if b"(ocr-zygote)" in fields:
+            break
+        chain.append(pid)
+        pid = int(fields.rpartition(b")")[2].split()[1])
+    if pid == own_pid:
+        return bool(chain)
+    return len(chain) >= 2 and pid not in (0, 1)
 
 
 def host_speed():
@@ -588,7 +676,8 @@ def main():
 
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans of tests come to us, in a container or not
     ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # not dumpable: /proc/<us> is closed to other users
-    source, sink = os.fdopen(os.dup(0), "rb", buffering=1 << 20), os.fdopen(os.dup(1), "wb", buffering=1 << 20)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source, sink = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(2, 1)
@@ -597,6 +686,7 @@ def main():
     for name in list(os.environ):
         del os.environ[name]
     os.environ.update(ENVIRONMENT)
+    os.chdir("/")
     Supervisor(Channel(source, sink), box_root=box_root, uid_base=uid_base).serve()
 
 

@@ -1,11 +1,14 @@
 """Plain data out of a judged process: a closed set of types, none of the solution's own methods called.
 
-Encoding (JSON): null, true/false, integers as numbers, strings; ``{"f": "0.1"}`` a float by its repr (also nan, inf);
-lists and tuples as arrays; ``{"s": […]}`` a set; ``{"d": [[key, value], …]}`` a dict; ``{"b": "hex"}`` bytes;
-``{"o": "type name"}`` anything else, which equals nothing.
+Encoding (JSON): null, true/false, integers as numbers, strings; lists as arrays; all else as an object with one key:
+``f`` a float by its repr (also nan, inf), ``t`` a tuple, ``s`` a set, ``q`` a deque (arrays), ``d`` a dict
+([[key, value], …]), ``b`` bytes (hex), ``n`` another number ([``Fraction`` | ``Decimal`` | ``complex``, text]),
+``o`` the type's name of anything else, which equals nothing.
 """
 
 import collections
+import decimal
+import fractions
 
 _DEPTH = 500
 
@@ -23,16 +26,18 @@ def encode(value, depth=0):
     if list in mro:
         return [encode(item, depth + 1) for item in list.__iter__(value)]
     if tuple in mro:
-        return [encode(item, depth + 1) for item in tuple.__iter__(value)]
+        return {"t": [encode(item, depth + 1) for item in tuple.__iter__(value)]}
     if dict in mro:
         return {"d": [[encode(k, depth + 1), encode(v, depth + 1)] for k, v in dict.items(value)]}
     if set in mro or frozenset in mro:
         base = set if set in mro else frozenset
         return {"s": [encode(item, depth + 1) for item in base.__iter__(value)]}
     if collections.deque in mro:
-        return [encode(item, depth + 1) for item in collections.deque.__iter__(value)]
+        return {"q": [encode(item, depth + 1) for item in collections.deque.__iter__(value)]}
     if kind is bytes or kind is bytearray:
         return {"b": bytes(value).hex()}
+    if kind is fractions.Fraction or kind is decimal.Decimal or kind is complex:
+        return {"n": [kind.__name__, kind.__str__(value)]}
     if int in mro:
         return int.__add__(value, 0)
     if float in mro:

@@ -75,8 +75,9 @@ def test_all_tests_run_when_asked(sandbox: DockerSandbox) -> None:
 
 
 def test_a_suite_without_tests_gives_no_verdict(sandbox: DockerSandbox) -> None:
-    with pytest.raises(ValueError, match="without tests"):
-        grade(sandbox, "python", "print(1)", suite())
+    judged = grade(sandbox, "python", "print(1)", suite())
+    assert judged["verdict"] == "sandbox_error"
+    assert "no tests" in judged["message"]
 
 
 CALL = suite_from_json(
@@ -128,7 +129,7 @@ def test_asserts_hold_inside_or_are_compared_outside(sandbox: DockerSandbox) -> 
     asserts = suite_from_json({"tests": tests})
     assert grade(sandbox, "python", "def f(x): return x * x", asserts)["verdict"] == "accepted"
     wrong = grade(sandbox, "python", "def f(x): return x + 2", asserts)
-    assert wrong["verdict"] == "runtime_error" and wrong["first_failure"] == 1
+    assert wrong["verdict"] == "wrong_answer" and wrong["first_failure"] == 1
     class_trick = "class A:\n    def __eq__(self, o): return True\ndef f(x): return A()"
     assert grade(sandbox, "python", class_trick, asserts)["first_failure"] == 0
     assert grade(sandbox, "python", "import os\ndef f(x):\n    os._exit(0)", asserts)["verdict"] == "runtime_error"
@@ -138,7 +139,7 @@ def test_pytest_suites(sandbox: DockerSandbox) -> None:
     code = "from solution import f\ndef test_one():\n    assert f(1) == 2\ndef test_two():\n    assert f(2) == 3\n"
     tests = suite_from_json({"tests": [{"kind": "pytest", "code": code}]})
     assert grade(sandbox, "python", "def f(x): return x + 1", tests)["verdict"] == "accepted"
-    assert grade(sandbox, "python", "def f(x): return 2", tests)["verdict"] == "runtime_error"
+    assert grade(sandbox, "python", "def f(x): return 2", tests)["verdict"] == "wrong_answer"
 
 
 ANY_OF = [("5\n", "1 4\n")]
