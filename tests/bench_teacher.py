@@ -3,17 +3,11 @@
 Each comparison is taken in one run on the same machine. vLLM's part needs vLLM (``make`` installs its CPU build for tests).
 """
 
-import asyncio
-import json
-import multiprocessing
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import openai
 
 from ocr_assets.attempts import Fixed
 from ocr_assets.lineage import MACROS
@@ -22,8 +16,7 @@ from ocr_assets.records import CLEAN_PROBLEMS, TABLES
 from ocr_assets.traces.planning import Wanted, plan
 from ocr_assets.traces.prompts import NAMES, solution_prompt
 from resources.lake import Lake, RunInfo
-from resources.teacher.api import ChatRequest, Sampling
-from resources.teacher.endpoint import EndpointTeacher
+from resources.teacher.api import Sampling
 
 PROBLEMS, PYTHON, WITH_CPP = 28_904, 25, 14_112  # 28,904 × 25 Python and 14,112 C++ responses: OpenCodeReasoning's 736,712
 

@@ -5,7 +5,10 @@ from pathlib import Path
 # What vLLM needs on a CPU without the Hub; for this process, or the environment of another.
 ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
 ENGINE = {"enforce_eager": True, "dtype": "float32", "max_model_len": 1024}
-CORPUS = ["Solve the following problem: read n numbers and print their sum.", "def solve(n): return sum(map(int, input().split()))"]
+CORPUS = [
+    "Solve the following problem: read n numbers and print their sum.",
+    "def solve(n): return sum(map(int, input().split()))",
+]
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\nOPENING{% endif %}"
