@@ -14,7 +14,8 @@ LEFT_OUT = {"torch", "torchaudio", "torchcodec", "torchvision"}
 
 def pip(*arguments: str) -> None:
     """Raises ``CalledProcessError`` where pip fails."""
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments], check=True)
+    quiet = ["--quiet", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *quiet, *arguments], check=True)
 
 
 def installed() -> bool:

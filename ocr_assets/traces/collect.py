@@ -63,6 +63,7 @@ def ask(
     count: Count,
     say: Callable[[str], object],
     report: Report,
+    commit_rows: int = ledger.COMMIT_ROWS,
 ) -> Asking:
     """Ask for what ``wanted`` lacks, within ``budget``; every answer is journalled at once and committed in batches.
 
@@ -76,7 +77,7 @@ def ask(
     with plan(store, wanted) as todo, Progress("r1_traces", todo.missing, say, "responses") as progress:
         watcher = Watcher(progress, report, todo.missing)
         loop: Ledger[Planned] = Ledger(
-            teacher, journal, rows.of, lambda batch: commit(store, run, batch), account, count, watcher.watch
+            teacher, journal, rows.of, lambda batch: commit(store, run, batch), account, count, watcher.watch, commit_rows
         )
         collected = ledger.run(loop.collect(todo.requests))
         return Asking(collected, todo.wanted, todo.missing, replayed)

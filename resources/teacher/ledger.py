@@ -41,7 +41,7 @@ class Budget:
     def __post_init__(self) -> None:
         if self.max_cost is not None and not self.completion_price:
             raise ValueError(
-                "OCR_TEACHER_MAX_COST needs OCR_TEACHER_PRICE_PROMPT and OCR_TEACHER_PRICE_COMPLETION, US dollars a million tokens"
+                "OCR_TEACHER_MAX_COST needs OCR_TEACHER_PRICE_PROMPT and OCR_TEACHER_PRICE_COMPLETION in US dollars a million"
             )
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
@@ -213,7 +213,7 @@ class Ledger(Generic[Item]):
                 self.collected.stopped = self._account.refusal(item.request)
                 if self.collected.stopped is not None:
                     break
-                await self._round(waiting)
+                await self._round(waiting, ticking)
             ended_well = True
         finally:
             ticking.cancel()
@@ -221,7 +221,7 @@ class Ledger(Generic[Item]):
             self._watch(self.collected)
         return self.collected
 
-    async def _round(self, waiting: _Waiting[Item]) -> None:
+    async def _round(self, waiting: _Waiting[Item], ticking: asyncio.Task[None]) -> None:
         in_flight: dict[str, Item] = {}
 
         def requests() -> Iterator[ChatRequest]:
@@ -239,6 +239,8 @@ class Ledger(Generic[Item]):
                     continue  # a second body for a request already answered
                 self._account.free(item.request)
                 self._keep(item, answer)
+                if ticking.done():
+                    ticking.result()  # the journal cannot be synced any more: what arrives would not be safe
                 await self._commit_if_due()
         for item in in_flight.values():
             self._account.free(item.request)
