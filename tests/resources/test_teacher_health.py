@@ -1,6 +1,7 @@
 """Who is asked, and how much at once: properties of the limits, without a network."""
 
 import asyncio
+import itertools
 import time
 
 import pytest
@@ -78,7 +79,7 @@ def test_the_breaker_opens_rests_longer_each_time_and_lets_one_through() -> None
         rests.append(endpoint.not_before - now)
         assert endpoint.room(now) == 0
         assert endpoint.room(endpoint.not_before + 0.001) == 1
-    assert all(later > earlier * 1.2 for earlier, later in zip(rests, rests[1:], strict=False))
+    assert all(later > earlier * 1.2 for earlier, later in itertools.pairwise(rests))
     endpoint.succeeded()
     assert not endpoint.tripped and endpoint._trips == 0
 
