@@ -8,6 +8,7 @@ import json
 import random
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -95,9 +96,10 @@ class Chaos:
                 self.faulty[fault] += 1
                 return await self._misbehave(fault, request, body)
             response = await self._good(request, body)
-            await response.prepare(request)
-            await response.write_eof()
-            self.answered[seed] += response.status == 200
+            with suppress(ConnectionError):  # the client was killed meanwhile
+                await response.prepare(request)
+                await response.write_eof()
+                self.answered[seed] += response.status == 200
             return response
         finally:
             self.in_flight -= 1
