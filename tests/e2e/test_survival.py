@@ -104,7 +104,8 @@ def workers(home: Path) -> list[str]:
             environment, line = (folder / "environ").read_bytes(), (folder / "cmdline").read_bytes()
         except OSError:
             continue  # it ended meanwhile
-        run_of_ours = b"execute_run" in line or b"multiprocessing" in line
+        # The code server's own resource tracker stays with it.
+        run_of_ours = b"execute_run" in line or (b"multiprocessing" in line and b"resource_tracker" not in line)
         if f"OCR_HOME={home}".encode() in environment and run_of_ours:
             found.append(line.replace(b"\0", b" ").decode(errors="replace"))
     return found
