@@ -1,14 +1,27 @@
 """The vLLM teacher with the real engine in this process, on the CPU."""
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ocr_assets.attempts import Fixed
+from ocr_assets.lineage import MACROS
+from ocr_assets.prompts import load_templates
+from ocr_assets.records import CLEAN_PROBLEMS, TABLES
+from ocr_assets.traces import collect
+from ocr_assets.traces.planning import Wanted
+from ocr_assets.traces.prompts import NAMES
+from resources.journal import Journal
+from resources.lake import Lake, RunInfo
 from resources.teacher.api import ChatAnswer, ChatRequest, Sampling, TeacherUnavailable
+from resources.teacher.ledger import Budget
+from resources.teacher.template import render
 from resources.teacher.vllm import VllmTeacher
+from rows import problem
 from tiny_model import ENGINE, ENVIRONMENT, make
 
 
@@ -104,6 +117,35 @@ def test_how_the_reasoning_was_opened_is_what_is_said(teacher: VllmTeacher, mode
         assert text.count("<think>") <= 1
         wanted = mode if mode != "template" or template_opens else "none"
         assert job.think_mode == wanted
+
+
+def test_the_ledger_around_it_fills_the_lake(teacher: VllmTeacher, tmp_path: Path) -> None:
+    """From problems to rows of ``r1_traces``; a second time nothing is asked."""
+    wanted = Wanted({"python": Fixed(3)}, Sampling(max_tokens=20), teacher.model, load_templates(NAMES))
+    problems = [problem(number, statement="Add " + "and add " * number * 10) for number in range(25)]
+    with Lake(tmp_path / "lake", tables=TABLES, setup_sql=MACROS) as lake, Journal(tmp_path, "r1_traces") as journal:
+        with lake.write(RunInfo("t"), "clean_problems") as write:
+            write.append(CLEAN_PROBLEMS, problems)
+
+        def ask() -> collect.Asking:
+            return collect.ask(
+                lake, RunInfo("t"), journal, teacher, wanted, Budget(), lambda texts: [0] * len(texts), print, print, 10
+            )
+
+        first = ask()
+        assert (first.wanted, first.missing, first.left, first.collected.unanswered) == (75, 75, 0, 0)
+        tokenizer = teacher.llm.get_tokenizer()
+        texts = [render(tokenizer, json.loads(row["messages"]), "template")[0] for row in lake.rows("FROM prompts")]
+        too_long = sum(len(tokenizer.encode(text, add_special_tokens=False)) >= 1024 for text in texts)
+        assert first.collected.failed["context_too_long"] == 3 * too_long > 0
+        rows = lake.rows("SELECT * FROM r1_traces")
+        assert len(rows) == 75 and {row["teacher"] for row in rows} == {"vllm"}
+        for row in rows:
+            if row["failure"] is None:
+                assert 0 < row["completion_tokens"] <= 20 < row["prompt_tokens"] < 1024 and row["tokens_from"] == "server"
+                assert (row["think_mode"], row["think_form"], row["served_model"]) == ("template", "unclosed", teacher.model)
+        again = ask()
+        assert (again.missing, again.collected.asked) == (0, 0)
 
 
 def test_a_model_that_is_not_there_is_said_clearly(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Asks one endpoint for what a lake lacks, as the asset does, without Dagster around it: a process for tests to kill.
 
-``python asking.py HOME URL SAMPLES CONCURRENCY``. Small commits, so that a kill hits every stage of one.
+``python asking.py HOME URL SAMPLES CONCURRENCY [MAX_TOKENS]``. Small commits, so that a kill hits every stage of one.
 """
 
 import sys
@@ -23,10 +23,12 @@ from resources.teacher.ledger import Budget
 COMMIT_ROWS = 12
 
 
-def main(home: str, url: str, samples: str, concurrency: str) -> None:
+def main(home: str, url: str, samples: str, concurrency: str, max_tokens: str = "16384") -> None:
     endpoint.FIRST_WAIT_S, health.FIRST_REST_S, ledger.COMMIT_S = 0.01, 0.02, 0.5
-    wanted = Wanted({"python": Fixed(int(samples)), "cpp": Fixed(1)}, Sampling(), "r1", load_templates(NAMES))
-    teacher = EndpointTeacher("r1", [url], concurrency=int(concurrency), timeout_s=20, attempts=50)
+    wanted = Wanted(
+        {"python": Fixed(int(samples)), "cpp": Fixed(1)}, Sampling(max_tokens=int(max_tokens)), "r1", load_templates(NAMES)
+    )
+    teacher = EndpointTeacher("r1", [url], concurrency=int(concurrency), timeout_s=60, attempts=50)
     with (
         Lake(Path(home) / "lake", tables=TABLES, setup_sql=MACROS) as store,
         Journal(Path(home) / "journal", "r1_traces") as journal,
