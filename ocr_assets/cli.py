@@ -172,7 +172,7 @@ def parse(responses: Path, output: str) -> None:
     `response_id`. Out: the input's other columns and parse_status, labels, fence_rule, fences, reasoning, answer, code,
     parses, syntax_error.
     """
-    from ocr_assets.traces import syntax
+    from ocr_assets import syntax
     from ocr_assets.traces.parsing import parse as take_apart
 
     def rows() -> Iterator[dict[str, Any]]:

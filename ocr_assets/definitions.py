@@ -16,7 +16,7 @@ from ocr_assets.problems.assets import clean_problems, contamination_report, ded
 from ocr_assets.release.assets import sft_dataset
 from ocr_assets.terminal import terminal
 from ocr_assets.traces.assets import r1_traces, solutions
-from ocr_assets.verification.assets import verdicts, verified_triplets
+from ocr_assets.verification.assets import suite_evidence, suite_quality, verdicts, verified_triplets
 from resources.settings import resources_from_environment
 
 ASSETS = [
@@ -26,6 +26,8 @@ ASSETS = [
     clean_problems,
     r1_traces,
     solutions,
+    suite_evidence,
+    suite_quality,
     verdicts,
     verified_triplets,
     token_statistics,

@@ -266,12 +266,59 @@ class Verdict(TypedDict):
     memory_mb: Annotated[float, "Highest of a test"]
     tests: Annotated[list[TestVerdict], "The tests that ran, in order"]
     message: Annotated[str, "Of the first failure"]
+    cpu_limit_s: Annotated[float, "CPU seconds a test was allowed, on the reference host"]
     image: Annotated[str, "Sandbox image and digest"]
     isolation_level: Annotated[str, "docker, docker+userns …, process"]
     grader_version: Annotated[str, "Of our grader"]
     host_speed: Annotated[float, "Speed of the host relative to the reference loop"]
     flags: Annotated[list[str], "For people, not for the verdict: what in the code could deceive a test, such as os._exit"]
     created_at: Annotated[datetime, "When (UTC)"]
+
+
+class SuiteEvidence(TypedDict):
+    """A program whose verdict is known beforehand, before a suite: what the suite says of it says how good the suite is."""
+
+    evidence_id: Annotated[str, "Hash of suite, plan, role, language and code"]
+    problem_id: Annotated[str, "The problem"]
+    suite_id: Annotated[str, "The suite"]
+    plan: Annotated[str, "Hash of the problem's reference solutions and of how many were asked for"]
+    role: Annotated[Literal["known_good", "known_bad", "mutant"], "mutant: of a known-good one that passes"]
+    language: Annotated[Language, "python or cpp"]
+    code: Annotated[str, "Its text"]
+    mutation: Annotated[str | None, "mutant: line, what stood there, what stands there now"]
+    verdict: Annotated[VerdictName, "What the suite says"]
+    tests_passed: Annotated[int, "Tests that passed"]
+    tests_total: Annotated[int, "Tests in the suite"]
+    first_failure: Annotated[int | None, "Index of the first test that failed"]
+    cpu_s: Annotated[float, "Highest of a test"]
+    memory_mb: Annotated[float, "Highest of a test"]
+    message: Annotated[str, "Of the first failure"]
+    image: Annotated[str, "Sandbox image and digest"]
+    grader_version: Annotated[str, "Of our grader"]
+    host_speed: Annotated[float, "Speed of the host relative to the reference loop"]
+    created_at: Annotated[datetime, "When (UTC)"]
+
+
+class SuiteQuality(TypedDict):
+    """How far the verdicts of a problem's suite can be trusted. Rates leave out programs that do not compile here."""
+
+    problem_id: Annotated[str, "The problem"]
+    suite_id: Annotated[str, "Its present suite"]
+    status: Annotated[
+        Literal["qualified", "quarantined", "unknown"],
+        "quarantined: known-good programs fail, so the suite or its checker is broken; unknown: no evidence",
+    ]
+    reason: Annotated[str, "Why"]
+    known_good: Annotated[int, "Known-good programs that were run"]
+    known_good_passed: Annotated[int, "Of them accepted, as they should be"]
+    known_bad: Annotated[int, "Known-bad programs that were run"]
+    known_bad_failed: Annotated[int, "Of them not accepted, as they should be"]
+    mutants: Annotated[int, "Mutants that were run"]
+    mutants_failed: Annotated[int, "Of them not accepted; some mutants are right, so all can be too much to ask"]
+    true_positive_rate: Annotated[float | None, "known_good_passed / known_good"]
+    true_negative_rate: Annotated[float | None, "(known_bad_failed + mutants_failed) / (known_bad + mutants)"]
+    python_need_s: Annotated[float | None, "CPU seconds of the slowest accepted known-good Python program, reference host"]
+    cpp_need_s: Annotated[float | None, "The same for C++"]
 
 
 class Triplet(TypedDict):
@@ -293,10 +340,16 @@ class Triplet(TypedDict):
     solution: Annotated[str | None, "The code"]
     verdict: Annotated[VerdictName | None, "null: nothing to run; see reason"]
     reason: Annotated[str, "accepted, or why not: verdict and first failure, or the parse status"]
-    trusted: Annotated[bool, "False where a wrong answer may be right: several answers allowed and no checker, or no tests"]
+    trusted: Annotated[
+        bool,
+        "False where the verdict may be wrong, or there is none: several answers allowed and no checker, a quarantined suite",
+    ]
     tests_passed: Annotated[int | None, "Tests that passed"]
     tests_total: Annotated[int, "Tests in the suite"]
     pass_rate: Annotated[float | None, "tests_passed / tests_total"]
+    suite_status: Annotated[Literal["qualified", "quarantined", "unknown"], "See suite_quality"]
+    suite_tpr: Annotated[float | None, "Share of known-good programs the suite accepts"]
+    suite_tnr: Annotated[float | None, "Share of known-bad programs and mutants it does not accept"]
     judged_at: Annotated[datetime | None, "When the verdict was made (UTC)"]
 
 
@@ -348,6 +401,9 @@ class SftRow(TypedDict):
     tests_passed: Annotated[int | None, "Tests that passed"]
     tests_total: Annotated[int, "Tests in the suite"]
     pass_rate: Annotated[float | None, "tests_passed / tests_total"]
+    suite_status: Annotated[Literal["qualified", "quarantined", "unknown"], "Whether known-good programs pass the suite"]
+    suite_tpr: Annotated[float | None, "Share of known-good programs the suite accepts"]
+    suite_tnr: Annotated[float | None, "Share of known-bad programs and mutants it does not accept"]
     parse_status: Annotated[ParseStatus, "ok, or why there is no code"]
     labels: Annotated[list[str], "Of parsing: code_in_reasoning, no_think_open, several_fences, truncated"]
     contamination: Annotated[str, "clean, cleared, undecided"]
@@ -369,6 +425,10 @@ CLEAN_PROBLEMS = Table("clean_problems", CleanProblem, ("problem_id",), "Problem
 R1_TRACES = Table("r1_traces", Response, ("response_id",), "The teacher's raw responses.")
 PROMPTS = Table("prompts", Prompt, ("prompt_hash", "template_hash"), "Prompts as they were sent.")
 SOLUTIONS = Table("solutions", Solution, ("solution_id",), "Responses taken apart.")
+SUITE_EVIDENCE = Table(
+    "suite_evidence", SuiteEvidence, ("evidence_id",), "Programs of known worth before the suites of their problems."
+)
+SUITE_QUALITY = Table("suite_quality", SuiteQuality, ("problem_id",), "How far each suite's verdicts can be trusted.")
 VERDICTS = Table("verdicts", Verdict, ("verdict_id",), "What the sandbox found.")
 VERIFIED_TRIPLETS = Table("verified_triplets", Triplet, ("triplet_id",), "Question, solution, tests and verdict.")
 TOKEN_COUNTS = Table("token_counts", TokenCount, ("triplet_id",), "Tokens of each triplet.")
@@ -383,6 +443,8 @@ TABLES = (
     R1_TRACES,
     PROMPTS,
     SOLUTIONS,
+    SUITE_EVIDENCE,
+    SUITE_QUALITY,
     VERDICTS,
     VERIFIED_TRIPLETS,
     TOKEN_COUNTS,

@@ -16,8 +16,10 @@ SHAPE = {
     "clean_problems": ("problems", {"deduped_problems", "contamination_report"}),
     "r1_traces": ("traces", {"clean_problems"}),
     "solutions": ("traces", {"r1_traces"}),
-    "verdicts": ("verification", {"solutions", "clean_problems"}),
-    "verified_triplets": ("verification", {"verdicts", "solutions", "clean_problems"}),
+    "suite_evidence": ("verification", {"clean_problems"}),
+    "suite_quality": ("verification", {"suite_evidence", "clean_problems"}),
+    "verdicts": ("verification", {"solutions", "clean_problems", "suite_quality"}),
+    "verified_triplets": ("verification", {"verdicts", "solutions", "clean_problems", "suite_quality"}),
     "token_statistics": ("analysis", {"verified_triplets", "solutions", "r1_traces"}),
     "sft_dataset": ("release", {"verified_triplets", "token_statistics", "clean_problems", "solutions", "r1_traces"}),
 }

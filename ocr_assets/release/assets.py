@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ocr_assets.publishing import CHECK, Results, declared, described, funnel_of, open_lake, run_info
 from ocr_assets.records import SFT_DATASET
-from ocr_assets.release.sft import NAME, Filters, current_version, edges_query, rows_query, write_release
+from ocr_assets.release.sft import NAME, Filters, Prefer, current_version, edges_query, rows_query, write_release
 from resources.lake import breaches_of
 from resources.settings import LakeResource
 
@@ -17,7 +17,16 @@ class SftConfig(dg.Config):
 
     keep: Literal["all", "accepted"] = Field("all", description="all: every triplet, labelled; accepted: only those that passed")
     languages: list[str] = Field(["python", "cpp"], description="Languages to release")
-    trusted_only: bool = Field(False, description="Leave out verdicts that may be wrong (several answers allowed, no checker)")
+    trusted_only: bool = Field(
+        False, description="Leave out verdicts that may be wrong: several answers allowed and no checker, a quarantined suite"
+    )
+    min_suite_tpr: float = Field(0.0, ge=0, le=1, description="Least share of known-good programs the suite must accept")
+    min_suite_tnr: float = Field(0.0, ge=0, le=1, description="Least share of known-bad programs and mutants it must not accept")
+    per_problem: int | None = Field(
+        None, ge=1, description="At most so many rows a problem and language; with keep=accepted: rejection sampling"
+    )
+    prefer: Prefer = Field("first", description="Which rows those are: first sampled, shortest, longest or fastest")
+    distinct_code: bool = Field(False, description="Of equal programs for a problem release one")
 
 
 @dg.asset(
@@ -32,7 +41,7 @@ def sft_dataset(context: dg.AssetExecutionContext, config: SftConfig, lake: Lake
 
     Lies in ``$OCR_HOME/releases/sft_dataset``; swapped in whole, and only when rows or filters changed.
     """
-    filters = Filters(config.keep, tuple(config.languages), config.trusted_only)
+    filters = Filters(**{**config.model_dump(), "languages": tuple(config.languages)})
     folder = lake.releases / NAME
     query = rows_query(filters)
     with open_lake(lake) as store:

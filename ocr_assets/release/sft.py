@@ -27,24 +27,66 @@ NAME = "sft_dataset"
 ROWS_PER_SHARD = 20_000  # about 250 MB of compressed R1 text
 
 
+Prefer = Literal["first", "shortest", "longest", "fastest"]
+_ORDER: Mapping[Prefer, str] = {
+    "first": "r.sample_index",
+    "shortest": "c.response_tokens",
+    "longest": "-c.response_tokens",
+    "fastest": "v.cpu_s",
+}
+
+
 @dataclass(frozen=True)
 class Filters:
-    """Which triplets are released. The default releases all, labelled: filtering by verdict costs accuracy (OCR, §ablations)."""
+    """Which triplets are released. The default releases all, labelled: filtering by verdict costs accuracy (OCR, §ablations).
+
+    ``keep="accepted"`` with ``per_problem=n`` is rejection sampling (KodCode, step 8): n passing solutions a problem and
+    language, the ones ``prefer`` puts first; ``distinct_code``: of equal programs only one. ``min_suite_tpr``,
+    ``min_suite_tnr``: the least a suite must be known to tell right from wrong.
+    """
 
     keep: Literal["all", "accepted"] = "all"
     languages: tuple[str, ...] = ("python", "cpp")
     trusted_only: bool = False
+    min_suite_tpr: float = 0.0
+    min_suite_tnr: float = 0.0
+    per_problem: int | None = None
+    prefer: Prefer = "first"
+    distinct_code: bool = False
 
-    def drop_reason_sql(self) -> str:
-        """A SQL expression over ``verified_triplets t``: why a triplet is left out, or null."""
-        cases = []
+    def chosen_sql(self) -> str:
+        """SELECT of all triplets with ``dropped``: why one is left out, or null."""
         languages = ", ".join(f"'{language}'" for language in self.languages) or "NULL"
-        cases.append(f"WHEN t.language NOT IN ({languages}) THEN 'filter: language ' || t.language")
+        cases = [f"WHEN t.language NOT IN ({languages}) THEN 'filter: language ' || t.language"]
         if self.keep == "accepted":
             cases.append("WHEN t.verdict IS DISTINCT FROM 'accepted' THEN 'filter: not accepted'")
         if self.trusted_only:
             cases.append("WHEN NOT t.trusted THEN 'filter: verdict not trusted'")
-        return f"CASE {' '.join(cases)} END"
+        for name, least in (("suite_tpr", self.min_suite_tpr), ("suite_tnr", self.min_suite_tnr)):
+            if least > 0:
+                cases.append(f"WHEN t.{name} IS NULL THEN 'filter: {name} not known'")
+                cases.append(f"WHEN t.{name} < {least} THEN 'filter: {name} below {least}'")
+        query = f"SELECT t.*, CASE {' '.join(cases)} END AS dropped FROM verified_triplets t"
+        # Where rows compete, passing ones come first; what the preference leaves equal, the sample number and id decide.
+        best = f"(t.verdict = 'accepted') IS NOT TRUE, {_ORDER[self.prefer]} NULLS LAST, r.sample_index, t.triplet_id"
+        if self.distinct_code:
+            query = _ranked(
+                query, "t.problem_id, t.language, t.solution", best, 1, "t.solution IS NOT NULL", "same code as another"
+            )
+        if self.per_problem is not None:
+            reason = f"beyond {self.per_problem} a problem"
+            query = _ranked(query, "t.problem_id, t.language", best, self.per_problem, "true", reason)
+        return query
+
+
+def _ranked(query: str, group: str, order: str, count: int, among: str, reason: str) -> str:
+    """``query`` with all rows beyond the first ``count`` of each group dropped; rows dropped before do not count."""
+    return f"""
+SELECT t.* REPLACE (CASE WHEN t.dropped IS NULL AND {among} AND count(*) FILTER (t.dropped IS NULL) OVER (
+    PARTITION BY {group} ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+) > {count} THEN 'filter: {reason}' ELSE t.dropped END AS dropped)
+FROM ({query}) t
+JOIN r1_traces r USING (response_id) JOIN token_counts c USING (triplet_id) LEFT JOIN verdicts v USING (verdict_id)"""
 
 
 def release_id_sql() -> str:
@@ -60,23 +102,23 @@ SELECT {release_id_sql()} AS id, t.question AS input,
             WHEN contains(s.labels::VARCHAR, 'no_think_open') THEN '<think>\n' || r.content
             ELSE r.content END AS output,
        t.source, t.license, t.dataset, t.split, t.difficulty, t.solution, t.language, t.verdict, t.reason, t.trusted,
-       t.tests_passed, t.tests_total, t.pass_rate, s.parse_status, s.labels, p.contamination,
+       t.tests_passed, t.tests_total, t.pass_rate, t.suite_status, t.suite_tpr, t.suite_tnr,
+       s.parse_status, s.labels, p.contamination,
        c.reasoning_tokens, c.response_tokens, t.problem_id, t.response_id, t.solution_id, t.verdict_id, r.model
-FROM verified_triplets t
+FROM ({filters.chosen_sql()}) t
 JOIN solutions s USING (solution_id) JOIN r1_traces r ON r.response_id = t.response_id
 JOIN clean_problems p ON p.problem_id = t.problem_id JOIN token_counts c ON c.triplet_id = t.triplet_id
-WHERE ({filters.drop_reason_sql()}) IS NULL
+WHERE t.dropped IS NULL
 ORDER BY t.language, id
 """
 
 
 def edges_query(filters: Filters) -> str:
     """SELECT of the lineage: a released row from its triplet, or the triplet dropped with its reason."""
-    reason = filters.drop_reason_sql()
     return f"""
-SELECT CASE WHEN ({reason}) IS NULL THEN {release_id_sql()} ELSE '{NAME}' END AS child, t.triplet_id AS parent,
-       CASE WHEN ({reason}) IS NULL THEN 'derived' ELSE 'dropped' END AS relation, coalesce({reason}, '') AS reason
-FROM verified_triplets t
+SELECT CASE WHEN t.dropped IS NULL THEN {release_id_sql()} ELSE '{NAME}' END AS child, t.triplet_id AS parent,
+       CASE WHEN t.dropped IS NULL THEN 'derived' ELSE 'dropped' END AS relation, coalesce(t.dropped, '') AS reason
+FROM ({filters.chosen_sql()}) t
 """
 
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ocr_assets import syntax
 from ocr_assets.records import FenceRule, Language, ParseStatus, Solution, content_id
-from ocr_assets.traces import syntax
 from resources.teacher.reasoning import split
 
 PARSER_VERSION = "1"

@@ -1,9 +1,9 @@
-"""The assets of the verification stage: ``verdicts`` and ``verified_triplets``."""
+"""The assets of the verification stage: ``suite_evidence``, ``suite_quality``, ``verdicts``, ``verified_triplets``."""
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 import dagster as dg
 from pydantic import Field
@@ -11,30 +11,134 @@ from pydantic import Field
 from ocr_assets.analysis import plots
 from ocr_assets.progress import Progress
 from ocr_assets.publishing import Results, declared, described, picture, publish, run_info
-from ocr_assets.records import VERDICTS, VERIFIED_TRIPLETS
+from ocr_assets.records import SUITE_EVIDENCE, SUITE_QUALITY, VERDICTS, VERIFIED_TRIPLETS
 from ocr_assets.suites import Suite
 from ocr_assets.verification.grade import GRADER_VERSION, GradeSettings, grade_many
-from ocr_assets.verification.triplets import BY_GROUP, TRIPLET_EDGES, TRIPLETS, UNJUDGED
+from ocr_assets.verification.quality import (
+    QUALITY,
+    STATUSES,
+    STRENGTH,
+    UNQUALIFIED,
+    QualitySettings,
+    calibrated,
+    candidate,
+    plan_salt,
+    qualify,
+)
+from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS, UNJUDGED
 from resources.journal import Journal
 from resources.lake import Edge, Lake, Write
+from resources.sandbox.pool import Pool
 from resources.settings import LakeResource, SandboxResource, SourcesResource
 
 COMMIT_ROWS, COMMIT_S = 2_000, 60.0
 
 
-class VerdictsConfig(dg.Config):
+class GradingConfig(dg.Config):
     """Defaults for what a problem leaves open."""
 
     cpu_s: float = Field(2.0, gt=0, description="CPU seconds a test, for C++")
     memory_mb: float = Field(256, gt=0)
     python_factor: float = Field(3.0, gt=0, description="How much more CPU time Python gets")
     cpp_factor: float = Field(1.0, gt=0)
+
+
+class EvidenceConfig(GradingConfig):
+    """How much evidence is gathered about each suite."""
+
+    known_good: int = Field(3, ge=0, description="Known-good reference solutions run, a problem and language")
+    known_bad: int = Field(3, ge=0, description="Known-bad reference solutions run, a problem and language")
+    mutants: int = Field(10, ge=0, description="Mutants of a passing known-good one run, a problem")
+
+
+class QualityConfig(dg.Config):
+    """When a suite's verdicts are not to be trusted."""
+
+    min_true_positive_rate: float = Field(
+        0.9, ge=0, le=1, description="A suite that accepts a smaller share of known-good programs is quarantined"
+    )
+
+
+class VerdictsConfig(GradingConfig):
+    """How solutions are judged."""
+
     stop_at_first_failure: bool = True
 
 
 @dg.asset(
     group_name="verification",
-    deps=["solutions", "clean_problems"],
+    deps=["clean_problems"],
+    check_specs=declared(SUITE_EVIDENCE),
+    metadata=described(SUITE_EVIDENCE),
+    kinds={"docker", "duckdb"},
+)
+def suite_evidence(
+    context: dg.AssetExecutionContext,
+    config: EvidenceConfig,
+    lake: LakeResource,
+    sources: SourcesResource,
+    sandbox: SandboxResource,
+) -> Results:
+    """What the suites say of programs whose worth is known: reference solutions, right and wrong, and mutants.
+
+    Only suites are run that have no evidence yet from this grader for these reference solutions.
+    """
+    amount = QualitySettings(config.known_good, config.known_bad, config.mutants)
+    grading = GradeSettings(config.cpu_s, config.memory_mb, python_factor=config.python_factor, cpp_factor=config.cpp_factor)
+    parameters = {"salt": plan_salt(amount), "grader": GRADER_VERSION}
+
+    def gather(store: Lake, write: Write) -> Mapping[str, Any]:
+        write.reads("clean_problems")
+        found: Counter[str] = Counter()
+
+        def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
+            for rows in pool.map(
+                lambda row: qualify(pool, candidate(row), amount, grading), store.stream(UNQUALIFIED, parameters)
+            ):
+                found.update(f"{row['role']} {row['verdict']}" for row in rows)
+                progress.add(1)
+                yield rows
+
+        pool = sandbox.opened(trusted=sources.only_bundled)
+        speed = _judge(context, store, lake, pool, (UNQUALIFIED, parameters), judged, _keep_evidence)
+        context.log.info(f"suite_evidence: {sum(found.values()):,} sandbox runs")
+        return {"sandbox runs": sum(found.values()), "new evidence": dict(found), **speed}
+
+    yield from publish(context, lake, SUITE_EVIDENCE, gather)
+
+
+@dg.asset(
+    group_name="verification",
+    deps=[suite_evidence, "clean_problems"],
+    check_specs=declared(SUITE_QUALITY),
+    metadata=described(SUITE_QUALITY),
+    kinds={"duckdb"},
+)
+def suite_quality(context: dg.AssetExecutionContext, config: QualityConfig, lake: LakeResource) -> Results:
+    """How far each suite's verdicts can be trusted: the share of known-good programs it accepts, of known-bad programs and
+    mutants it does not; quarantined where known-good ones fail. Summed up from evidence: another threshold runs nothing."""
+    parameters = {"grader": GRADER_VERSION, "min_tpr": config.min_true_positive_rate}
+
+    def sum_up(store: Lake, write: Write) -> Mapping[str, Any]:
+        write.reads("suite_evidence", "clean_problems")
+        write.sync_query(SUITE_QUALITY, QUALITY, parameters)
+        return {}
+
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        statuses = {row["status"]: row["rows"] for row in store.rows(STATUSES)}
+        strength = [row["rate"] for row in store.rows(STRENGTH)]
+        drawn: dict[str, Any] = {"suites": picture(plots.bars(statuses, "Suites by status", "problems"), "suites by status")}
+        if strength:
+            plot = plots.histogram(strength, "Wrong programs that suites find", "true-negative rate")
+            drawn["strength"] = picture(plot, "strength of suites")
+        return drawn
+
+    yield from publish(context, lake, SUITE_QUALITY, sum_up, after=pictures)
+
+
+@dg.asset(
+    group_name="verification",
+    deps=["solutions", "clean_problems", suite_quality],
     check_specs=declared(VERDICTS),
     metadata=described(VERDICTS),
     kinds={"docker", "duckdb"},
@@ -53,51 +157,97 @@ def verdicts(
     """
 
     def judge(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("solutions", "clean_problems")
+        write.reads("solutions", "clean_problems", "suite_quality")
         settings = GradeSettings(**config.model_dump())
         found: Counter[str] = Counter()
-        with Journal(lake.journals, "verdicts") as journal:
-            _keep(store, context, list(journal.recovered()))
-            journal.clear()
-            owed = store.scalar(f"SELECT count(*) FROM ({UNJUDGED})", {"grader": GRADER_VERSION})
-            if owed:
-                start = last = time.monotonic()
-                rows: list[Any] = []
-                with (
-                    sandbox.opened(trusted=sources.only_bundled) as pool,
-                    Progress("verdicts", owed, context.log.info, "programs") as progress,
-                ):
-                    items: Any = store.stream(UNJUDGED, {"grader": GRADER_VERSION})
-                    try:
-                        for verdict in grade_many(pool, items, lambda problem: _suite(store, problem), settings):
-                            journal.append(verdict)
-                            rows.append(verdict)
-                            found[verdict["verdict"]] += 1
-                            progress.add(1, ", ".join(f"{n} {name}" for name, n in found.most_common(4)))
-                            if len(rows) >= COMMIT_ROWS or time.monotonic() - last >= COMMIT_S:
-                                _keep(store, context, rows)
-                                journal.clear()
-                                rows, last = [], time.monotonic()
-                    finally:
-                        _keep(store, context, rows)
-                        journal.clear()
-                    faults = pool.faults
-                seconds = time.monotonic() - start
-                speed = {"programs a second": round(owed / seconds, 1), "sandbox faults": faults}
-            else:
-                speed = {"sandbox faults": 0}
+
+        def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
+            items: Any = store.stream(UNJUDGED, {"grader": GRADER_VERSION})
+            for verdict in grade_many(pool, items, lambda problem: _suite(store, problem, settings), settings):
+                found[verdict["verdict"]] += 1
+                progress.add(1, ", ".join(f"{n} {name}" for name, n in found.most_common(4)))
+                yield [verdict]
+
+        owed = (UNJUDGED, {"grader": GRADER_VERSION})
+        speed = _judge(context, store, lake, sandbox.opened(trusted=sources.only_bundled), owed, judged, _keep_verdicts)
         context.log.info(f"verdicts: {sum(found.values()):,} sandbox runs")
         return {"sandbox runs": sum(found.values()), "new verdicts": dict(found), **speed}
 
-    yield from publish(context, lake, VERDICTS, judge)
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        counts = {row["verdict"]: row["rows"] for row in store.rows(DISTRIBUTION, {"grader": GRADER_VERSION})}
+        return {"verdict distribution": picture(plots.bars(counts, "Verdicts of this grader", "programs"), "verdicts")}
+
+    yield from publish(context, lake, VERDICTS, judge, after=pictures)
 
 
-def _suite(store: Lake, problem_id: str) -> Suite:
-    row = store.rows("SELECT tests, compare, checker, interactor, limits FROM clean_problems WHERE problem_id = ?", [problem_id])
-    return row[0]  # type: ignore[return-value]
+def _suite(store: Lake, problem_id: str, settings: GradeSettings) -> Suite:
+    """A problem's suite, with limits that allow what its known-good programs need."""
+    query = """
+        SELECT tests, compare, checker, interactor, limits, q.python_need_s, q.cpp_need_s
+        FROM clean_problems p LEFT JOIN suite_quality q USING (problem_id, suite_id) WHERE p.problem_id = ?
+    """
+    row = store.rows(query, [problem_id])[0]
+    limits = calibrated(row["limits"], {"python": row["python_need_s"], "cpp": row["cpp_need_s"]}, settings)
+    return cast("Suite", {name: row[name] for name in ("tests", "compare", "checker", "interactor")} | {"limits": limits})
 
 
-def _keep(store: Lake, context: dg.AssetExecutionContext, rows: list[Any]) -> None:
+def _judge(
+    context: dg.AssetExecutionContext,
+    store: Lake,
+    lake: LakeResource,
+    pool: Pool,
+    owed: tuple[str, Mapping[str, Any]],
+    judged: Callable[[Pool, Progress], Iterator[list[Any]]],
+    keep: Callable[[Lake, dg.AssetExecutionContext, list[Any]], None],
+) -> Mapping[str, Any]:
+    """Run ``judged`` over a pool of sandboxes, if the query ``owed`` finds work. Rows are journalled the moment they are
+    there and committed in batches, so a killed run loses none; rows that come together are kept together. Gives throughput
+    and faults as metadata."""
+    name = context.asset_key.path[-1]
+    unit = "suites" if name == "suite_evidence" else "programs"
+    with Journal(lake.journals, name) as journal:
+        left = [row for batch in journal.recovered() for row in batch["rows"]]
+        keep(store, context, left)
+        journal.clear()
+        work = store.scalar(f"SELECT count(*) FROM ({owed[0]})", owed[1])
+        if not work:
+            return {"sandbox faults": 0}
+        start = last = time.monotonic()
+        rows: list[Any] = []
+        done = 0
+        with pool, Progress(name, work, context.log.info, unit) as progress:
+            try:
+                for batch in judged(pool, progress):
+                    journal.append({"rows": batch})
+                    rows += batch
+                    done += len(batch)
+                    if len(rows) >= COMMIT_ROWS or time.monotonic() - last >= COMMIT_S:
+                        keep(store, context, rows)
+                        journal.clear()
+                        rows, last = [], time.monotonic()
+            finally:
+                keep(store, context, rows)
+                journal.clear()
+            faults = pool.faults
+        seconds = time.monotonic() - start
+        return {"programs a second": round(done / seconds, 1), "sandbox faults": faults}
+
+
+def _keep_evidence(store: Lake, context: dg.AssetExecutionContext, rows: list[Any]) -> None:
+    """Evidence and its lineage into the lake, in one transaction."""
+    if not rows:
+        return
+    unique = {row["evidence_id"]: row for row in rows}
+    edges: list[Edge] = [
+        {"child": key, "parent": row["problem_id"], "relation": "derived", "reason": f"{row['role']}: {row['verdict']}"}
+        for key, row in unique.items()
+    ]
+    with store.write(run_info(context), "suite_evidence") as write:
+        write.upsert(SUITE_EVIDENCE, unique.values())
+        write.edges(edges, replace=False)
+
+
+def _keep_verdicts(store: Lake, context: dg.AssetExecutionContext, rows: list[Any]) -> None:
     """Verdicts and their lineage into the lake, in one transaction."""
     if not rows:
         return
@@ -113,7 +263,7 @@ def _keep(store: Lake, context: dg.AssetExecutionContext, rows: list[Any]) -> No
 
 @dg.asset(
     group_name="verification",
-    deps=[verdicts, "solutions", "clean_problems"],
+    deps=[verdicts, suite_quality, "solutions", "clean_problems"],
     check_specs=declared(VERIFIED_TRIPLETS),
     metadata=described(VERIFIED_TRIPLETS),
     kinds={"duckdb"},
@@ -122,7 +272,7 @@ def verified_triplets(context: dg.AssetExecutionContext, lake: LakeResource) -> 
     """Question, solution and suite with their verdict: every solution of a clean problem, whatever became of it."""
 
     def join(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("verdicts", "solutions", "clean_problems")
+        write.reads("verdicts", "solutions", "clean_problems", "suite_quality")
         write.sync_query(VERIFIED_TRIPLETS, TRIPLETS, {"grader": GRADER_VERSION})
         write.edges_query(TRIPLET_EDGES, {"grader": GRADER_VERSION})
         return {}

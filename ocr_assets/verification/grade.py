@@ -54,6 +54,7 @@ class Judged(TypedDict):
     memory_mb: float
     tests: list[TestVerdict]
     message: str
+    cpu_limit_s: float
     image: str
     isolation_level: str
     grader_version: str
@@ -304,6 +305,7 @@ class _Job:
             "memory_mb": max((test["memory_mb"] for test in tests), default=0.0),
             "tests": tests,
             "message": message[:1000],
+            "cpu_limit_s": resolve_limits(self.suite["limits"], self.language, self.settings).cpu_s,
             "image": outcome.image if outcome else "",
             "isolation_level": outcome.isolation_level if outcome else "",
             "grader_version": GRADER_VERSION,

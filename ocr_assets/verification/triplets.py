@@ -5,8 +5,11 @@ How a verdict comes about is in ``grade.py``; the columns are ``Triplet`` in ``o
 
 from __future__ import annotations
 
+from ocr_assets.verification.quality import MARGIN
+
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
-# answer is not to be trusted where several answers are right and no checker came with the problem (grading.md, §3).
+# answer is not to be trusted where several answers are right and no checker came with the problem (grading.md, §3), and no
+# verdict is where known-good programs fail the suite (§6).
 TRIPLETS = """
 SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.problem_id, s.response_id, s.solution_id, v.verdict_id, p.suite_id, s.language,
@@ -14,18 +17,22 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.statement AS question, s.code AS solution, v.verdict,
        CASE WHEN s.code IS NULL THEN 'no code: ' || s.parse_status
             WHEN len(p.tests) = 0 THEN 'not judged: no tests'
+            WHEN s.language = 'cpp' AND len(list_filter(p.tests, lambda t: t.kind <> 'stdin')) > 0
+                THEN 'not judged: only stdin tests can be run for C++'
             WHEN v.verdict IS NULL THEN 'not judged yet'
             WHEN v.verdict = 'accepted' THEN 'accepted'
             WHEN v.first_failure IS NULL THEN v.verdict || ': ' || left(v.message, 200)
             ELSE v.verdict || ' on test ' || (v.first_failure + 1) || ' of ' || v.tests_total || ': ' || left(v.message, 200)
        END AS reason,
        coalesce(v.verdict <> 'sandbox_error' AND NOT (v.verdict = 'wrong_answer' AND p.checker_needed IS NOT NULL), false)
-           AS trusted,
+           AND q.status IS DISTINCT FROM 'quarantined' AS trusted,
        v.tests_passed, len(p.tests) AS tests_total, v.tests_passed / nullif(v.tests_total, 0) AS pass_rate,
+       coalesce(q.status, 'unknown') AS suite_status, q.true_positive_rate AS suite_tpr, q.true_negative_rate AS suite_tnr,
        v.created_at AS judged_at
 FROM solutions s
 JOIN clean_problems p USING (problem_id)
 LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = $grader
+LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
 """
 
 # A triplet comes from its problem, its solution and its verdict; a solution whose problem is no longer clean is dropped.
@@ -37,17 +44,23 @@ UNION ALL SELECT 'verified_triplets', s.solution_id, 'dropped', 'its problem is 
 FROM solutions s ANTI JOIN clean_problems p USING (problem_id)
 """
 
-# What the sandbox still owes a verdict: code of clean problems with tests, not judged on this suite by this grader.
-# A sandbox error is no verdict, so it is owed again.
-UNJUDGED = """
+# What the sandbox still owes a verdict: code of clean problems with tests it can run, not judged on this suite by this
+# grader. A sandbox error is no verdict, and neither is a time limit that a known-good program since found too low.
+UNJUDGED = f"""
 SELECT s.solution_id, s.problem_id, s.language, s.code, p.suite_id
 FROM solutions s JOIN clean_problems p USING (problem_id)
+LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
 ANTI JOIN (SELECT * FROM verdicts WHERE grader_version = $grader AND verdict <> 'sandbox_error') v
-    ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id
+    ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND NOT (
+        v.verdict = 'time_limit'
+        AND v.cpu_limit_s < {MARGIN} * coalesce(CASE s.language WHEN 'python' THEN q.python_need_s ELSE q.cpp_need_s END, 0))
 WHERE s.code IS NOT NULL AND len(p.tests) > 0
+    AND (s.language = 'python' OR len(list_filter(p.tests, lambda t: t.kind <> 'stdin')) = 0)
 ORDER BY p.problem_id, s.solution_id
 """
 
 BY_GROUP = """
 SELECT {column} AS value, verdict, count(*) AS rows FROM verified_triplets GROUP BY ALL ORDER BY ALL
 """
+
+DISTRIBUTION = "SELECT verdict, count(*) AS rows FROM verdicts WHERE grader_version = $grader GROUP BY ALL ORDER BY rows DESC"

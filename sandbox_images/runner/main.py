@@ -148,6 +148,7 @@ class Supervisor:
         self._zygotes["plain"] = ours
         self._binaries = collections.OrderedDict()
         self._slot = self._partner = None
+        self._kernel_kills = kernel_kills()
         self.times = collections.Counter()
 
     def serve(self):
@@ -394,8 +395,17 @@ class Supervisor:
             self._stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self._stop(job, "output_limit")
-        elif wall_s > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - self._starved_s(job) > limits["wall_s"]:
             self._stop(job, "idle_limit")
+
+    def _starved_s(self, job):
+        """How long the run's processes were ready and got no CPU, the longest of them: on a busy host no program's fault.
+        The kernel counts it in /proc/<pid>/schedstat; a program may starve nine times its limit, then it ends anyway."""
+        longest = 0
+        for pid in self._others(job):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/schedstat") as file:
+                longest = max(longest, int(file.read().split()[1]))
+        return min(longest / 1e9, 9 * job.limits["wall_s"])
 
     def _stop(self, job, cause):
         if job.cause is None:
@@ -424,10 +434,17 @@ class Supervisor:
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "error": "",
         }
+        if outcome["signal"] == signal.SIGKILL and job.cause is None and self._kernel_killed():
+            job.cause = "memory_limit"
         outcome["status"] = judge(outcome, limits, job.cause, written, blobs[1])
         if outcome["exit_code"] == 125 and blobs[1].startswith(b"sandbox start failed"):
             raise RuntimeError(blobs[1].decode("utf-8", "replace"))
         return outcome, blobs
+
+    def _kernel_killed(self):
+        """Whether the kernel has killed a process of this container for want of memory since we last looked."""
+        before, self._kernel_kills = self._kernel_kills, kernel_kills()
+        return self._kernel_kills > before
 
     # ---- killing and wiping -----------------------------------------------------------------------------------------
 
@@ -483,7 +500,7 @@ class Supervisor:
                 if job.uid is not None:
                     if os.stat(f"/proc/{name}").st_uid == job.uid or _real_uid(name) == job.uid:
                         found.append(int(name))
-                elif _descends(int(name), self._zygote_pid, os.getpid()):
+                elif _is_of_a_test(int(name), os.getpid()):
                     found.append(int(name))
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended while we looked
@@ -549,9 +566,15 @@ def judge(outcome, limits, cause, output_bytes, stderr):
     last = lines[-1] if lines else b""
     if last.startswith(b"MemoryError") or b"std::bad_alloc" in stderr or b"Cannot allocate memory" in last:
         return "memory_limit"
-    if outcome["signal"] == signal.SIGKILL:  # not ours: the kernel's, out of the container's memory
-        return "memory_limit"
     return "runtime_error"
+
+
+def kernel_kills():
+    """Processes of this container that the kernel killed for want of memory, by cgroup v2 or v1; 0 where neither tells."""
+    for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        with contextlib.suppress(OSError), open(place) as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return 0
 
 
 def _regular(path, limit):
@@ -642,19 +665,17 @@ def _real_uid(name):
     return None
 
 
-def _descends(pid, zygote_pid, own_pid):
-    """Whether ``pid`` is a test's: below a template (a grandchild of the zygote at least), or a stray we adopted."""
-    chain = []
+def _is_of_a_test(pid, own_pid):
+    """Whether a process is below us and left our session, as a test's first process does before anything else; zygotes and
+    templates stay in it, and no process can come back to it."""
+    session = os.getsid(own_pid)
+    seen = False
     while pid not in (0, 1, own_pid):
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read()
-        if b"(ocr-zygote)" in fields:
-            break
-        chain.append(pid)
-        pid = int(fields.rpartition(b")")[2].split()[1])
-    if pid == own_pid:
-        return bool(chain)
-    return len(chain) >= 2 and pid not in (0, 1)
+            fields = file.read().rpartition(b")")[2].split()
+        seen = seen or int(fields[3]) != session
+        pid = int(fields[1])
+    return seen and pid == own_pid
 
 
 def host_speed():

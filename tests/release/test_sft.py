@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -59,7 +61,69 @@ def test_a_release_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "out" / "data").num_rows == 1
 
 
+# problem, language, code, verdict, sample, tokens, cpu_s, suite tpr, suite tnr
+TRIPLETS = [
+    ("p1", "python", "a", "accepted", 0, 900, 0.5, 1.0, 0.8),
+    ("p1", "python", "b", "wrong_answer", 1, 100, 0.1, 1.0, 0.8),
+    ("p1", "python", "c", "accepted", 2, 300, 0.1, 1.0, 0.8),
+    ("p1", "python", "c", "accepted", 3, 200, 0.2, 1.0, 0.8),
+    ("p1", "cpp", "d", "accepted", 0, 500, 0.1, 1.0, 0.8),
+    ("p2", "python", None, None, 0, 700, None, None, None),
+    ("p2", "python", "e", "accepted", 1, 800, 0.3, None, None),
+    ("p3", "python", "f", "accepted", 0, 100, 0.3, 0.5, 0.2),
+]
+
+
+def outcome(filters: Filters) -> dict[str, str | None]:
+    """Of each triplet (problem, language, sample): why it is dropped, or None."""
+    lake = duckdb.connect()
+    lake.execute("CREATE TABLE t (problem_id TEXT, language TEXT, solution TEXT, verdict TEXT, sample_index INT,"
+                 "response_tokens INT, cpu_s DOUBLE, suite_tpr DOUBLE, suite_tnr DOUBLE)")  # fmt: skip
+    lake.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", TRIPLETS)
+    lake.execute("""
+        CREATE VIEW verified_triplets AS
+        SELECT *, problem_id || ' ' || language || ' ' || sample_index AS triplet_id, triplet_id AS response_id,
+               triplet_id AS verdict_id, coalesce(suite_tpr, 1) >= 0.9 AS trusted FROM t;
+        CREATE VIEW r1_traces AS SELECT response_id, sample_index FROM verified_triplets;
+        CREATE VIEW token_counts AS SELECT triplet_id, response_tokens FROM verified_triplets;
+        CREATE VIEW verdicts AS SELECT verdict_id, cpu_s FROM verified_triplets;
+    """)
+    rows = lake.sql(f"SELECT triplet_id, dropped FROM ({filters.chosen_sql()})").fetchall()
+    assert len(rows) == len(TRIPLETS)  # labelled, none lost, none doubled
+    return dict(rows)
+
+
+def kept(filters: Filters) -> set[str]:
+    return {name for name, dropped in outcome(filters).items() if dropped is None}
+
+
+def test_by_default_every_triplet_is_released() -> None:
+    assert len(kept(Filters())) == len(TRIPLETS)
+
+
 def test_filters_say_why() -> None:
-    assert "not accepted" in Filters(keep="accepted").drop_reason_sql()
-    assert "not accepted" not in Filters().drop_reason_sql()
-    assert "'filter: language '" in Filters(languages=("python",)).drop_reason_sql()
+    assert outcome(Filters(keep="accepted"))["p1 python 1"] == "filter: not accepted"
+    assert outcome(Filters(languages=("python",)))["p1 cpp 0"] == "filter: language cpp"
+    assert outcome(Filters(trusted_only=True))["p3 python 0"] == "filter: verdict not trusted"
+    strong = outcome(Filters(min_suite_tnr=0.5))
+    assert strong["p3 python 0"] == "filter: suite_tnr below 0.5"
+    assert strong["p2 python 1"] == "filter: suite_tnr not known"
+    assert strong["p1 python 0"] is None
+
+
+@pytest.mark.parametrize(("prefer", "first"), [("first", "0"), ("shortest", "3"), ("longest", "0"), ("fastest", "2")])
+def test_rejection_sampling_keeps_n_passing_solutions_a_problem_and_language(prefer: Any, first: str) -> None:
+    filters = Filters(keep="accepted", per_problem=1, prefer=prefer)
+    assert kept(filters) == {f"p1 python {first}", "p1 cpp 0", "p2 python 1", "p3 python 0"}
+    assert outcome(filters)["p1 python 1"] == "filter: not accepted"
+    assert "filter: beyond 1 a problem" in outcome(filters).values()
+
+
+def test_of_equal_programs_one_is_released_and_others_take_their_place() -> None:
+    filters = Filters(keep="accepted", languages=("python",), per_problem=2, prefer="shortest", distinct_code=True)
+    assert kept(filters) == {"p1 python 0", "p1 python 3", "p2 python 1", "p3 python 0"}
+    assert outcome(filters)["p1 python 2"] == "filter: same code as another"
+
+
+def test_where_rows_compete_passing_ones_come_first() -> None:
+    assert "p2 python 1" in kept(Filters(per_problem=1))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_assets.traces import syntax
+from ocr_assets import syntax
 from ocr_assets.traces.parsing import fences, parse
 
 PROGRAM = "print(int(input()) * 2)"

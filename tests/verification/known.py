@@ -34,6 +34,7 @@ DECLARED = {
 }
 # Declared for PyPy; under CPython they exceed any sensible limit, as the data's own record of its runs says.
 FOR_PYPY = {"profitabletrip"}
+FOR_PYTHON_2 = {"per-linear.py"}
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -71,9 +72,9 @@ def quixbugs(data: Path) -> Iterator[Known]:
         files = {name: archive.read(name).decode() for name in archive.namelist() if not name.endswith("/")}
     for name in sorted(files):
         kind, _, base = name.partition("/")
-        if kind not in ("python_programs", "correct_python_programs") or base.endswith("_test.py") or not base.endswith(".py"):
-            continue
         problem = base.removesuffix(".py")
+        if kind not in ("python_programs", "correct_python_programs") or f"python_testcases/test_{problem}.py" not in files:
+            continue
         right = ACCEPTED if kind == "correct_python_programs" else REJECTED
         cases = files.get(f"json_testcases/{problem}.json")
         if cases is None:
@@ -111,7 +112,7 @@ COMPARE = {"sqrt": {"compare": {"float_abs": 0.01}}}
 
 
 # References with `return` outside a function: no Python program, and only a grader that wraps code in one takes them.
-NOT_PYTHON = {"2287": (2, 4, 9)}
+NOT_PYTHON = {2287: (2, 4, 9)}
 
 
 def apps_references(data: Path) -> Iterator[Known]:
@@ -130,15 +131,23 @@ def apps_references(data: Path) -> Iterator[Known]:
             yield Known(f"apps/{row['problem_id']}/{number}", "python", code, suite, right)
 
 
+# Right, but close to the time the data's own runs allowed: its verdict depends on the machine.
+SLOW_THERE = {94}
+
+
 def kodcode_trials(data: Path) -> Iterator[Known]:
     for number, row in enumerate(rows(data / "kodcode/trials_with_verdicts.jsonl.gz")):
+        if "import expit" in row["test_code"]:
+            continue  # of scipy, which the image does not hold
         suite = suite_from_json(
             {"tests": [{"kind": "pytest", "code": row["test_code"]}], "limits": {"cpu_s": 10, "memory_mb": 512}}
         )
-        passed = row["verdict"].lower().startswith("pass")
+        right = ACCEPTED if row["verdict"].lower().startswith("pass") else REJECTED | {"compile_error"}
+        if number in SLOW_THERE:
+            right |= ACCEPTED
         yield Known(
             f"kodcode/{number}/{row['stage']}/{row['subset']}/{row['question_id']}/{row['trial']}",
-            "python", row["solution"], suite, ACCEPTED if passed else REJECTED | {"compile_error"},
+            "python", row["solution"], suite, right,
         )  # fmt: skip
 
 
@@ -151,8 +160,9 @@ def packages(data: Path) -> Iterator[Known]:
             files = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
         problems: dict[str, dict[str, bytes]] = {}
         for name, content in files.items():
-            _, problem, rest = name.split("/", 2)
-            problems.setdefault(problem, {})[rest] = content
+            if name.count("/") > 1:  # else a file of the contest's
+                _, problem, rest = name.split("/", 2)
+                problems.setdefault(problem, {})[rest] = content
         for problem, inside in sorted(problems.items()):
             mine = [record for (c, p, _), record in limits.items() if (c, p) == (path.stem, problem)]
             if not mine:
@@ -164,6 +174,8 @@ def packages(data: Path) -> Iterator[Known]:
                     continue
                 language = "python" if record["language"] in ("py", "python", "python3") else "cpp"
                 right = DECLARED[name.split("/")[1]]
+                if name.rpartition("/")[2] in FOR_PYTHON_2:
+                    right = frozenset({"compile_error"})
                 if problem in FOR_PYPY and language == "python" and record["observed"] != record["expected"]:
                     right = frozenset({"time_limit"})
                 yield Known(f"{path.stem}/{problem}/{name}", language, inside[name].decode("utf-8", "replace"), suite, right)
@@ -176,7 +188,7 @@ def _package_suite(inside: dict[str, bytes], cpu_s: float) -> Suite:
         for name, content in sorted(inside.items())
         if name.startswith("data/") and name.endswith(".in")
     ]
-    problem: dict[str, Any] = {"tests": tests, "limits": {"cpu_s": cpu_s, "memory_mb": 1024, "processes": 64}}
+    problem: dict[str, Any] = {"tests": tests, "limits": {"cpu_s": cpu_s, "memory_mb": 2048, "processes": 64}}
     flags = re.search(r"^validator_flags:\s*(.*)$", settings, re.MULTILINE)
     words = flags[1].strip("'\" ").split() if flags else []
     tolerance = {}

@@ -1,19 +1,11 @@
 """Verdicts from real sandboxes: each verdict in both languages, limits, checkers, assert tests, faults."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from ocr_assets.suites import Suite, suite_from_json
 from ocr_assets.verification.grade import GradeSettings, grade, grade_many, resolve_limits
 from resources.sandbox.api import Outcome, Program, RunLimits, SandboxFault
 from resources.sandbox.docker_pool import DockerSandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[DockerSandbox]:
-    with DockerSandbox(workers=2) as pool:
-        yield pool
 
 
 def suite(*pairs: tuple[str, str], **more: object) -> Suite:
