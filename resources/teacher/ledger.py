@@ -168,8 +168,13 @@ class Collected:
 
     @property
     def tokens_per_s(self) -> float:
-        """Completion tokens a second, from the first request to the last answer."""
-        return self.completion_tokens / max((self.last_answer or self.began) - self.began, 1e-9)
+        """Completion tokens a second, while asking."""
+        return self.completion_tokens / max(self.asking_s, 1e-9)
+
+    @property
+    def asking_s(self) -> float:
+        """Seconds from the first request to the last answer."""
+        return (self.last_answer or self.began) - self.began
 
 
 class Ledger(Generic[Item]):
