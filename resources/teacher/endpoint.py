@@ -311,13 +311,24 @@ def kind_of(error: Exception) -> str:
             return "denied"
         case openai.APIStatusError(status_code=503 | 529):
             return "overloaded"
-        case openai.APITimeoutError() | openai.APIStatusError(status_code=408 | 504):
+        case openai.APIStatusError(status_code=408 | 504):
             return "timeout"
+        case openai.APITimeoutError():
+            return "timeout" if _timed_out(error) else "connection"
         case openai.APIStatusError():
             return "server_error"
         case Malformed() | openai.APIResponseValidationError():
             return "malformed"
     return "connection"
+
+
+def _timed_out(error: BaseException | None) -> bool:
+    """Whether a clock ended it: the client calls a connection that the server closed a time-out too."""
+    while error is not None:
+        if isinstance(error, TimeoutError):
+            return True
+        error = error.__cause__
+    return False
 
 
 def refusal_of(error: openai.APIStatusError) -> str | None:
