@@ -247,6 +247,7 @@ class SandboxResource(dg.ConfigurableResource[Any]):
     runtime: str | None = Field(None, description="OCR_SANDBOX_RUNTIME: container runtime, e.g. runsc")
     memory_mb: int = Field(2560, ge=512, description="OCR_SANDBOX_MEMORY: MiB of a container; bounds every memory limit")
     recycle_after: int = Field(1000, ge=1, description="OCR_SANDBOX_RECYCLE: programs after which a container is replaced")
+    engine_wait_s: float = Field(120, ge=0, description="OCR_SANDBOX_ENGINE_WAIT: seconds a restarting engine is waited for")
 
     def opened(self, *, trusted: bool = False) -> Pool:
         """The pool, not yet started. ``trusted``: all programs are this project's own. Raises ``SandboxUnavailable``."""
@@ -256,7 +257,14 @@ class SandboxResource(dg.ConfigurableResource[Any]):
         from resources.sandbox.process import ProcessSandbox
 
         if self.kind != "process" and engine_answers():
-            return DockerSandbox(self.workers or None, self.base, self.runtime, self.memory_mb, self.recycle_after)
+            return DockerSandbox(
+                self.workers or None,
+                self.base,
+                self.runtime,
+                self.memory_mb,
+                self.recycle_after,
+                engine_wait_s=self.engine_wait_s,
+            )
         if self.kind == "docker" or (self.kind == "auto" and not trusted):
             raise SandboxUnavailable(
                 f"no Docker engine answers, and these programs are not ours to trust; {REMEDY}; "
@@ -287,7 +295,7 @@ _PREFIXES = {
     "OCR_TOKENIZER": ("tokenizer", "vocabulary"), "OCR_SANDBOX": ("sandbox", "kind"),
     "OCR_SANDBOX_WORKERS": ("sandbox", "workers"), "OCR_SANDBOX_BASE": ("sandbox", "base"),
     "OCR_SANDBOX_RUNTIME": ("sandbox", "runtime"), "OCR_SANDBOX_MEMORY": ("sandbox", "memory_mb"),
-    "OCR_SANDBOX_RECYCLE": ("sandbox", "recycle_after"),
+    "OCR_SANDBOX_RECYCLE": ("sandbox", "recycle_after"), "OCR_SANDBOX_ENGINE_WAIT": ("sandbox", "engine_wait_s"),
 }  # fmt: skip
 _RESOURCES: dict[str, type[dg.ConfigurableResource[Any]]] = {
     "lake": LakeResource,

@@ -18,6 +18,7 @@ from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunLimi
 
 LIMITS = RunLimits(cpu_s=30.0, wall_s=60.0, memory_mb=1024, output_mb=8, processes=32)
 _JUDGE_MESSAGE = "feedback/judgemessage.txt"
+_LOG = "log.txt"
 _WRONG = {"testlib": (1, 2, 4, 8), "kattis": (43,)}
 _RIGHT = {"testlib": 0, "kattis": 42}
 
@@ -71,7 +72,7 @@ def talk(interactor: Checker, test_input: bytes, answer: bytes) -> Run:
         argv, collect = ["input.txt", "answer.txt", "feedback/"], [_JUDGE_MESSAGE]
         files["feedback/.keep"] = b""
     else:
-        argv, collect = ["input.txt", "log.txt", "answer.txt"], []
+        argv, collect = ["input.txt", _LOG, "answer.txt"], [_LOG]
     return Run("stdin", partner_argv=argv, partner_files=files, partner_collect=collect)
 
 
@@ -79,6 +80,11 @@ def interactor_says(interactor: Checker, found: PartnerOutcome) -> Judgement:
     """The interactor's judgement of a talk."""
     said = found.files.get(_JUDGE_MESSAGE, found.stderr).decode("utf-8", "replace").strip()[:300]
     return _by_exit_code(interactor, found.status, found.exit_code, found.signal, said, "interactor")
+
+
+def log(found: PartnerOutcome) -> bytes:
+    """What a testlib interactor wrote down: the output that the problem's checker, if it has one as well, is asked about."""
+    return found.files.get(_LOG, b"")
 
 
 def _run(checker: Checker, asked: Output) -> Run:

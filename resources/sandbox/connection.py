@@ -17,6 +17,8 @@ from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunOutc
 # Bytes of runs sent before their answers came. They must fit into the pipe to the runner: it does not read while a test
 # runs, and a client stuck in writing would not read its answers.
 AHEAD = 32 * 1024
+GRACE_S = 60.0  # beyond a run's wall time, for a busy host; who has not answered by then is broken
+COMPILE_S = 180.0  # for the first answer
 
 
 class Stream(Protocol):
@@ -34,7 +36,9 @@ class Connection:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self.host_speed = float(self._receive(60)[0]["host_speed"])
+        ready, _ = self._receive(60)
+        self.host_speed = float(ready["host_speed"])
+        self.filtered = bool(ready["filtered"])  # the container filters system calls, as far as its kernel knows
 
     def run(
         self, program: Program, until: Callable[[int, RunOutcome], bool] | None
@@ -64,13 +68,13 @@ class Connection:
                 self._stream.write(b"".join(batch))
 
         send_ahead(head)
-        answer, _ = self._receive(180)
+        answer, _ = self._receive(COMPILE_S)
         compiled = answer["compiled"] and answer.get("partner_compiled", True)
         if not compiled:
             if not runs or sent < len(runs):
                 self._end()
             return answer, []
-        timeout_s = program.limits.wall_s + 60 + (program.partner.limits.wall_s if program.partner else 0)
+        timeout_s = program.limits.wall_s + GRACE_S + (program.partner.limits.wall_s if program.partner else 0)
         while len(outcomes) < len(runs):
             send_ahead()
             run = runs[len(outcomes)]

@@ -1,38 +1,45 @@
 """The Docker sandbox: warm, hardened containers, each with the runner of ``sandbox_images/`` as its first process.
 
-What a container may do is decided here; how a program is run inside is the runner's matter. Isolation: no network,
-read-only root, tmpfs with size and inode limits, all capabilities dropped but the three the runner needs to change users
-and kill, no-new-privileges, pids and memory (without swap) limited, the engine's default seccomp profile and the runner's
-own filter on top (grading.md, §5).
+What a container may do is decided here and in ``isolation.py``; how a program is run inside is the runner's matter. Isolation:
+no network, read-only root, tmpfs with size and inode limits, all capabilities dropped but the three the runner needs to change
+users and kill, no-new-privileges, pids and memory (without swap) limited, our seccomp profile on the container and the
+runner's own filter on top (grading.md, §5).
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import random
-import select
 import socket
 import struct
 import time
-from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException
 
+from resources.sandbox.api import SandboxUnavailable
 from resources.sandbox.connection import Connection
-from resources.sandbox.images import DEFAULT_BASE, engine, ensure_image
+from resources.sandbox.images import DEFAULT_BASE, REMEDY, engine, ensure_image
+from resources.sandbox.isolation import isolation
 from resources.sandbox.pool import Pool, Worker
+from resources.sandbox.reaper import LABEL, owner, reap, remove
 
-LABEL = "ocr-assets.sandbox"
 BOX_ROOT = "/tmp"
+WRITE_S = 60.0  # a runner that takes no byte for so long is broken
+REFUSALS = 6  # errors of an engine that answers, some seconds long: it is not on its way down or up
 log = logging.getLogger(__name__)
 
 
 class DockerSandbox(Pool):
-    """A pool of containers, one a worker. ``memory_mb`` bounds a container and so every program's memory limit."""
+    """A pool of containers, one a worker.
+
+    ``runtime``: the container runtime (``runsc``), the engine's default if null. ``memory_mb`` bounds a container and so
+    every program's memory limit. ``engine_wait_s``: how long an engine that goes away (restarted, upgraded) is waited for.
+
+    Entering raises ``SandboxUnavailable`` where there is no engine, image or such a runtime.
+    """
 
     def __init__(
         self,
@@ -42,13 +49,16 @@ class DockerSandbox(Pool):
         memory_mb: int = 2560,
         recycle_after: int = 1000,
         retries: int = 2,
+        engine_wait_s: float = 120,
     ) -> None:
         super().__init__(workers, recycle_after, retries)
-        self._base, self._runtime, self._memory_mb = base, runtime, memory_mb
-        self.isolation_level = f"docker+{runtime}" if runtime else "docker+uid+seccomp"
+        self._base, self._runtime, self._memory_mb, self._engine_wait_s = base, runtime, memory_mb, engine_wait_s
+        self._left: list[Any] = []  # containers the engine could not remove when asked
 
     def __enter__(self) -> DockerSandbox:
         self._client = engine()
+        self._isolation = isolation(self._client.info(), self._runtime)
+        self.isolation_level = self._isolation.level
         tag = ensure_image(self._client, self._base)
         self.image = f"{tag}@{self._client.images.get(tag).id}"
         self._tag = tag
@@ -58,21 +68,36 @@ class DockerSandbox(Pool):
 
     def __exit__(self, *exc: object) -> None:
         super().__exit__(*exc)
+        self._remove_left()
         self._client.close()
 
     def _start(self) -> Worker:
-        try:
-            return self._start_container()
-        except (APIError, DockerException) as error:
-            raise ConnectionError(f"container did not start: {error}") from error
+        """A worker in a fresh container. While the engine is away it is waited for, longer from try to try: no program's
+        attempts are used up by that."""
+        deadline, pause, refused = time.monotonic() + self._engine_wait_s, 0.1, 0
+        while True:
+            try:
+                self._remove_left()
+                return self._start_container()
+            except (APIError, DockerException, OSError) as error:
+                answers = self._engine_answers()
+                if answers and not _passes(error):
+                    raise ConnectionError(f"container did not start: {error}") from error
+                refused = refused + 1 if answers else 0
+                if refused == REFUSALS:
+                    raise SandboxUnavailable(f"the Docker engine starts no container: {error}") from error
+                if self._closed or time.monotonic() > deadline:
+                    raise SandboxUnavailable(f"no Docker engine for {self._engine_wait_s:g} s ({error}); {REMEDY}") from error
+                log.warning("waiting for the Docker engine: %s", error)
+            time.sleep(pause * random.uniform(0.5, 1))
+            pause = min(2 * pause, 5.0)
 
     def _start_container(self) -> Worker:
-        # A user range of its own: the kernel counts processes per user over all containers.
-        uid_base = random.SystemRandom().randrange(1_000_000, 2_000_000_000, 1000)
+        uid_base = random.SystemRandom().choice(self._isolation.first_uids)
         container = self._client.containers.create(
             self._tag,
             name=f"ocr-sandbox-{os.getpid()}-{random.SystemRandom().randrange(16**8):08x}",
-            labels={LABEL: _owner()},
+            labels={LABEL: owner()},
             environment={"OCR_BOX_ROOT": BOX_ROOT, "OCR_UID_BASE": str(uid_base), "PYTHONHASHSEED": "0"},
             stdin_open=True,  # and closed with this process, however it ends: then the runner ends and the container goes
             auto_remove=True,
@@ -80,7 +105,7 @@ class DockerSandbox(Pool):
             read_only=True,
             cap_drop=["ALL"],
             cap_add=["SETUID", "SETGID", "KILL"],
-            security_opt=["no-new-privileges"],
+            security_opt=list(self._isolation.security_opt),
             pids_limit=256,
             mem_limit=f"{self._memory_mb}m",
             memswap_limit=f"{self._memory_mb}m",
@@ -93,26 +118,40 @@ class DockerSandbox(Pool):
             log_config=docker.types.LogConfig(type="none"),
             runtime=self._runtime,
         )
-        end = _ender(container)
+        stream = None
         try:
-            attached = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            stream = _AttachedStream(container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}))
             container.start()
-            return Worker(Connection(_AttachedStream(attached)), end)
+            connection = Connection(stream)
         except BaseException:
-            end()
+            self._end(container, stream)
             raise
+        self.isolation_level = self._isolation.level_of(filtered=connection.filtered)
+        return Worker(connection, lambda: self._end(container, stream))
+
+    def _end(self, container: Any, stream: _AttachedStream | None) -> None:
+        if stream is not None:
+            stream.close()
+        if not remove(container):
+            with self._lock:
+                self._left.append(container)
+
+    def _remove_left(self) -> None:
+        with self._lock:
+            left, self._left = self._left, []
+        for container in left:
+            self._end(container, None)
+
+    def _engine_answers(self) -> bool:
+        try:
+            return bool(self._client.ping())
+        except (DockerException, OSError):
+            return False
 
 
-def _ender(container: Any) -> Any:
-    def end() -> None:
-        with contextlib.suppress(NotFound):
-            try:
-                container.remove(force=True)
-            except APIError as error:
-                if error.status_code != 409:  # its removal is already under way
-                    log.warning("container %s could not be removed: %s", container.name, error)
-
-    return end
+def _passes(error: Exception) -> bool:
+    """Whether it is the engine's trouble of the moment (it is going down or coming up)."""
+    return isinstance(error, APIError) and (error.status_code or 0) >= 500
 
 
 class _AttachedStream:
@@ -137,52 +176,28 @@ class _AttachedStream:
         return data
 
     def write(self, data: bytes) -> None:
-        self._socket.setblocking(True)
-        self._socket.sendall(data)
+        view = memoryview(data)
+        while view:
+            self._socket.settimeout(WRITE_S)
+            try:
+                view = view[self._socket.send(view) :]
+            except TimeoutError as error:
+                raise ConnectionError("the runner takes no input") from error
 
     def close(self) -> None:
+        self._keep.close()
         self._socket.close()
 
     def _exactly(self, size: int, deadline: float) -> bytes:
         chunks = []
         while size:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._socket], [], [], left)[0]:
-                raise ConnectionError("the runner does not answer")
-            chunk = self._socket.recv(min(size, 1 << 20))
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            try:
+                chunk = self._socket.recv(min(size, 1 << 20))
+            except TimeoutError as error:
+                raise ConnectionError("the runner does not answer") from error
             if not chunk:
                 raise ConnectionError(f"the container ended {self._said.decode('utf-8', 'replace')}".strip())
             chunks.append(chunk)
             size -= len(chunk)
         return b"".join(chunks)
-
-
-def reap(client: docker.DockerClient) -> int:
-    """Remove containers whose owner process is gone (a crashed daemon can leave them); returns how many."""
-    removed = 0
-    for container in client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
-        if not _owner_lives(container.labels.get(LABEL, "")):
-            _ender(container)()
-            removed += 1
-    return removed
-
-
-def _owner() -> str:
-    return f"{_boot_id()}:{os.getpid()}:{_start_time(os.getpid())}"
-
-
-def _owner_lives(owner: str) -> bool:
-    boot, _, rest = owner.partition(":")
-    pid, _, started = rest.partition(":")
-    return boot == _boot_id() and pid.isdigit() and _start_time(int(pid)) == started
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def _start_time(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""

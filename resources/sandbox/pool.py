@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from resources.sandbox.api import Outcome, Program, RunOutcome, SandboxFault
+from resources.sandbox.api import Outcome, Program, RunOutcome, SandboxFault, SandboxUnavailable
 from resources.sandbox.connection import Connection
 
 T = TypeVar("T")
@@ -42,30 +42,38 @@ class Pool(ABC):
     def __init__(self, workers: int | None = None, recycle_after: int = 1000, retries: int = 2) -> None:
         self.workers = workers or os.cpu_count() or 1
         self._recycle_after, self._retries = recycle_after, retries
-        self._idle: queue.LifoQueue[Worker | None] = queue.LifoQueue()
+        self._idle: queue.LifoQueue[Worker | None] = queue.LifoQueue()  # a slot without a worker gets one when first needed
         self._alone = threading.Lock()
-        self._ends: dict[int, Callable[[], None]] = {}
+        self._live: dict[int, Worker] = {}
+        self._closed = False
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
         self.faults = 0
-        for _ in range(self.workers):
-            self._idle.put(None)  # a slot in which a worker is started when first needed
 
     @abstractmethod
     def _start(self) -> Worker:
         """A fresh worker. Raises ``SandboxUnavailable``, or ``ConnectionError`` / ``OSError`` for a passing fault."""
 
     def __enter__(self) -> Pool:
+        self._closed, self._idle = False, queue.LifoQueue()
+        for _ in range(self.workers):
+            self._idle.put(None)
         self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if exc and exc[0] is not None:
+            self._end_all()  # nobody waits for what still runs
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
+        self._end_all()
+
+    def _end_all(self) -> None:
         with self._lock:
-            ends, self._ends = list(self._ends.values()), {}
-        for end in ends:
-            end()
+            self._closed = True
+            live, self._live = list(self._live.values()), {}
+        for worker in live:
+            worker.end()
 
     def execute(
         self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, alone: bool = False
@@ -87,9 +95,7 @@ class Pool(ABC):
             worker = self._idle.get()
             try:
                 if worker is None:
-                    worker = self._start()
-                    with self._lock:
-                        self._ends[id(worker)] = worker.end
+                    worker = self._begin()
                 answer, runs = worker.connection.run(program, until)
             except (ConnectionError, OSError, KeyError, ValueError) as error:
                 problem = error
@@ -116,6 +122,16 @@ class Pool(ABC):
             )  # fmt: skip
         raise SandboxFault(f"{self._retries + 1} sandboxes failed on this program, the last with: {problem}") from problem
 
+    def _begin(self) -> Worker:
+        if not self._closed:
+            worker = self._start()
+            with self._lock:
+                if not self._closed:
+                    self._live[id(worker)] = worker
+                    return worker
+            worker.end()
+        raise SandboxUnavailable("the sandbox is closed")
+
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """``function`` over ``items``, ``workers`` at once, results in order; at most four a worker are in flight."""
         if self._executor is None:
@@ -135,5 +151,5 @@ class Pool(ABC):
     def _retire(self, worker: Worker | None) -> None:
         if worker is not None:
             with self._lock:
-                self._ends.pop(id(worker), None)
+                self._live.pop(id(worker), None)
             worker.end()

@@ -26,8 +26,10 @@ MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
+STARVED_S = 45.0  # the client waits a minute beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
+BINARY = 128 * MIB  # of a compiled program
 BINARIES = 64 * MIB  # of compiled programs kept
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 TICK = os.sysconf("SC_CLK_TCK")
@@ -124,7 +126,8 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at = 0
+        self.ended_at, self.ends = 0.0, []
+        self.given = 0  # bytes of the run's input that we hold in memory for it
 
 
 class Supervisor:
@@ -148,11 +151,11 @@ class Supervisor:
         self._zygotes["plain"] = ours
         self._binaries = collections.OrderedDict()
         self._slot = self._partner = None
-        self._kernel_kills = kernel_kills()
+        self._kernel_kills, self._idle_shared_kb = kernel_kills(), shared_kb()
         self.times = collections.Counter()
 
     def serve(self):
-        self._channel.send({"ready": True, "host_speed": host_speed()})
+        self._channel.send({"ready": True, "host_speed": host_speed(), "filtered": filtered()})
         while (message := self._channel.receive()) is not None:
             if message["op"] == "program":
                 self._program(message)
@@ -179,6 +182,7 @@ class Supervisor:
         if partner is not None and answer["compiled"]:
             self._partner, theirs = self._open(partner, message["blobs"][1])
             answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
+        self._idle_shared_kb = shared_kb()
         self.times["compile"] += _now() - start
         self._channel.send(answer)
         if not answer["compiled"] or not answer.get("partner_compiled", True):
@@ -189,7 +193,7 @@ class Supervisor:
         language, limits = wanted["language"], wanted["limits"]
         if language == "python":
             flavour = "pytest" if wanted.get("pytest") else "numpy" if b"numpy" in source else "plain"
-            slot, answer = self._open_template(flavour, limits, source, language)
+            slot, answer = self._open_template(flavour, limits, source or b"\n", language)  # none at all means a binary
             return (slot if answer["compiled"] else None), answer
         slot, answer = self._open_template("plain", limits, b"", language)
         flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
@@ -224,14 +228,19 @@ class Supervisor:
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         answer = json.loads(data)
+        if "fault" in answer:
+            raise RuntimeError(answer["fault"])
         return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
         slot.limits, wanted = COMPILE_LIMITS, slot.limits
-        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], 128 * MIB)
+        outcome, blobs = self._one(slot, spec, b"", {"main.cpp": source}, b"", ["main"], BINARY + 1)
         slot.limits = wanted
         binary = blobs[2]
+        if binary is not None and len(binary) > BINARY:
+            message = f"the compiled program is larger than {BINARY // MIB} MiB"
+            return None, {"compiled": False, "message": message, "diagnosed": False}
         if outcome["status"] != "ok" or binary is None:
             text = blobs[1].decode("utf-8", "replace")
             diagnosed = outcome["status"] == "runtime_error" and outcome["exit_code"] == 1
@@ -280,15 +289,19 @@ class Supervisor:
     def _take_result(outcome, kind, spec, result):
         try:
             found = json.loads(result)
-        except ValueError:
+            if not _shallow(found):
+                raise ValueError("nested too deeply")
+        except (ValueError, RecursionError):  # the program may have written it
             found = None
             if kind == "call" and outcome["status"] == "ok":
                 outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
         if kind == "call":
             outcome["result"] = found
         elif isinstance(found, dict) and "failed" in found:
-            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])
-            outcome["result"] = {"wrong": found.get("wrong") is True}
+            outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])[:1000]
+            passed = found.get("passed")
+            passed = [str(name) for name in passed] if isinstance(passed, list) else []
+            outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
         elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
             outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
 
@@ -301,8 +314,9 @@ class Supervisor:
         to_partner, from_program = os.pipe()
         second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
-        for fd in (to_program, from_partner, to_partner, from_program):
-            os.close(fd)
+        # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
+        # who ended first is never in doubt.
+        first.ends, second.ends = [to_program, from_program], [to_partner, from_partner]
         self._watch([first, second])
         outcome, out = self._finish(first, [], HEAD)
         partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
@@ -351,22 +365,23 @@ class Supervisor:
             extra.append(memfd("files", header + b"".join(files.values())))
         program = [] if slot.binary is None or spec.get("program") else [slot.binary]
         job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
+        job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
         socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
         return job
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, ended, waiting = SAMPLE_S, 0, list(jobs)
+        interval, waiting = SAMPLE_S, list(jobs)
         while waiting:
             readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
-                job.done = struct.unpack("=idq", data)
+                *job.done, job.ended_at = struct.unpack("=idqd", data)
                 job.wall_s = _now() - job.started
-                ended += 1
-                job.ended_at = ended
+                for fd in job.ends:
+                    os.close(fd)
                 waiting.remove(job)
             if not readable:
                 for job in waiting:
@@ -386,26 +401,19 @@ class Supervisor:
             cpu += sum(int(field) for field in fields[11:15])
             # What a fork shares with the program's template counts once, not in each process.
             memory_kb += max(0, int(fields[21]) * PAGE // 1024 - shared)
-        job.peak_kb = max(job.peak_kb, memory_kb + shared)
         limits, wall_s = job.limits, _now() - job.started
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
+        # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
+        unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
+        job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
         if cpu / TICK > limits["cpu_s"]:
             self._stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
             self._stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self._stop(job, "output_limit")
-        elif wall_s > limits["wall_s"] and wall_s - self._starved_s(job) > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - min(starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
             self._stop(job, "idle_limit")
-
-    def _starved_s(self, job):
-        """How long the run's processes were ready and got no CPU, the longest of them: on a busy host no program's fault.
-        The kernel counts it in /proc/<pid>/schedstat; a program may starve nine times its limit, then it ends anyway."""
-        longest = 0
-        for pid in self._others(job):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/schedstat") as file:
-                longest = max(longest, int(file.read().split()[1]))
-        return min(longest / 1e9, 9 * job.limits["wall_s"])
 
     def _stop(self, job, cause):
         if job.cause is None:
@@ -569,11 +577,34 @@ def judge(outcome, limits, cause, output_bytes, stderr):
     return "runtime_error"
 
 
+def _shallow(value, levels=400):
+    """Whether JSON data can be encoded and decoded again without running out of stack."""
+    level = [value]
+    while level and levels:
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, (list, dict))
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        levels -= 1
+    return not level
+
+
 def kernel_kills():
     """Processes of this container that the kernel killed for want of memory, by cgroup v2 or v1; 0 where neither tells."""
     for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
         with contextlib.suppress(OSError), open(place) as file:
             return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return 0
+
+
+def shared_kb():
+    """Memory of this container in memfds, shared mappings and files of tmpfs folders, by cgroup v2 or v1; 0 where neither
+    tells. A program can hold much there that is in no process's resident size."""
+    for place in ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"):
+        with contextlib.suppress(OSError), open(place, "rb") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith(b"shmem ")) // 1024
     return 0
 
 
@@ -657,6 +688,18 @@ def _children():
         return None
 
 
+def starved_s(pids, proc="/proc"):
+    """Seconds for which the most starved thread of these processes was ready and got no core: wall time that a busy host
+    took, not the program. 0 where the kernel does not count it (CONFIG_SCHED_INFO)."""
+    longest = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it ended while we looked
+            for thread in os.listdir(f"{proc}/{pid}/task"):
+                with open(f"{proc}/{pid}/task/{thread}/schedstat", "rb") as file:
+                    longest = max(longest, int(file.read().split()[1]))
+    return longest / 1e9
+
+
 def _real_uid(name):
     with open(f"/proc/{name}/status") as file:
         for line in file:
@@ -676,6 +719,12 @@ def _is_of_a_test(pid, own_pid):
         seen = seen or int(fields[3]) != session
         pid = int(fields[1])
     return seen and pid == own_pid
+
+
+def filtered():
+    """Whether a filter of system calls lies on this container, by the kernel's own word (gVisor's has none)."""
+    with open("/proc/self/status", "rb") as file:
+        return b"\nSeccomp:\t2" in file.read()
 
 
 def host_speed():

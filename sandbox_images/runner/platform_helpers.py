@@ -4,16 +4,24 @@ Arguments annotated with ``ListNode`` or ``TreeNode`` are built from lists, and 
 values, and for trees level order with null for a missing child, trailing nulls left out.
 """
 
+import array
 import bisect
+import builtins
 import collections
+import copy
+import dataclasses
+import datetime
 import functools
 import heapq
 import itertools
+import json
 import math
 import operator
 import random
 import re
 import string
+import sys
+import time
 import typing
 
 
@@ -44,38 +52,47 @@ NAMESPACE = {
     **_public(bisect),
     **_public(collections),
     **_public(typing),
+    "array": array,
     "bisect": bisect,
     "collections": collections,
+    "copy": copy,
+    "datetime": datetime,
     "functools": functools,
     "heapq": heapq,
     "itertools": itertools,
+    "json": json,
     "math": math,
     "operator": operator,
     "random": random,
     "re": re,
     "string": string,
+    "sys": sys,
+    "time": time,
     "typing": typing,
+    "deepcopy": copy.deepcopy,
+    "dataclass": dataclasses.dataclass,
     "inf": math.inf,
     "ListNode": ListNode,
     "TreeNode": TreeNode,
-    # operator and math shadow builtins of these names; a solution means the builtins
-    **{name: __builtins__[name] if isinstance(__builtins__, dict) else getattr(__builtins__, name)
-       for name in ("pow", "abs", "sum", "max", "min")},
-}  # fmt: skip
+}
+
+# What a solution sees where it defines nothing itself. A layer below its globals, as the builtins are: the function under
+# test must be the solution's own, or a problem that asks for ``gcd`` would be solved by an empty program. Names that
+# operator, math or re share with builtins mean the builtins.
+BUILTINS = {**NAMESPACE, **vars(builtins)}
 
 
 def find_entry(namespace, entry):
-    """The function to call: ``name``, ``Class.method``, or a method of ``Solution`` where no plain function is defined."""
+    """The function to call: ``name`` or ``Class.method``; where judges ask for one of plain function and method of
+    ``Solution``, the other serves as well."""
     owner, _, method = entry.rpartition(".")
-    if owner:
-        if owner not in namespace:
-            raise NameError(f"class {owner} is not defined")
+    if owner in namespace:
         return getattr(namespace[owner](), method)
-    if entry in namespace and callable(namespace[entry]):
-        return namespace[entry]
-    if "Solution" in namespace and hasattr(namespace["Solution"], entry):
+    if callable(namespace.get(method)) and owner in ("", "Solution"):
+        return namespace[method]
+    if not owner and hasattr(namespace.get("Solution"), entry):
         return getattr(namespace["Solution"](), entry)
-    raise NameError(f"function {entry} is not defined")
+    raise NameError(f"class {owner} is not defined" if owner else f"function {entry} is not defined")
 
 
 def convert_arguments(function, args, kwargs):
@@ -118,6 +135,16 @@ def _tree(values):
             node.left = next(children, None)
             node.right = next(children, None)
     return nodes[0]
+
+
+def result(function, value):
+    """What the function returned as a judge shows it: an empty linked list or tree is an empty list."""
+    notes = getattr(getattr(function, "__func__", function), "__annotations__", None) or {}
+    note = notes.get("return")
+    note = note if isinstance(note, str) else repr(note)
+    if value is None and ("ListNode" in note or "TreeNode" in note):
+        return []
+    return plain(value)
 
 
 def plain(value, depth=0):

@@ -1,16 +1,18 @@
 """Plain data out of a judged process: a closed set of types, none of the solution's own methods called.
 
 Encoding (JSON): null, true/false, integers as numbers, strings; lists as arrays; all else as an object with one key:
-``f`` a float by its repr (also nan, inf), ``t`` a tuple, ``s`` a set, ``q`` a deque (arrays), ``d`` a dict
-([[key, value], …]), ``b`` bytes (hex), ``n`` another number ([``Fraction`` | ``Decimal`` | ``complex``, text]),
-``o`` the type's name of anything else, which equals nothing.
+``f`` a float by its repr (also nan, inf), ``i`` an integer of thousands of digits (hex), ``t`` a tuple, ``s`` a set or the
+keys of a dict, ``q`` a deque (arrays), ``d`` a dict ([[key, value], …]), ``b`` bytes (hex), ``n`` another number
+([``Fraction`` | ``Decimal`` | ``complex``, text]), ``o`` the type's name of anything else, which equals nothing.
 """
 
 import collections
 import decimal
 import fractions
 
-_DEPTH = 500
+_DEPTH = 100
+_JSON_BITS = 13_000  # Python neither writes nor reads decimal integers of more than 4,300 digits
+_KEYS = (type({}.keys()), type(collections.OrderedDict().keys()))
 
 
 def encode(value, depth=0):
@@ -18,7 +20,9 @@ def encode(value, depth=0):
     if depth > _DEPTH:
         return {"o": "nested too deeply"}
     kind = type(value)
-    if value is None or kind is bool or kind is int or kind is str:
+    if kind is int:
+        return value if value.bit_length() <= _JSON_BITS else {"i": hex(value)}
+    if value is None or kind is bool or kind is str:
         return value
     if kind is float:
         return {"f": float.__repr__(value)}
@@ -32,6 +36,8 @@ def encode(value, depth=0):
     if set in mro or frozenset in mro:
         base = set if set in mro else frozenset
         return {"s": [encode(item, depth + 1) for item in base.__iter__(value)]}
+    if kind in _KEYS:  # Python's == takes them for a set
+        return {"s": [encode(item, depth + 1) for item in value]}
     if collections.deque in mro:
         return {"q": [encode(item, depth + 1) for item in collections.deque.__iter__(value)]}
     if kind is bytes or kind is bytearray:
@@ -39,7 +45,7 @@ def encode(value, depth=0):
     if kind is fractions.Fraction or kind is decimal.Decimal or kind is complex:
         return {"n": [kind.__name__, kind.__str__(value)]}
     if int in mro:
-        return int.__add__(value, 0)
+        return encode(int.__add__(value, 0), depth)
     if float in mro:
         return {"f": float.__repr__(float.__add__(value, 0.0))}
     if str in mro:

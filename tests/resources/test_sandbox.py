@@ -10,9 +10,10 @@ import docker
 import pytest
 
 from resources.sandbox.api import Program, Run, RunLimits, RunOutcome, SandboxFault
-from resources.sandbox.docker_pool import LABEL, DockerSandbox, reap
+from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.images import engine
 from resources.sandbox.process import ProcessSandbox
+from resources.sandbox.reaper import LABEL, reap
 
 LIMITS = RunLimits(cpu_s=1, wall_s=3, memory_mb=128, output_mb=4, processes=16)
 
@@ -178,7 +179,7 @@ def test_a_killed_container_changes_no_outcome(sandbox: DockerSandbox) -> None:
         victim = client.containers.get(mine)
         victim.kill()
         thread.join()
-        assert results[0].stdout == b"still right\n"
+        assert results[0].stdout == b"still right\n", results[0]
         assert own.faults == 1
 
 
@@ -208,8 +209,9 @@ def containers_of_this_process() -> set[str]:
 
 def test_the_reaper_removes_what_dead_owners_left(sandbox: DockerSandbox) -> None:
     client = docker.from_env()
-    orphan = client.containers.create(sandbox._tag, labels={LABEL: "another-boot:1:1"})
-    assert reap(client) >= 1
+    orphan = client.containers.create(sandbox._tag, labels={LABEL: "another-boot:1:1:1"})
+    assert reap(client) == 0  # it may be another machine's, just made
+    assert reap(client, foreign_age_s=0) >= 1
     with pytest.raises(docker.errors.NotFound):
         client.containers.get(orphan.id)
     assert serves(sandbox)
@@ -242,6 +244,18 @@ def test_the_process_sandbox_runs_the_same_programs_and_says_what_it_is() -> Non
         assert after.runs[0].status == "ok"
 
 
+def test_process_sandboxes_side_by_side_leave_each_other_alone() -> None:
+    napping = Program("python", "import time\ntime.sleep(0.5)\nprint('rested')", [Run()] * 3, RunLimits(wall_s=60))
+    busy = Program("python", "print(1)", [Run()] * 3, RunLimits(wall_s=60))
+    with ProcessSandbox(workers=1) as one, ProcessSandbox(workers=1) as other:
+        results: list[RunOutcome] = []
+        thread = threading.Thread(target=lambda: results.extend(one.execute(napping).runs))
+        thread.start()
+        while thread.is_alive():
+            assert [found.status for found in other.execute(busy).runs] == ["ok"] * 3
+        assert [found.stdout for found in results] == [b"rested\n"] * 3
+
+
 def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, caplog) -> None:
     from resources.sandbox.api import SandboxUnavailable
     from resources.settings import SandboxResource
@@ -254,3 +268,14 @@ def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, cap
     assert isinstance(SandboxResource(kind="process").opened(), ProcessSandbox)
     with pytest.raises(SandboxUnavailable):
         SandboxResource(kind="docker").opened(trusted=True)
+
+
+def test_time_without_a_core_is_not_time_asleep(tmp_path) -> None:
+    from sandbox_images.runner.main import starved_s
+
+    for pid, thread, delay in ((7, 7, 10**9), (7, 8, 3 * 10**9), (9, 9, 2 * 10**9)):
+        folder = tmp_path / str(pid) / "task" / str(thread)
+        folder.mkdir(parents=True)
+        (folder / "schedstat").write_text(f"5000000 {delay} 12\n")
+    assert starved_s([7, 9, 11], proc=str(tmp_path)) == 3.0
+    assert starved_s([11], proc=str(tmp_path)) == 0

@@ -223,3 +223,11 @@ def test_every_plain_value_equals_itself(value) -> None:
 def test_different_plain_values_differ(one, other) -> None:
     if json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True):
         assert compare_value(one, json.loads(json.dumps(encode(other)))) is not None
+
+
+@pytest.mark.parametrize("expected", [1.5, [1.5], 1])
+def test_an_integer_beyond_every_float_is_wrong_and_no_crash(expected: object) -> None:
+    value = [10**400] if isinstance(expected, list) else 10**400
+    tolerant = {"policy": "tokens", "float_abs": 1e-6, "float_rel": 1e-6, "case": "sensitive"}
+    assert compare_value(expected, value) and compare_value(expected, value, tolerant)
+    assert compare_value(10**400, 10**400, tolerant) is None
