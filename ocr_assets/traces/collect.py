@@ -5,9 +5,10 @@ The loop itself, with journal and budget, is ``resources/teacher/ledger.py``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -197,10 +198,13 @@ def note(done: Collected) -> str:
 
 
 def figures(done: Collected, missing: int) -> dict[str, Any]:
-    """The same as metadata."""
+    """The same as metadata, with what is planned and how long it will take."""
+    seconds = time.monotonic() - done.began
+    left = missing - done.kept
     return {
         "done": done.kept,
         "planned": missing,
+        "time left": str(timedelta(seconds=round(left * seconds / done.kept))) if done.kept and left > 0 else "none",
         "completion tokens": done.completion_tokens,
         "tokens a second": round(done.tokens_per_s, 1),
         "cost, US dollars": round(done.cost, 4),
