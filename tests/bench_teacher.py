@@ -7,7 +7,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -33,8 +32,9 @@ PROBLEMS, PYTHON, WITH_CPP = 28_904, 25, 14_112  # 28,904 × 25 Python and 14,11
 
 
 def peak_mb() -> float:
-    """The most memory this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory this process held. (``ru_maxrss`` would count what its parent held when it forked.)"""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def problem(number: int) -> dict:
@@ -42,22 +42,39 @@ def problem(number: int) -> dict:
     return rows.problem(number, entry=None if number < WITH_CPP else "solve")
 
 
+WANTED = ({"python": Fixed(PYTHON), "cpp": Fixed(1)}, Sampling(), "deepseek-ai/DeepSeek-R1")
+
+
 def planning() -> None:
     """736,712 requests against a lake that holds all but 1 %."""
-    wanted = Wanted({"python": Fixed(PYTHON), "cpp": Fixed(1)}, Sampling(), "deepseek-ai/DeepSeek-R1", load_templates(NAMES))
-    with tempfile.TemporaryDirectory() as folder, Lake(Path(folder), tables=TABLES, setup_sql=MACROS) as store:
-        with store.write(RunInfo("bench"), "bench") as write:
-            write.append(CLEAN_PROBLEMS, (problem(number) for number in range(PROBLEMS)))
-        fill(store, wanted)
+    with tempfile.TemporaryDirectory() as folder:
+        with Lake(Path(folder), tables=TABLES, setup_sql=MACROS) as store:
+            with store.write(RunInfo("bench"), "bench") as write:
+                write.append(CLEAN_PROBLEMS, (problem(number) for number in range(PROBLEMS)))
+            fill(store, Wanted(*WANTED, load_templates(NAMES)))
+        in_own_process(_plan, folder)
+
+
+def _plan(folder: str) -> None:
+    with Lake(Path(folder), tables=TABLES, setup_sql=MACROS) as store:
         before, start = peak_mb(), time.perf_counter()
-        with plan(store, wanted) as todo:
+        with plan(store, Wanted(*WANTED, load_templates(NAMES))) as todo:
             planned, asked = time.perf_counter() - start, sum(1 for _ in todo.requests)
         seconds = time.perf_counter() - start
         assert asked == todo.missing
         print(
             f"planning {todo.wanted:,} requests, {asked:,} missing: {planned:.1f} s to the first request, {seconds:.1f} s in all; "
-            f"peak memory {before:,.0f} -> {peak_mb():,.0f} MiB"
+            f"memory at most {before:,.0f} -> {peak_mb():,.0f} MiB"
         )
+
+
+def in_own_process(work: Callable[..., None], *arguments: object) -> None:
+    """What one part leaves behind is no other's burden."""
+    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{work.__name__} failed")
 
 
 def fill(store: Lake, wanted: Wanted) -> None:
@@ -279,14 +296,9 @@ PARTS = {"planning": planning, "client": client, "memory": memory, "pipeline": p
 
 
 def main(names: list[str] | None = None) -> None:
-    """Run all parts, or the named ones, each in a process of its own: what one leaves behind is no other's burden."""
-    context = multiprocessing.get_context("spawn")
+    """Run all parts, or the named ones."""
     for name in names or list(PARTS):
-        process = context.Process(target=PARTS[name])
-        process.start()
-        process.join()
-        if process.exitcode:
-            raise SystemExit(f"{name} failed")
+        in_own_process(PARTS[name])
 
 
 if __name__ == "__main__":
