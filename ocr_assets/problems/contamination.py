@@ -208,8 +208,8 @@ def vote_row(
 ) -> JudgeVote:
     """What is kept of an answer; a permanent failure is kept too, as no vote, and is not asked again."""
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
-    cost = None
-    if price is not None and prompt is not None and completion is not None:
+    cost = answer.cost
+    if cost is None and price is not None and prompt is not None and completion is not None:
         cost = round((prompt * price[0] + completion * price[1]) / 1e6, 8)
     return {
         "vote_id": vote_id(pair_id, judge, order, template),

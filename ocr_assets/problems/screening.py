@@ -159,7 +159,7 @@ def screen(
     items: Sequence[BenchmarkItem],
     embedder: Embeds,
     measure: Measure,
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> Screened:
     """Bring ``contamination_scores`` up to date with ``deduped_problems`` and ``items``.
 
@@ -249,7 +249,7 @@ def _measure(
     embedder: Embeds,
     measure: Measure,
     done: Screened,
-    progress: Callable[[int], None],
+    progress: Callable[[int], object],
 ) -> None:
     """Compare what is new and put the scores into ``fresh``."""
     start = time.perf_counter()

@@ -8,6 +8,7 @@ runner's own filter on top (grading.md, §5).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -186,6 +187,8 @@ class _AttachedStream:
                 raise ConnectionError("the runner takes no input") from error
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
         self._keep.close()
         self._socket.close()
 

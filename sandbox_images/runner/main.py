@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from runner import child, zygote
+from runner import child, launch, zygote
 
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
@@ -116,8 +116,8 @@ def memfd(name, data=b""):
 class Slot:
     """A program ready to run: its template, and the binary where it is compiled."""
 
-    def __init__(self, link, language, limits, base_kb, source):
-        self.link, self.language, self.limits, self.base_kb, self.source = link, language, limits, base_kb, source
+    def __init__(self, link, language, limits, base_kb):
+        self.link, self.language, self.limits, self.base_kb = link, language, limits, base_kb
         self.binary = None
 
 
@@ -147,7 +147,7 @@ class Supervisor:
             for _ in range(2):
                 os.open(os.devnull, os.O_RDWR)
             try:
-                zygote.serve(theirs, uid_base is not None)
+                zygote.serve(theirs.detach(), uid_base is not None)
             finally:
                 os._exit(1)
         theirs.close()
@@ -164,9 +164,7 @@ class Supervisor:
                 self._program(message)
             elif message["op"] == "run":
                 if self._slot is not None:  # else it did not compile, or the client wanted no more
-                    start = _now()
                     self._run(message)
-                    self.times["runs"] += _now() - start
                     if message.get("last"):
                         self._end()
             elif message["op"] == "end":
@@ -230,10 +228,10 @@ class Supervisor:
         if not data:  # the compiler itself crashed on it (too deeply nested source, say)
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
-        answer = json.loads(data)
-        if "fault" in answer:
-            raise RuntimeError(answer["fault"])
-        return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
+        if data.startswith(b"fault"):
+            raise RuntimeError(data.decode("utf-8", "replace"))
+        memory_kb, _, wrong = data.decode().partition(" ")
+        return Slot(ours, language, limits, int(memory_kb)), {"compiled": not wrong, "message": wrong}
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
@@ -286,7 +284,9 @@ class Supervisor:
                 self._take_result(outcome, kind, spec, result)
         collected = out[2:]
         outcome["collected"] = [blob is not None for blob in collected]
+        start = _now()
         self._channel.send(outcome, [out[0], out[1], *[blob or b"" for blob in collected]])
+        self.times["answer"] += _now() - start
 
     @staticmethod
     def _take_result(outcome, kind, spec, result):
@@ -357,26 +357,27 @@ class Supervisor:
         self._box_number += 1
         box = f"{self._box_root}/box{self._box_number}"
         uid = None if self._uid_base is None else self._uid_base + self._box_number % 1000
-        spec = {
-            **spec,
-            "limits": slot.limits,
-            "uid": uid,
-            "box": box,
-            "env": {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root},
-        }
         stderr_fd = memfd("stderr")
         fds = [stdin_fd, stdout_fd, stderr_fd]
-        extra = []
-        if spec["kind"] in IN_PROCESS:
-            extra.append(memfd("data", data))
-        if files:
-            spec["files"] = True
-            header = json.dumps([[name, len(content)] for name, content in files.items()]).encode() + b"\n"
-            extra.append(memfd("files", header + b"".join(files.values())))
-        program = [] if slot.binary is None or spec.get("program") else [slot.binary]
-        job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
+        with self._as(uid):
+            os.mkdir(box, 0o700)
+            for name, content in files.items():
+                _write(os.path.join(box, name), content)
+        limits, kind, text, command = slot.limits, spec["kind"], b"", None
+        if kind == "exec":
+            env = {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root}
+            command = (spec.get("program", ""), spec["argv"] if "program" in spec else ["./main", *spec["argv"]], env)
+        else:
+            marks = ["1" if mark else "" for mark in (self._partner is not None, spec.get("literals"))]
+            text = "\0".join([kind, box, *marks, spec.get("entry") or "", spec.get("nonce", ""), *spec["argv"]]).encode()
+        extra = [memfd("data", data)] if kind in IN_PROCESS else []
+        program = [] if slot.binary is None or kind != "exec" else [slot.binary]
+        cpu_s = int(limits["cpu_s"]) + 2  # a backstop: what all processes of the run have used is measured here
+        file_bytes = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
+        message = launch.pack(uid, box, cpu_s, limits["processes"], file_bytes, text, command)
+        job = Job(slot, kind, limits, uid, box, [None, stderr_fd, *extra], _now())
         job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
-        socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
+        socket.send_fds(slot.link, [message], [*fds, *extra, *program])
         return job
 
     def _watch(self, jobs):
@@ -391,7 +392,7 @@ class Supervisor:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
-                *job.done, job.ended_at = struct.unpack("=idqd", data)
+                *job.done, job.ended_at = launch.REPORT.unpack(data)
                 job.wall_s = _now() - job.started
                 waiting.remove(job)
                 for fd in job.ends:
@@ -656,6 +657,12 @@ def _regular(path, limit):
         return _read(fd, limit) if (os.fstat(fd).st_mode & 0o170000) == 0o100000 else None
     finally:
         os.close(fd)
+
+
+def _write(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
 
 
 def _remove(path):

@@ -28,6 +28,7 @@ def sandbox() -> Iterator[DockerSandbox]:
         yield pool
 
 
+@pytest.mark.timeout(1800)  # compilers are slow where others want the cores too
 @pytest.mark.parametrize("group", GROUPS)
 def test_our_verdicts_are_right(sandbox: DockerSandbox, group: str) -> None:
     cases = [case for case in ALL if case.group == group]
