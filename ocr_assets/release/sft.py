@@ -38,7 +38,7 @@ _ORDER: Mapping[Prefer, str] = {
 
 @dataclass(frozen=True)
 class Filters:
-    """Which triplets are released. The default releases all, labelled: filtering by verdict costs accuracy (OCR, §ablations).
+    """Which triplets are released. The default releases all that is decided, labelled: filtering by verdict costs accuracy (OCR, §ablations).
 
     ``keep="accepted"`` with ``per_problem=n`` is rejection sampling (KodCode, step 8): n passing solutions a problem and
     language, the ones ``prefer`` puts first; ``distinct_code``: of equal programs only one. ``min_suite_tpr``,
