@@ -161,7 +161,7 @@ def test_output_is_bytes(sandbox: DockerSandbox) -> None:
 
 def test_nothing_but_the_programs_own_output_comes_out_of_a_warm_process(sandbox: DockerSandbox) -> None:
     """A fork inherits what its parent had not written yet."""
-    code = "import numpy\ndef f(x):\n    return x + 1\nprint('mine')"
+    code = "def f(x):\n    return x + 1\nprint('mine')"
     runs = [Run("call", entry="f", args=[1]), Run("pytest", code="from solution import f\ndef test_f(): assert f(1) == 2")]
     for kept in (runs[:1], runs):
         first = sandbox.execute(Program("python", code, kept, LIMITS)).runs[0]
