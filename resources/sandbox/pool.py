@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,7 @@ from resources.sandbox.connection import Connection
 
 T = TypeVar("T")
 R = TypeVar("R")
+RETRY_S = 0.5  # before the second attempt, twice that before the third …: what broke may be going down for some time
 log = logging.getLogger(__name__)
 
 
@@ -92,6 +94,7 @@ class Pool(ABC):
     def _execute(self, program: Program, until: Callable[[int, RunOutcome], bool] | None) -> Outcome:
         problem: Exception | None = None
         for attempt in range(self._retries + 1):
+            time.sleep(RETRY_S * attempt)
             worker = self._idle.get()
             try:
                 if worker is None:

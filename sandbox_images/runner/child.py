@@ -236,6 +236,7 @@ def _call(spec, code, data):
 
 def _assert(spec, code, data):
     nonce, spec.nonce = spec.nonce, None
+    _forbid_tracing()
     builtins = dict(vars(sys.modules["builtins"]))  # the test's own, whatever the solution does to the others
     module = _module(code, "solution", sys.modules["builtins"])
     module.__dict__["__builtins__"] = builtins
@@ -253,6 +254,11 @@ def _assert(spec, code, data):
     _result(json.dumps({"passed": nonce}).encode())
 
 
+def _forbid_tracing():
+    """A trace function can step over an assertion; none is set where a test shares the process."""
+    sys.settrace = sys.setprofile = threading.settrace = threading.setprofile = lambda function: None
+
+
 PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".")
 
 
@@ -264,6 +270,7 @@ def _pytest(spec, code, data):
             file.write(content)
     import pytest
 
+    _forbid_tracing()
     passed, collected, failures = set(), set(), []
     wanted = certain_tests(tests)
 
@@ -282,7 +289,7 @@ def _pytest(spec, code, data):
     status = pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[Watch()])
     left_out = wanted - {name.partition("[")[0].partition("::")[2] for name in collected}
     if status == 0 and collected and passed == collected and not left_out:
-        _result(json.dumps({"passed": nonce}).encode())
+        _result(json.dumps({"passed": nonce, "names": sorted(passed)[:1000]}).encode())
         return
     # Failed is what pytest.raises gives where nothing was raised.
     wrong = bool(failures) and all(name in ("AssertionError", "Failed") for name, _ in failures)

@@ -25,8 +25,9 @@ from runner import child, launch, zygote
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
+UNTOLD_S = 0.1  # of CPU time in a container that may be the runner's own
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
-STARVED_S = 45.0  # the client waits a minute beyond the wall limit
+STARVED_S = 240.0  # the client waits five minutes beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
 BINARY = 128 * MIB  # of a compiled program
@@ -126,7 +127,9 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at, self.ends = 0.0, []
+        # Where it has a partner: ends of pipes to close when it has ended, and one to empty from then on.
+        self.ended_at, self.ends, self.unread = 0.0, [], None
+        self.cpu_before = None  # where the container's CPU time is not this job's alone, it tells nothing
         self.given = 0  # bytes of the run's input that we hold in memory for it
 
 
@@ -302,8 +305,11 @@ class Supervisor:
             passed = found.get("passed")
             passed = [str(name) for name in passed] if isinstance(passed, list) else []
             outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
-        elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
-            outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+        elif outcome["status"] == "ok":
+            if not (isinstance(found, dict) and found.get("passed") == spec["nonce"]):
+                outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+            elif isinstance(names := found.get("names"), list):
+                outcome["result"] = {"passed": [str(name) for name in names]}
 
     def _run_pair(self, message, spec, blobs):
         """The program and its partner at once, each one's output the other's input."""
@@ -315,9 +321,11 @@ class Supervisor:
         second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
         # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
-        # who ended first is never in doubt.
-        first.ends, second.ends = [to_program, from_program], [to_partner, from_partner]
+        # who ended first is never in doubt. What is said to a program that has ended is read away: an interactor need not care.
+        first.ends, second.ends = [from_program], [to_partner, from_partner]
+        first.unread = to_program
         self._watch([first, second])
+        os.close(to_program)
         outcome, out = self._finish(first, [], HEAD)
         partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
         collected = partner_out[2:]
@@ -331,7 +339,9 @@ class Supervisor:
         """One child from fork to a wiped box. Returns its facts and [stdout, stderr, (result,) *collected]."""
         start = _now()
         stdin_fd, stdout_fd = memfd("stdin", stdin), memfd("stdout")
+        cpu_before = self._programs_cpu_s()
         job = self._start(slot, spec, stdin_fd, stdout_fd, files, data)
+        job.cpu_before = cpu_before
         os.close(stdin_fd)
         job.fds[0] = stdout_fd
         sent = _now()
@@ -372,19 +382,25 @@ class Supervisor:
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, waiting = SAMPLE_S, list(jobs)
+        interval, waiting, unread, sampled = SAMPLE_S, list(jobs), [], _now()
         while waiting:
-            readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
+            readable, _, _ = select.select([*(job.slot.link for job in waiting), *unread], [], [], interval)
+            for fd in [fd for fd in unread if fd in readable]:
+                if not os.read(fd, MIB):
+                    unread.remove(fd)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
                 *job.done, job.ended_at = launch.REPORT.unpack(data)
                 job.wall_s = _now() - job.started
+                waiting.remove(job)
                 for fd in job.ends:
                     os.close(fd)
-                waiting.remove(job)
-            if not readable:
+                if job.unread is not None:
+                    unread.append(job.unread)
+            if not readable or _now() - sampled > interval:
+                sampled = _now()
                 for job in waiting:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
@@ -407,7 +423,7 @@ class Supervisor:
         # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
         unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
         job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
-        if cpu / TICK > limits["cpu_s"]:
+        if max(cpu / TICK, self._untold_cpu_s(job)) > limits["cpu_s"]:
             self._stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
             self._stop(job, "memory_limit")
@@ -415,6 +431,18 @@ class Supervisor:
             self._stop(job, "output_limit")
         elif wall_s > limits["wall_s"] and wall_s - min(starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
             self._stop(job, "idle_limit")
+
+    def _programs_cpu_s(self):
+        """CPU seconds of all in this container but the supervisor; None where that cannot be told."""
+        used = None if self._uid_base is None else container_cpu_s()
+        return None if used is None else used - time.process_time()
+
+    def _untold_cpu_s(self, job):
+        """CPU seconds of a job by the container's account, less what template and zygote may have used. A child that
+        nobody waits for (SIGCHLD ignored) is in no parent's account, however much it has burnt."""
+        if job.cpu_before is None:
+            return 0.0
+        return self._programs_cpu_s() - job.cpu_before - UNTOLD_S
 
     def _stop(self, job, cause):
         if job.cause is None:
@@ -425,6 +453,7 @@ class Supervisor:
         """Kill what is left, read what was written, empty every place: the facts and [stdout, stderr, (result,) *collected]."""
         stray_cpu, stray_memory = self._kill_all(job)
         status, cpu_s, memory_kb = job.done
+        cpu_s = max(cpu_s + stray_cpu, self._untold_cpu_s(job))
         limits = job.limits
         out_fd, err_fd = job.fds[:2]
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
@@ -436,7 +465,7 @@ class Supervisor:
                 os.close(fd)
         blobs += self._collect_and_wipe(job, collect, collect_limit)
         outcome = {
-            "cpu_s": round(cpu_s + stray_cpu, 4),
+            "cpu_s": round(cpu_s, 4),
             "wall_s": round(job.wall_s, 4),
             "memory_mb": round(max(memory_kb, stray_memory, job.peak_kb) / 1024, 2),
             "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
@@ -590,6 +619,15 @@ def _shallow(value, levels=400):
         ]
         levels -= 1
     return not level
+
+
+def container_cpu_s():
+    """CPU seconds this container has used, by cgroup v2 or v1; None where neither tells."""
+    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpu.stat") as file:
+        return int(file.readline().split()[1]) / 1e6
+    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpuacct/cpuacct.usage") as file:
+        return int(file.read()) / 1e9
+    return None
 
 
 def kernel_kills():
