@@ -78,7 +78,7 @@ def _altered(value):  # type: ignore[no-untyped-def]  # goes into the tests as i
     if kind is bool:
         return not value
     if kind is int or kind is float or kind is complex:
-        other = value + 1000 + 10 * abs(value)
+        other = value + 10**12 + 10 * abs(value)  # beyond any tolerance
         return 0 if other == value else other
     if kind is str:
         return value + "?"
@@ -152,8 +152,8 @@ def _condition(test: ast.expr) -> ast.expr | None:
     if isinstance(test, ast.Constant):
         return None
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-        parts = [_condition(part) or part for part in test.values]
-        return ast.BoolOp(test.op, parts) if any(new is not old for new, old in zip(parts, test.values, strict=True)) else None
+        parts = [changed for part in test.values if (changed := _condition(part)) is not None]
+        return ast.BoolOp(ast.Or(), parts) if len(parts) > 1 else parts[0] if parts else None
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         operator, left, right = test.ops[0], test.left, test.comparators[0]
         if isinstance(operator, ast.Eq):
@@ -167,10 +167,12 @@ def _condition(test: ast.expr) -> ast.expr | None:
         if _name(test.func) in _CLOSE and len(test.args) >= 2:
             first, second = _other_side(test.args[0], test.args[1])
             return ast.Call(test.func, [first, second, *test.args[2:]], test.keywords)
-        if _name(test.func) in ("all", "any") and len(test.args) == 1:
+        if _name(test.func) == "all" and len(test.args) == 1:
             inner = test.args[0]
             if isinstance(inner, ast.GeneratorExp | ast.ListComp) and (element := _condition(inner.elt)) is not None:
-                return ast.Call(test.func, [type(inner)(element, inner.generators)], [])
+                changed = ast.Call(test.func, [type(inner)(element, inner.generators)], [])
+                some = ast.ListComp(ast.Constant(True), inner.generators)  # all of nothing is true, and says nothing
+                return ast.BoolOp(ast.And(), [changed, some])
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return test.operand
     return ast.UnaryOp(ast.Not(), test)
