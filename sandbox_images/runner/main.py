@@ -127,7 +127,7 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at, self.ends = 0.0, []
+        self.ended_at, self.ends, self.hears = 0.0, [], None
         self.cpu_before = None  # where the container's CPU time is not this job's alone, it tells nothing
         self.given = 0  # bytes of the run's input that we hold in memory for it
 
@@ -321,7 +321,8 @@ class Supervisor:
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
         # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
         # who ended first is never in doubt.
-        first.ends, second.ends = [to_program, from_program], [to_partner, from_partner]
+        first.ends, first.hears = [from_program], to_program
+        second.ends = [to_partner, from_partner]
         self._watch([first, second])
         outcome, out = self._finish(first, [], HEAD)
         partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
@@ -378,23 +379,39 @@ class Supervisor:
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, waiting = SAMPLE_S, list(jobs)
+        interval, waiting, unread = SAMPLE_S, list(jobs), []
         while waiting:
-            readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
+            readable, _, _ = select.select([job.slot.link for job in waiting] + unread, [], [], interval)
+            for fd in [fd for fd in unread if fd in readable]:
+                if not os.read(fd, MIB):
+                    unread.remove(fd)
+                    os.close(fd)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
                 *job.done, job.ended_at = struct.unpack("=idqd", data)
                 job.wall_s = _now() - job.started
-                for fd in job.ends:
-                    os.close(fd)
                 waiting.remove(job)
-            if not readable:
+                if job.ends:
+                    unread += self._leave_pair(job)
+            if not any(job.slot.link in readable for job in waiting):
                 for job in waiting:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
                 interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
+        for fd in unread:
+            os.close(fd)
+
+    def _leave_pair(self, job):
+        """One of a pair has ended: its strays too, and the other may see it. What is still said to it goes unread, and
+        harms nobody: an interactor may have last words for a program that has given its answer and left."""
+        if job.uid is not None:  # else the strays of one cannot be told from the other
+            cpu_s, memory_kb = self._kill_all(job)
+            job.done[1], job.done[2] = job.done[1] + cpu_s, max(job.done[2], memory_kb)
+        for fd in job.ends:
+            os.close(fd)
+        return [] if job.hears is None else [job.hears]
 
     def _sample(self, job):
         cpu, memory_kb = 0, 0
