@@ -20,14 +20,14 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from runner import child, zygote
+from runner import child, launch, zygote
 
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
 UNTOLD_S = 0.1  # of CPU time in a container that may be the runner's own
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
-STARVED_S = 45.0  # the client waits a minute beyond the wall limit
+STARVED_S = 240.0  # the client waits five minutes beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
 BINARY = 128 * MIB  # of a compiled program
@@ -116,8 +116,8 @@ def memfd(name, data=b""):
 class Slot:
     """A program ready to run: its template, and the binary where it is compiled."""
 
-    def __init__(self, link, language, limits, base_kb, source):
-        self.link, self.language, self.limits, self.base_kb, self.source = link, language, limits, base_kb, source
+    def __init__(self, link, language, limits, base_kb):
+        self.link, self.language, self.limits, self.base_kb = link, language, limits, base_kb
         self.binary = None
 
 
@@ -127,7 +127,8 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at, self.ends, self.hears = 0.0, [], None
+        # Where it has a partner: ends of pipes to close when it has ended, and one to empty from then on.
+        self.ended_at, self.ends, self.unread = 0.0, [], None
         self.cpu_before = None  # where the container's CPU time is not this job's alone, it tells nothing
         self.given = 0  # bytes of the run's input that we hold in memory for it
 
@@ -146,7 +147,7 @@ class Supervisor:
             for _ in range(2):
                 os.open(os.devnull, os.O_RDWR)
             try:
-                zygote.serve(theirs, uid_base is not None)
+                zygote.serve(theirs.detach(), uid_base is not None)
             finally:
                 os._exit(1)
         theirs.close()
@@ -163,9 +164,7 @@ class Supervisor:
                 self._program(message)
             elif message["op"] == "run":
                 if self._slot is not None:  # else it did not compile, or the client wanted no more
-                    start = _now()
                     self._run(message)
-                    self.times["runs"] += _now() - start
                     if message.get("last"):
                         self._end()
             elif message["op"] == "end":
@@ -229,10 +228,10 @@ class Supervisor:
         if not data:  # the compiler itself crashed on it (too deeply nested source, say)
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
-        answer = json.loads(data)
-        if "fault" in answer:
-            raise RuntimeError(answer["fault"])
-        return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
+        if data.startswith(b"fault"):
+            raise RuntimeError(data.decode("utf-8", "replace"))
+        memory_kb, _, wrong = data.decode().partition(" ")
+        return Slot(ours, language, limits, int(memory_kb)), {"compiled": not wrong, "message": wrong}
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
@@ -285,7 +284,9 @@ class Supervisor:
                 self._take_result(outcome, kind, spec, result)
         collected = out[2:]
         outcome["collected"] = [blob is not None for blob in collected]
+        start = _now()
         self._channel.send(outcome, [out[0], out[1], *[blob or b"" for blob in collected]])
+        self.times["answer"] += _now() - start
 
     @staticmethod
     def _take_result(outcome, kind, spec, result):
@@ -320,10 +321,11 @@ class Supervisor:
         second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
         # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
-        # who ended first is never in doubt.
-        first.ends, first.hears = [from_program], to_program
-        second.ends = [to_partner, from_partner]
+        # who ended first is never in doubt. What is said to a program that has ended is read away: an interactor need not care.
+        first.ends, second.ends = [from_program], [to_partner, from_partner]
+        first.unread = to_program
         self._watch([first, second])
+        os.close(to_program)
         outcome, out = self._finish(first, [], HEAD)
         partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
         collected = partner_out[2:]
@@ -355,63 +357,62 @@ class Supervisor:
         self._box_number += 1
         box = f"{self._box_root}/box{self._box_number}"
         uid = None if self._uid_base is None else self._uid_base + self._box_number % 1000
-        spec = {
-            **spec,
-            "limits": slot.limits,
-            "uid": uid,
-            "box": box,
-            "env": {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root},
-        }
         stderr_fd = memfd("stderr")
         fds = [stdin_fd, stdout_fd, stderr_fd]
-        extra = []
-        if spec["kind"] in IN_PROCESS:
-            extra.append(memfd("data", data))
-        if files:
-            spec["files"] = True
-            header = json.dumps([[name, len(content)] for name, content in files.items()]).encode() + b"\n"
-            extra.append(memfd("files", header + b"".join(files.values())))
-        program = [] if slot.binary is None or spec.get("program") else [slot.binary]
-        job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
+        with self._as(uid):
+            os.mkdir(box, 0o700)
+            for name, content in files.items():
+                _write(os.path.join(box, name), content)
+        limits, kind, text, command = slot.limits, spec["kind"], b"", None
+        if kind == "exec":
+            env = {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root}
+            command = (spec.get("program", ""), spec["argv"] if "program" in spec else ["./main", *spec["argv"]], env)
+        else:
+            marks = ["1" if mark else "" for mark in (self._partner is not None, spec.get("literals"))]
+            text = "\0".join([kind, box, *marks, spec.get("entry") or "", spec.get("nonce", ""), *spec["argv"]]).encode()
+        extra = [memfd("data", data)] if kind in IN_PROCESS else []
+        program = [] if slot.binary is None or kind != "exec" else [slot.binary]
+        cpu_s = int(limits["cpu_s"]) + 2  # a backstop: what all processes of the run have used is measured here
+        file_bytes = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
+        message = launch.pack(uid, box, cpu_s, limits["processes"], file_bytes, text, command)
+        job = Job(slot, kind, limits, uid, box, [None, stderr_fd, *extra], _now())
         job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
-        socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
+        socket.send_fds(slot.link, [message], [*fds, *extra, *program])
         return job
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, waiting, unread = SAMPLE_S, list(jobs), []
+        interval, waiting, unread, sampled = SAMPLE_S, list(jobs), [], _now()
         while waiting:
-            readable, _, _ = select.select([job.slot.link for job in waiting] + unread, [], [], interval)
+            readable, _, _ = select.select([*(job.slot.link for job in waiting), *unread], [], [], interval)
             for fd in [fd for fd in unread if fd in readable]:
                 if not os.read(fd, MIB):
                     unread.remove(fd)
-                    os.close(fd)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
-                *job.done, job.ended_at = struct.unpack("=idqd", data)
+                *job.done, job.ended_at = launch.REPORT.unpack(data)
                 job.wall_s = _now() - job.started
                 waiting.remove(job)
                 if job.ends:
-                    unread += self._leave_pair(job)
-            if not any(job.slot.link in readable for job in waiting):
+                    self._leave_talk(job)
+                if job.unread is not None:
+                    unread.append(job.unread)
+            if not readable or _now() - sampled > interval:
+                sampled = _now()
                 for job in waiting:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
                 interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
-        for fd in unread:
-            os.close(fd)
 
-    def _leave_pair(self, job):
-        """One of a pair has ended: its strays too, and the other may see it. What is still said to it goes unread, and
-        harms nobody: an interactor may have last words for a program that has given its answer and left."""
+    def _leave_talk(self, job):
+        """One of two that talk has ended: its strays as well, which could keep the talk open, and the other may see it."""
         if job.uid is not None:  # else the strays of one cannot be told from the other
             cpu_s, memory_kb = self._kill_all(job)
             job.done[1], job.done[2] = job.done[1] + cpu_s, max(job.done[2], memory_kb)
         for fd in job.ends:
             os.close(fd)
-        return [] if job.hears is None else [job.hears]
 
     def _sample(self, job):
         cpu, memory_kb = 0, 0
@@ -664,6 +665,12 @@ def _regular(path, limit):
         return _read(fd, limit) if (os.fstat(fd).st_mode & 0o170000) == 0o100000 else None
     finally:
         os.close(fd)
+
+
+def _write(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
 
 
 def _remove(path):
