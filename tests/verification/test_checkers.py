@@ -1,7 +1,5 @@
 """Checkers and interactors as problem setters write them, in the sandbox: testlib in C++, Kattis validators in both languages."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from ocr_assets.suites import Suite, suite_from_json
@@ -10,12 +8,6 @@ from ocr_assets.verification.checkers import Output, check
 from ocr_assets.verification.grade import GradeSettings, grade
 from resources.sandbox.api import RunLimits
 from resources.sandbox.docker_pool import DockerSandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[DockerSandbox]:
-    with DockerSandbox(workers=2) as pool:
-        yield pool
 
 
 def testlib(source: str) -> dict:
