@@ -255,7 +255,10 @@ class _Job:
             return self._enough(found)
 
         runs = [checkers.talk(interactor, _bytes(test.test["input"]), _bytes(test.test["output"])) for test in tests]
-        outcome = self._execute(runs, limits, until, alone, checkers.partner(interactor))
+        for standard in checkers.STANDARDS if interactor["language"] == "cpp" else checkers.STANDARDS[:1]:
+            outcome = self._execute(runs, limits, until, alone, checkers.partner(interactor, standard))
+            if outcome.partner_message is None:
+                break
         if self.suite["checker"] is not None:
             self._check_logs(self.suite["checker"], tests, logs, found)
         return outcome, found
