@@ -247,6 +247,8 @@ class TestVerdict(TypedDict):
     exit_code: Annotated[int | None, "null: ended by a signal"]
     signal: Annotated[int | None, "Number of the signal"]
     message: Annotated[str, "First differing place, error text"]
+    stdout_head: Annotated[str | None, "First 200 characters of what a failed test wrote"]
+    stderr_head: Annotated[str | None, "The same of stderr"]
 
 
 class Verdict(TypedDict):

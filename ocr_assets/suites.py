@@ -204,6 +204,7 @@ _OF_ANSWERS = re.compile(
 )
 _FORM_ONLY = re.compile(r"\b(?:exactly|round(?:ed|ing)?|truncated?)\b", re.IGNORECASE)
 _LARGEST_BOUND = 0.1
+DEFAULT_TOLERANCE = 1e-6  # of decimals where nothing is stated (grading.md, §3)
 
 
 def stated_tolerance(statement: str) -> Compare | None:
@@ -211,7 +212,8 @@ def stated_tolerance(statement: str) -> Compare | None:
 
     Absolute, relative or both, as the sentence says; where it says neither, absolute, and relative as far as the grader's
     default goes. The first such sentence counts. A tolerance written in a rule holds for every number, so that 60.000 is
-    right where 60 is expected (grading.md, §2 "compare").
+    right where 60 is expected (grading.md, §2 "compare"). It is never stricter than the grader's default: expected outputs
+    of the sources are rounded, often to six digits, whatever their statements say.
     """
     text = statement.translate(_SUPERSCRIPT)
     text = re.sub(r"\$+|\\[,;! ]|~|&nbsp;|\\left|\\right|\\text\w*", " ", text)
@@ -221,11 +223,12 @@ def stated_tolerance(statement: str) -> Compare | None:
         if not _OF_ANSWERS.search(sentence):
             continue
         if (bound := _stated_bound(sentence)) is not None:
+            bound = max(bound, DEFAULT_TOLERANCE)
             absolute, relative = ("absolute" in sentence.lower()), ("relative" in sentence.lower())
             return {
                 "policy": "tokens",
                 "float_abs": bound if absolute or not relative else None,
-                "float_rel": bound if relative else None if absolute else min(bound, 1e-6),
+                "float_rel": bound if relative else None if absolute else DEFAULT_TOLERANCE,
                 "case": "sensitive",
             }
     return None

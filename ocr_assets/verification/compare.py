@@ -17,9 +17,9 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from typing import Any, TypeVar
 
 from ocr_assets.records import Compare
+from ocr_assets.suites import DEFAULT_TOLERANCE
 from ocr_assets.verification.results import brief, well_formed
 
-TOLERANCE = 1e-6
 _T = TypeVar("_T")
 _Number = TypeVar("_Number", float, Decimal)
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
@@ -205,7 +205,7 @@ def _stated(rule: Compare) -> bool:
 
 def _tolerances(rule: Compare) -> tuple[float, float]:
     """Absolute and relative; one that is not stated is none where the other is."""
-    return (rule["float_abs"] or 0.0, rule["float_rel"] or 0.0) if _stated(rule) else (TOLERANCE, TOLERANCE)
+    return (rule["float_abs"] or 0.0, rule["float_rel"] or 0.0) if _stated(rule) else (DEFAULT_TOLERANCE, DEFAULT_TOLERANCE)
 
 
 def _float(token: bytes) -> float | None:

@@ -24,9 +24,8 @@ from resources.sandbox.api import Outcome, Partner, Program, Run, RunLimits, Run
 
 GRADER_VERSION = "2"
 NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (grading.md, §1)
+HEAD = 200  # characters of a failed test's outputs that are kept
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
-# A program that one standard refuses may be right by the other: "cpp" names neither, and judges offer both.
-STANDARDS = ("gnu++17", "gnu++20")
 
 
 @dataclass(frozen=True)
@@ -292,7 +291,7 @@ class _Job:
     ) -> Outcome:
         # Runs get 15 % more than they may use: who is stopped there is over the limit for certain, and needs no second run.
         generous = replace(limits, cpu_s=limits.cpu_s * (1 + NEAR), memory_mb=int(limits.memory_mb * (1 + NEAR)) + 1)
-        for standard in STANDARDS:
+        for standard in checkers.STANDARDS:
             program = Program(self.language, self.code, runs, generous, std=standard, partner=partner)
             outcome = self.sandbox.execute(program, until, alone=alone)
             if outcome.compiled or self.language != "cpp" or not outcome.diagnosed:
@@ -305,27 +304,21 @@ class _Job:
     def believes_a_lie(self, limits: RunLimits) -> str | None:
         """What is wrong with an accepted program: a test it must fail, and passed. None: it fails them all, as it should."""
         for lie in suspicion.lies(self.suite["tests"]):
-            passed = self._passed(lie.tests, limits)
-            if lie.names is not None:
-                passed = {(index, name) for index, name in passed if name in ("", *lie.names)}
-            if passed and lie.control is not None:
-                honest = self._passed(lie.control, limits)
-                passed = {(index, name) for index, name in passed if not honest & {(index, name), (index, "")}}
-            if passed:
+            if any(name in ("", *lie.names) for name in self._passed(lie.tests, limits)):
                 return f"it also passes the tests with {lie.name}"
         return None
 
-    def _passed(self, tests: Sequence[Test], limits: RunLimits) -> set[tuple[int, str]]:
-        """(index, test function) of what the program passes; "" for a test as a whole."""
-        passed: set[tuple[int, str]] = set()
+    def _passed(self, tests: Sequence[Test], limits: RunLimits) -> set[str]:
+        """The test functions that the program passes; "" for a test as a whole."""
+        passed: set[str] = set()
 
         def until(index: int, run: RunOutcome) -> bool:
             if index == 0:
                 passed.clear()  # called anew after a fault of the sandbox
-            if run.status == "ok":
-                passed.add((index, ""))
-            elif isinstance(run.value, dict):
-                passed.update((index, _function(name)) for name in run.value.get("passed", ()))
+            if isinstance(run.value, dict) and "passed" in run.value:
+                passed.update(_function(name) for name in run.value["passed"])
+            elif run.status == "ok":
+                passed.add("")
             return False
 
         self._execute([Run(test["kind"], code=test["code"]) for test in tests], limits, until)
@@ -408,7 +401,13 @@ def _test_verdict(index: int, verdict: VerdictName, message: str, run: RunOutcom
         "exit_code": run.exit_code,
         "signal": run.signal,
         "message": message[:500],
+        "stdout_head": None if verdict == "accepted" else _head(run.stdout),
+        "stderr_head": None if verdict == "accepted" else _head(run.stderr),
     }
+
+
+def _head(output: bytes) -> str:
+    return output[: 4 * HEAD].decode("utf-8", "replace")[:HEAD]
 
 
 def verdict_id(solution_id: str, suite_id: str) -> str:

@@ -1,8 +1,8 @@
 """Tests rewritten so that no right program passes them: what ``suspicion.py`` shows to a program that passed the true ones.
 
-Two rewritings of a test's syntax tree, and a control. ``falsified`` puts an assertion that fails first in every test.
-``altered`` changes what each assertion demands: an expected value into another, a condition into its negation, an exception
-into another. ``interrupted`` fails behind what ``altered`` changes: a test that passes even then never came there.
+``falsified`` puts an assertion that fails first in every test. ``altered`` changes what each assertion demands (an expected
+value into another, a condition into its negation, an exception into another) and goes on whether it holds or not; such a
+test passes if any of its altered demands was met. An honest program meets none, and none is met that was never reached.
 """
 
 from __future__ import annotations
@@ -40,18 +40,22 @@ def falsified(tree: ast.Module, kind: str) -> tuple[ast.Module, set[str]]:
     return tree, names
 
 
-def altered(tree: ast.Module) -> ast.Module | None:
-    """Every demand changed; None if there is none that can be."""
-    change = _Alter(interrupt=False)
+def altered(tree: ast.Module, kind: str) -> tuple[ast.Module, set[str]] | None:
+    """Every demand changed, and the names of the test functions; None if there is none that can be changed."""
+    change = _Alter()
     tree = change.visit(tree)
-    if change.count:
-        _insert(tree, ast.parse(inspect.getsource(_altered)).body)
-    return tree if change.count else None
-
-
-def interrupted(tree: ast.Module) -> ast.Module:
-    """A false assertion behind every demand that ``altered`` changes."""
-    return _Alter(interrupt=True).visit(tree)  # type: ignore[no-any-return]
+    if not change.count:
+        return None
+    names = set()
+    if kind == "assert":
+        tree.body += ast.parse("assert _met").body
+    else:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
+                node.body = [*ast.parse("_met.clear()").body, ast.Try(node.body, [], [], ast.parse("assert _met").body)]
+                names.add(node.name)
+    _insert(tree, [*ast.parse(inspect.getsource(_altered)).body, *ast.parse("_met = []").body])
+    return tree, names
 
 
 def with_code(test: Test, tree: ast.Module) -> Test:
@@ -74,7 +78,7 @@ def _altered(value):  # type: ignore[no-untyped-def]  # goes into the tests as i
     if kind is bool:
         return not value
     if kind is int or kind is float or kind is complex:
-        other = value + 1000 + 10 * abs(value)
+        other = value + 10**12 + 10 * abs(value)  # beyond any tolerance
         return 0 if other == value else other
     if kind is str:
         return value + "?"
@@ -91,13 +95,20 @@ def _altered(value):  # type: ignore[no-untyped-def]  # goes into the tests as i
     return 0 if value is None else object()
 
 
+_NOTE = "_met.append(True)"
+
+
 class _Alter(ast.NodeTransformer):
-    def __init__(self, *, interrupt: bool) -> None:
-        self._interrupt, self.count = interrupt, 0
+    """Demands changed; ``count`` of them. What came of each is noted in ``_met``."""
+
+    def __init__(self) -> None:
+        self.count = 0
 
     def visit_Assert(self, node: ast.Assert) -> Any:
         test = _condition(node.test)
-        return node if test is None else self._changed(node, ast.Assert(test, node.msg))
+        if test is None:
+            return node
+        return self._tried(node, [ast.If(test, ast.parse(_NOTE).body, [])])  # no assert: pytest would write a report on it
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         call = node.value
@@ -114,7 +125,7 @@ class _Alter(ast.NodeTransformer):
             changed = ast.Call(call.func, [_UNEXPECTED, *args[1:]], call.keywords)
         else:
             return node
-        return self._changed(node, ast.Expr(changed))
+        return self._tried(node, [ast.Expr(changed), *ast.parse(_NOTE).body])
 
     def visit_With(self, node: ast.With) -> Any:
         self.generic_visit(node)
@@ -122,12 +133,14 @@ class _Alter(ast.NodeTransformer):
             call = item.context_expr
             if isinstance(call, ast.Call) and _name(call.func) in ("raises", "assertRaises") and call.args:
                 other = ast.Call(call.func, [_UNEXPECTED, *call.args[1:]], [])
-                return self._changed(node, ast.With([ast.withitem(other, item.optional_vars)], node.body))
+                changed = ast.With([ast.withitem(other, item.optional_vars)], node.body)
+                return self._tried(node, [changed, *ast.parse(_NOTE).body])
         return node
 
-    def _changed(self, old: ast.stmt, new: ast.stmt) -> Any:
+    def _tried(self, old: ast.stmt, new: list[ast.stmt]) -> ast.AST:
         self.count += 1
-        return [old, *ast.parse(_FALSE).body] if self._interrupt else ast.copy_location(new, old)
+        handler = ast.ExceptHandler(ast.Name("BaseException", ast.Load()), None, [ast.Pass()])
+        return ast.copy_location(ast.Try(new, [handler], [], []), old)
 
 
 _UNEXPECTED = ast.Name("StopAsyncIteration", ast.Load())  # no solution raises it
@@ -139,8 +152,8 @@ def _condition(test: ast.expr) -> ast.expr | None:
     if isinstance(test, ast.Constant):
         return None
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-        parts = [_condition(part) or part for part in test.values]
-        return ast.BoolOp(test.op, parts) if any(new is not old for new, old in zip(parts, test.values, strict=True)) else None
+        parts = [changed for part in test.values if (changed := _condition(part)) is not None]
+        return ast.BoolOp(ast.Or(), parts) if len(parts) > 1 else parts[0] if parts else None
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         operator, left, right = test.ops[0], test.left, test.comparators[0]
         if isinstance(operator, ast.Eq):
@@ -154,10 +167,12 @@ def _condition(test: ast.expr) -> ast.expr | None:
         if _name(test.func) in _CLOSE and len(test.args) >= 2:
             first, second = _other_side(test.args[0], test.args[1])
             return ast.Call(test.func, [first, second, *test.args[2:]], test.keywords)
-        if _name(test.func) in ("all", "any") and len(test.args) == 1:
+        if _name(test.func) == "all" and len(test.args) == 1:
             inner = test.args[0]
             if isinstance(inner, ast.GeneratorExp | ast.ListComp) and (element := _condition(inner.elt)) is not None:
-                return ast.Call(test.func, [type(inner)(element, inner.generators)], [])
+                changed = ast.Call(test.func, [type(inner)(element, inner.generators)], [])
+                some = ast.ListComp(ast.Constant(True), inner.generators)  # all of nothing is true, and says nothing
+                return ast.BoolOp(ast.And(), [changed, some])
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return test.operand
     return ast.UnaryOp(ast.Not(), test)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ocr_assets.records import Test
 from ocr_assets.verification.asserts import AST_LOCK, as_call
-from ocr_assets.verification.lies import altered, falsified, interrupted, with_code
+from ocr_assets.verification.lies import altered, falsified, with_code
 
 _SIGNS = {
     "os._exit": r"\b_exit\s*\(",
@@ -36,13 +36,11 @@ def flags(code: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Lie:
-    """Tests that no right program passes. ``control``: the same, failing for everybody where they lie, to tell what never
-    came there. ``names``: the test functions that lie; None: all of them."""
+    """Tests that no right program passes. ``names``: the test functions that lie, where they are pytest's."""
 
     name: str
     tests: list[Test]
-    control: list[Test] | None = None
-    names: frozenset[str] | None = None
+    names: frozenset[str]
 
 
 def lies(tests: Sequence[Test]) -> list[Lie]:
@@ -53,29 +51,21 @@ def lies(tests: Sequence[Test]) -> list[Lie]:
 
 def _lies(tests: Sequence[Test]) -> Iterator[Lie]:
     opaque = [t for t in tests if t["kind"] in ("assert", "pytest") and not (t["kind"] == "assert" and as_call(t["code"] or ""))]
-    opaque = [test for test in opaque if _parsed(test) is not None]  # one that does not parse passes for nobody
-    first, names = [], set[str]()
-    for test in opaque:
-        tree, found = falsified(_tree(test), test["kind"])
-        if found or test["kind"] == "assert":
-            first.append(with_code(test, tree))
-            names |= found
-    if first:
-        yield Lie("a false assertion", first, names=frozenset(names))
-    others = [(test, lying) for test in opaque if (lying := altered(_tree(test))) is not None]
-    if others:
-        changed = [with_code(test, tree) for test, tree in others]
-        yield Lie("other expected values", changed, [with_code(test, interrupted(_tree(test))) for test, _ in others])
+    for name, rewrite in (("a false assertion", falsified), ("other expected values", altered)):
+        found: list[Test] = []
+        names = set[str]()
+        for test in opaque:
+            tree = _parsed(test)
+            if tree is None or (rewritten := rewrite(tree, test["kind"])) is None:
+                continue
+            found.append(with_code(test, rewritten[0]))
+            names |= rewritten[1]
+        if found:
+            yield Lie(name, found, frozenset(names))
 
 
 def _parsed(test: Test) -> ast.Module | None:
     try:
         return ast.parse(test["code"] or "")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _tree(test: Test) -> ast.Module:
-    tree = _parsed(test)
-    assert tree is not None
-    return tree
+        return None  # it passes for nobody

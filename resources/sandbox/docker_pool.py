@@ -8,6 +8,7 @@ runner's own filter on top (grading.md, §5).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -101,6 +102,7 @@ class DockerSandbox(Pool):
             environment={"OCR_BOX_ROOT": BOX_ROOT, "OCR_UID_BASE": str(uid_base), "PYTHONHASHSEED": "0"},
             stdin_open=True,  # and closed with this process, however it ends: then the runner ends and the container goes
             auto_remove=True,
+            stop_signal="SIGKILL",  # an engine that goes down need not wait: the first process takes no other
             network_mode="none",
             read_only=True,
             cap_drop=["ALL"],
@@ -185,6 +187,8 @@ class _AttachedStream:
                 raise ConnectionError("the runner takes no input") from error
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
         self._keep.close()
         self._socket.close()
 

@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,7 @@ from resources.sandbox.connection import Connection
 
 T = TypeVar("T")
 R = TypeVar("R")
+RETRY_S = 0.5  # before the second attempt, twice that before the third …: what broke may be going down for some time
 log = logging.getLogger(__name__)
 
 
@@ -92,6 +94,7 @@ class Pool(ABC):
     def _execute(self, program: Program, until: Callable[[int, RunOutcome], bool] | None) -> Outcome:
         problem: Exception | None = None
         for attempt in range(self._retries + 1):
+            time.sleep(RETRY_S * attempt)
             worker = self._idle.get()
             try:
                 if worker is None:
@@ -121,6 +124,14 @@ class Pool(ABC):
                 bool(answer.get("diagnosed", True)), partner,
             )  # fmt: skip
         raise SandboxFault(f"{self._retries + 1} sandboxes failed on this program, the last with: {problem}") from problem
+
+    def times(self) -> dict[str, float]:
+        """Seconds the runners at work have spent so far, by part of the work. Waits for programs in flight."""
+        slots = [self._idle.get() for _ in range(self.workers)]
+        found = [slot.connection.times() for slot in slots if slot is not None]
+        for slot in reversed(slots):  # the one used last is used next
+            self._idle.put(slot)
+        return {name: sum(times.get(name, 0.0) for times in found) for name in sorted({name for one in found for name in one})}
 
     def _begin(self) -> Worker:
         if not self._closed:

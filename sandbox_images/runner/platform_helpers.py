@@ -149,17 +149,17 @@ def result(function, value):
 
 def plain(value, depth=0):
     """Linked lists and trees as lists, also inside lists; anything else as it is."""
-    if isinstance(value, ListNode):
+    if _is_node(value, "ListNode", "next"):
         values, seen = [], 0
-        while isinstance(value, ListNode) and seen < 1_000_000:
+        while _is_node(value, "ListNode", "next") and seen < 1_000_000:
             values.append(value.val)
             value, seen = value.next, seen + 1
         return values
-    if isinstance(value, TreeNode):
+    if _is_node(value, "TreeNode", "left"):
         values, level = [], collections.deque([value])
         while level and len(values) < 1_000_000:
             node = level.popleft()
-            if isinstance(node, TreeNode):
+            if _is_node(node, "TreeNode", "left"):
                 values.append(node.val)
                 level.extend((node.left, node.right))
             else:
@@ -167,6 +167,11 @@ def plain(value, depth=0):
         while values and values[-1] is None:
             values.pop()
         return values
-    if type(value) is list and depth < 3 and any(isinstance(item, (ListNode, TreeNode, list)) for item in value):
+    if type(value) is list and depth < 3 and any(type(item) is list or type(item).__name__.endswith("Node") for item in value):
         return [plain(item, depth + 1) for item in value]
     return value
+
+
+def _is_node(value, name, link):
+    """A solution may bring a class of its own by that name, as it stands in the problem's text."""
+    return type(value).__name__ == name and hasattr(value, "val") and hasattr(value, link)

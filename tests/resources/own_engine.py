@@ -1,5 +1,6 @@
 """A Docker engine for one test, with its own data, socket and containerd, that may be crashed and restarted. Needs root."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -55,17 +56,18 @@ class OwnEngine:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                docker.DockerClient(self.url, timeout=5).close()
                 return docker.DockerClient(self.url, timeout=5, version="auto").close()
             except docker.errors.DockerException:
                 time.sleep(0.1)
         pytest.fail(f"dockerd does not answer: {(folder / 'log').read_text()[-2000:]}")
 
     def crash(self) -> None:
-        """SIGKILL the daemon: its containers' shims and containerd live on without it."""
+        """SIGKILL the daemon; its containerd goes with it, the containers live on."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+        # Or the next daemon waits for a containerd of that number (as ``docker-engine.sh`` knows).
+        (self._folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End the daemon as an administrator does; it ends its containers first."""
@@ -85,7 +87,7 @@ class OwnEngine:
         return found
 
     def _copy_image(self) -> None:
-        with engine() as client:
+        with contextlib.closing(engine()) as client:
             tags = [ensure_image(client)]
             known = {tag for image in client.images.list() for tag in image.tags}
         tags += [tag for tag in (DEFAULT_BASE, BOOTSTRAP_TAG) if tag in known]  # which base it was made on names it

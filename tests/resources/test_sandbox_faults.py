@@ -31,13 +31,13 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMITS = RunLimits(cpu_s=20, wall_s=120, memory_mb=128)
 SUITE = suite_from_json(
     {
-        "tests": [{"kind": "stdin", "input": f"{n} {n + 1}\n", "output": f"{2 * n + 1}\n"} for n in range(4)],
+        "tests": [{"kind": "stdin", "input": f"{n} {n + 1}\n", "output": f"{2 * n + 1}\n"} for n in range(3)],
         "limits": {"cpu_s": 2, "wall_s": 120, "memory_mb": 128},
     }
 )
 PYTHON = {
     "accepted": "a, b = map(int, input().split())\nprint(a + b)",
-    "wrong_answer": "a, b = map(int, input().split())\nprint(a + b if a < 2 else a)",
+    "wrong_answer": "a, b = map(int, input().split())\nprint(a + b if a < 1 else a)",
     "runtime_error": "a, b = map(int, input().split())\nprint((a + b) // (3 - a) * (3 - a) or 1 // 0, sep='')\nif a == 1: exit(3)",
     "compile_error": "print(1",
 }
@@ -112,13 +112,12 @@ class Faults:
 
     def _victim(self) -> docker.models.containers.Container:
         deadline = time.monotonic() + 60
+        client = docker.DockerClient(self._own.url)
         while time.monotonic() < deadline:
-            with docker.DockerClient(self._own.url) as client:
-                found = client.containers.list(filters={"label": LABEL}, ignore_removed=True)
-                if found:
-                    victim = docker.DockerClient(self._own.url).containers.get(self._random.choice(found).id)
-                    if victim.attrs["State"]["Pid"]:
-                        return victim
+            found = client.containers.list(filters={"label": LABEL}, ignore_removed=True)
+            with contextlib.suppress(docker.errors.NotFound):
+                if found and (victim := client.containers.get(self._random.choice(found).id)).attrs["State"]["Pid"]:
+                    return victim
             time.sleep(0.02)
         raise AssertionError("the pool has no container any more")
 
@@ -131,12 +130,15 @@ class Faults:
             self._victim().remove(force=True)
 
     def runner_killed(self) -> None:
-        os.kill(self._victim().attrs["State"]["Pid"], signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._victim().attrs["State"]["Pid"], signal.SIGKILL)
 
     def zygote_killed(self) -> None:
         pid = self._victim().attrs["State"]["Pid"]
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGKILL)
+        with contextlib.suppress(OSError):  # the runner ended meanwhile
+            while not (children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+                time.sleep(0.02)
+            os.kill(int(children[0]), signal.SIGKILL)
 
     def socket_cut(self) -> None:
         while not (live := list(self._pool._live.values())):
@@ -168,6 +170,7 @@ def own_engine() -> Iterator[OwnEngine]:
         yield own
 
 
+@pytest.mark.timeout(1800)  # half a minute on an idle machine
 def test_two_thousand_verdicts_survive_every_fault(own_engine: OwnEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", own_engine.url)
     work = items(2000)
@@ -202,7 +205,7 @@ def test_two_thousand_verdicts_survive_every_fault(own_engine: OwnEngine, monkey
     assert not [row for row in disturbed if row[1] == "sandbox_error"]
     assert disturbed == undisturbed
     deadline = time.monotonic() + 30
-    with docker.DockerClient(own_engine.url) as client:
+    with contextlib.closing(docker.DockerClient(own_engine.url)) as client:
         while (left := client.containers.list(all=True, ignore_removed=True)) and time.monotonic() < deadline:
             time.sleep(0.2)
     assert left == []
@@ -222,7 +225,7 @@ def test_an_engine_that_stays_away_is_told_with_the_remedy(own_engine: OwnEngine
 
 
 def of_this_process() -> set[str]:
-    with docker.from_env() as client:
+    with contextlib.closing(docker.from_env()) as client:
         return {c.id for c in client.containers.list(all=True, filters={"label": f"{LABEL}={owner()}"}, ignore_removed=True)}
 
 
@@ -234,7 +237,7 @@ def test_a_container_frozen_for_good_is_given_up(monkeypatch: pytest.MonkeyPatch
     with DockerSandbox(workers=1) as pool:
         pool.execute(Program("python", "print(1)", [Run()], limits))
         (name,) = of_this_process()
-        with docker.from_env() as client:
+        with contextlib.closing(docker.from_env()) as client:
             client.containers.get(name).pause()
         big = b"x" * (8 << 20)  # more than the pipes on the way hold: it cannot even be written
         found = pool.execute(Program("python", "print(len(input()))", [Run(stdin=big)], limits)).runs[0]
@@ -281,7 +284,7 @@ def test_a_container_made_but_never_started_is_reaped_at_the_next_start() -> Non
         "client = engine()\nprint(client.containers.create(ensure_image(client), labels={LABEL: owner()}).id)"
     )
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
-    with docker.from_env() as client:
+    with contextlib.closing(docker.from_env()) as client:
         assert client.containers.get(made).status == "created"
         with DockerSandbox(workers=1):
             pass
@@ -318,20 +321,21 @@ def family(pid: int) -> dict[str, tuple[int, int]]:
     return {f"{index} {Path(f'/proc/{p}/comm').read_text().strip()}": size(p) for index, p in enumerate(pids)}
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(os.getuid() != 0, reason="the runner's descriptors are for root to see")
 def test_memory_and_descriptors_stay_flat_over_two_thousand_programs() -> None:
     def program(number: int) -> Program:
-        return Program("python", f"print(input(), {number})", [Run(stdin=b"x" * 5000 + b"\n"), Run(stdin=b"y\n")], LIMITS)
+        return Program("python", f"print(input()[4999:], {number})", [Run(stdin=b"x" * 5000 + b"y\n")], LIMITS)
 
     with DockerSandbox(workers=1, recycle_after=10**6) as pool:
         for number in range(300):
             pool.execute(program(number))
         (name,) = of_this_process()
-        with docker.from_env() as client:
+        with contextlib.closing(docker.from_env()) as client:
             pid = client.containers.get(name).attrs["State"]["Pid"]
         before, client_before = family(pid), size(os.getpid())
         for number in range(300, 2300):
-            assert pool.execute(program(number)).runs[1].stdout == b"y %d\n" % number
+            assert pool.execute(program(number)).runs[0].stdout == b"xy %d\n" % number
         after, client_after = family(pid), size(os.getpid())
         assert of_this_process() == {name} and pool.faults == 0
     assert before.keys() == after.keys() and len(before) >= 2

@@ -265,3 +265,28 @@ def test_a_solution_does_not_change_the_builtins_of_its_test(sandbox: DockerSand
     tests = suite_from_json({"tests": [{"kind": "assert", "code": "y = f(3)\nassert len(y) == 3"}]})
     patched = "import builtins\nbuiltins.len = lambda x: 3\ndef f(x): return []"
     assert grade(sandbox, "python", patched, tests)["verdict"] == "wrong_answer"
+
+
+TALKER = """
+import sys
+line = sys.stdin.readline()
+if line == "x\\n":
+    sys.exit(43)
+while line:
+    print("more" * 1000, flush=True)
+    line = sys.stdin.readline()
+sys.exit(43)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("print('x', flush=True)\ninput()", "wrong_answer"),  # it crashes because the interactor has ended
+        ("print('y', flush=True)\ninput()\n1 // 0", "runtime_error"),  # the interactor ends because it has crashed
+        ("print('y\\n' * 1000)", "wrong_answer"),  # nobody reads what the interactor says
+    ],
+)
+def test_who_ended_first_is_certain_in_a_talk(sandbox: DockerSandbox, code: str, verdict: str) -> None:
+    talk = suite(("", ""), interactor={"language": "python", "source": TALKER, "protocol": "kattis"})
+    assert [grade(sandbox, "python", code, talk)["verdict"] for _ in range(5)] == [verdict] * 5
