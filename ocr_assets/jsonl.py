@@ -32,7 +32,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if not line.strip():
                 continue
             try:
-                value = json.loads(line)
+                value = json.loads(line.rstrip())
             except json.JSONDecodeError as error:
                 raise BadLine(
                     f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}); write one object a line"

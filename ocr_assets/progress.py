@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
@@ -31,22 +32,25 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def add(self, count: int = 1, note: str = "") -> None:
-        """``count`` more are done; ``note`` replaces the remark shown beside."""
+    def add(self, count: int = 1, note: str = "") -> bool:
+        """``count`` (0 too) more are done; ``note`` replaces the remark shown beside. True if a line was due."""
         self._done += count
         self._note = note or self._note
         if self._bar is not None:
             self._bar.set_postfix_str(self._note, refresh=False)
             self._bar.update(count)
-        elif time.monotonic() - self._last >= LINE_EVERY_S:
-            self._last = time.monotonic()
+        if time.monotonic() - self._last < LINE_EVERY_S:
+            return False
+        self._last = time.monotonic()
+        if self._bar is None:
             self._say(self.line())
+        return True
 
     def line(self) -> str:
-        """``verdicts: 1,200 of 5,000 rows, 40.0/s, 95 s left, <note>``."""
+        """``verdicts: 1,200 of 5,000 rows, 40.0/s, 0:01:35 left, <note>``."""
         rate = self._done / max(time.monotonic() - self._start, 1e-9)
         parts = [f"{self._what}: {self._done:,}" + (f" of {self._total:,}" if self._total else "") + f" {self._unit}"]
         parts.append(f"{rate:,.1f}/s")
         if self._total and rate:
-            parts.append(f"{max(0, self._total - self._done) / rate:,.0f} s left")
+            parts.append(f"{timedelta(seconds=round(max(0, self._total - self._done) / rate))} left")
         return ", ".join([*parts, *([self._note] if self._note else [])])

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 
 from resources.tables import Table
+from resources.teacher.reasoning import ThinkForm
 
 Dataset = Literal["taco", "apps", "code_contests", "codeforces", "local"]
 Language = Literal["python", "cpp"]
@@ -183,23 +184,36 @@ class Response(TypedDict):
     sample_index: Annotated[int, "Which of the samples, from 0"]
     template: Annotated[str, "Prompt template's name"]
     template_hash: Annotated[str, "Hash of the template's text"]
-    prompt_hash: Annotated[str, "Hash of the rendered messages"]
+    prompt_hash: Annotated[str, "Hash of the rendered messages; they stand in the table prompts"]
     model: Annotated[str, "Model asked for"]
     served_model: Annotated[str | None, "Model as the server reports it"]
+    revision: Annotated[str | None, "Build or weights behind that name, as the server reports them"]
     teacher: Annotated[str, "recorded, endpoint, vllm"]
     endpoint: Annotated[str | None, "Who answered"]
-    think_mode: Annotated[str, "How <think> was opened: template, prefill, none"]
+    think_mode: Annotated[str, "How <think> was opened: template, prefill, completion, none"]
+    think_form: Annotated[ThinkForm, "How the reasoning arrived: apart, both_tags, closing_tag, unclosed, none"]
     sampling: Annotated[str, "JSON of temperature, top_p, max_tokens"]
     seed: Annotated[int | None, "Sent with the request"]
     content: Annotated[str, "Text as it came"]
     reasoning: Annotated[str | None, "reasoning_content, where the server sends it apart"]
     finish_reason: Annotated[str | None, "stop, length …"]
-    prompt_tokens: Annotated[int | None, "As the server counts"]
-    completion_tokens: Annotated[int | None, "As the server counts"]
-    latency_s: Annotated[float | None, "From asking to answer, seconds"]
+    prompt_tokens: Annotated[int | None, "See tokens_from"]
+    completion_tokens: Annotated[int | None, "See tokens_from"]
+    tokens_from: Annotated[Literal["server", "counted"], "server: as it counts; counted: Qwen tokens of the texts"]
+    cost: Annotated[float | None, "US dollars: as the server says, else by the prices set; null: none are"]
+    latency_s: Annotated[float | None, "From asking to answer, seconds, of the try that was answered"]
     attempts: Annotated[int, "Tries until the answer"]
     failure: Annotated[str | None, "null: answered; else context_too_long, refused, …: permanent, not asked again"]
     created_at: Annotated[datetime, "When (UTC)"]
+
+
+class Prompt(TypedDict):
+    """A prompt as it was sent, once, however many responses it brought."""
+
+    prompt_hash: Annotated[str, "Hash of the rendered messages"]
+    template: Annotated[str, "Prompt template's name"]
+    template_hash: Annotated[str, "Hash of the template's text"]
+    messages: Annotated[str, "JSON list of the turns: role, content"]
 
 
 class Solution(TypedDict):
@@ -233,6 +247,8 @@ class TestVerdict(TypedDict):
     exit_code: Annotated[int | None, "null: ended by a signal"]
     signal: Annotated[int | None, "Number of the signal"]
     message: Annotated[str, "First differing place, error text"]
+    stdout_head: Annotated[str | None, "First 200 characters of what a failed test wrote"]
+    stderr_head: Annotated[str | None, "The same of stderr"]
 
 
 class Verdict(TypedDict):
@@ -409,6 +425,7 @@ CONTAMINATION_REPORT = Table(
 )
 CLEAN_PROBLEMS = Table("clean_problems", CleanProblem, ("problem_id",), "Problems that may be asked of the teacher.")
 R1_TRACES = Table("r1_traces", Response, ("response_id",), "The teacher's raw responses.")
+PROMPTS = Table("prompts", Prompt, ("prompt_hash", "template_hash"), "Prompts as they were sent.")
 SOLUTIONS = Table("solutions", Solution, ("solution_id",), "Responses taken apart.")
 SUITE_EVIDENCE = Table(
     "suite_evidence", SuiteEvidence, ("evidence_id",), "Programs of known worth before the suites of their problems."
@@ -426,6 +443,7 @@ TABLES = (
     CONTAMINATION_REPORT,
     CLEAN_PROBLEMS,
     R1_TRACES,
+    PROMPTS,
     SOLUTIONS,
     SUITE_EVIDENCE,
     SUITE_QUALITY,

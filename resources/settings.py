@@ -6,6 +6,7 @@ are in the modules beside; heavy ones are imported only when used, so the code s
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from resources.lake import Lake
 from resources.tables import Table
+from resources.teacher.ledger import Budget
 
 if TYPE_CHECKING:
     from resources.embedder import Embedder
@@ -99,16 +101,56 @@ class TeacherResource(dg.ConfigurableResource[Any]):
     model: str = Field("deepseek-ai/DeepSeek-R1", description="OCR_TEACHER_MODEL: name, or path for vllm")
     url: str = Field("", description="OCR_TEACHER_URL: base URLs of an OpenAI-compatible server, several by comma")
     api_key: str = Field("none", description="OCR_TEACHER_KEY")
-    think: Literal["template", "prefill", "none"] = Field("template", description="OCR_TEACHER_THINK: how <think> is opened")
-    concurrency: int = Field(64, ge=1, le=4096, description="OCR_TEACHER_CONCURRENCY: requests in flight")
-    timeout_s: float = Field(3600, gt=0, description="OCR_TEACHER_TIMEOUT: seconds for one request")
+    think: Literal["template", "prefill", "completion", "none"] = Field(
+        "template", description="OCR_TEACHER_THINK: how <think> is opened"
+    )
+    tokenizer: str | None = Field(
+        None, description="OCR_TEACHER_TOKENIZER: folder or name whose chat template completion applies; default the model's"
+    )
+    concurrency: int = Field(64, ge=1, le=4096, description="OCR_TEACHER_CONCURRENCY: requests in flight, at most")
+    timeout_s: float = Field(3600, gt=0, description="OCR_TEACHER_TIMEOUT: seconds for one try")
+    deadline_s: float | None = Field(
+        None, gt=0, description="OCR_TEACHER_DEADLINE: seconds for a request with all its tries and waits; default 4 timeouts"
+    )
+    max_requests: int | None = Field(None, ge=0, description="OCR_TEACHER_MAX_REQUESTS: of this model, over all runs")
+    max_tokens: int | None = Field(None, ge=0, description="OCR_TEACHER_MAX_TOKENS: prompt and completion, over all runs")
+    max_cost: float | None = Field(None, ge=0, description="OCR_TEACHER_MAX_COST: US dollars, over all runs; needs prices")
+    price_prompt: float = Field(0, ge=0, description="OCR_TEACHER_PRICE_PROMPT: US dollars a million prompt tokens")
+    price_completion: float = Field(0, ge=0, description="OCR_TEACHER_PRICE_COMPLETION: US dollars a million completion tokens")
     recordings: str = Field(BUNDLED, description="OCR_RECORDINGS: folder of recorded answers")
+    record: str | None = Field(None, description="OCR_TEACHER_RECORD: folder in which to record every answer")
     tensor_parallel: int = Field(1, ge=1, description="OCR_VLLM_TENSOR_PARALLEL")
     max_model_len: int | None = Field(None, description="OCR_VLLM_MAX_MODEL_LEN")
     dtype: str = Field("auto", description="OCR_VLLM_DTYPE")
+    engine: str = Field("{}", description="OCR_VLLM_ENGINE: JSON of further engine arguments, such as gpu_memory_utilization")
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_is_json(cls, value: str) -> str:
+        if not isinstance(json.loads(value), dict):
+            raise ValueError("must be a JSON object")
+        return value
+
+    @model_validator(mode="after")
+    def _cost_has_a_price(self) -> TeacherResource:
+        _ = self.budget
+        return self
+
+    @property
+    def budget(self) -> Budget:
+        """What may be asked, used and paid in all."""
+        return Budget(self.max_requests, self.max_tokens, self.max_cost, self.price_prompt, self.price_completion)
 
     def opened(self, bundled: Path) -> Teacher:
         """The teacher. Raises ``TeacherUnavailable`` with the remedy."""
+        teacher = self._engine(bundled)
+        if self.record is None:
+            return teacher
+        from resources.teacher.recorded import RecordingTeacher
+
+        return RecordingTeacher(teacher, Path(self.record))
+
+    def _engine(self, bundled: Path) -> Teacher:
         if self.kind == "recorded":
             from resources.teacher.recorded import RecordedTeacher
 
@@ -116,12 +158,25 @@ class TeacherResource(dg.ConfigurableResource[Any]):
         if self.kind == "endpoint":
             from resources.teacher.endpoint import EndpointTeacher
 
-            urls = [url.strip() for url in self.url.split(",") if url.strip()]
-            return EndpointTeacher(self.model, urls, self.api_key, self.think, self.concurrency, self.timeout_s)
+            return EndpointTeacher(
+                self.model,
+                [url.strip() for url in self.url.split(",") if url.strip()],
+                self.api_key,
+                self.think,
+                self.concurrency,
+                self.timeout_s,
+                deadline_s=self.deadline_s,
+                tokenizer=self.tokenizer,
+            )
         from resources.teacher.vllm import VllmTeacher
 
         return VllmTeacher(
-            self.model, tensor_parallel_size=self.tensor_parallel, max_model_len=self.max_model_len, dtype=self.dtype
+            self.model,
+            self.think,
+            tensor_parallel_size=self.tensor_parallel,
+            max_model_len=self.max_model_len,
+            dtype=self.dtype,
+            **json.loads(self.engine),
         )
 
 
@@ -227,6 +282,11 @@ _PREFIXES = {
     "OCR_TEACHER_MODEL": ("teacher", "model"), "OCR_TEACHER_URL": ("teacher", "url"), "OCR_TEACHER_KEY": ("teacher", "api_key"),
     "OCR_TEACHER_THINK": ("teacher", "think"), "OCR_TEACHER_CONCURRENCY": ("teacher", "concurrency"),
     "OCR_TEACHER_TIMEOUT": ("teacher", "timeout_s"), "OCR_RECORDINGS": ("teacher", "recordings"),
+    "OCR_TEACHER_RECORD": ("teacher", "record"), "OCR_TEACHER_TOKENIZER": ("teacher", "tokenizer"),
+    "OCR_TEACHER_DEADLINE": ("teacher", "deadline_s"), "OCR_TEACHER_MAX_REQUESTS": ("teacher", "max_requests"),
+    "OCR_TEACHER_MAX_TOKENS": ("teacher", "max_tokens"), "OCR_TEACHER_MAX_COST": ("teacher", "max_cost"),
+    "OCR_TEACHER_PRICE_PROMPT": ("teacher", "price_prompt"),
+    "OCR_TEACHER_PRICE_COMPLETION": ("teacher", "price_completion"), "OCR_VLLM_ENGINE": ("teacher", "engine"),
     "OCR_VLLM_TENSOR_PARALLEL": ("teacher", "tensor_parallel"), "OCR_VLLM_MAX_MODEL_LEN": ("teacher", "max_model_len"),
     "OCR_VLLM_DTYPE": ("teacher", "dtype"), "OCR_JUDGES": ("judges", "kind"), "OCR_JUDGE_MODELS": ("judges", "models"),
     "OCR_JUDGE_URL": ("judges", "url"), "OCR_JUDGE_KEY": ("judges", "api_key"),
@@ -263,7 +323,8 @@ def resources_from_environment(environment: Mapping[str, str] = os.environ) -> d
         except ValidationError as error:
             variables = {names: variable for variable, names in _PREFIXES.items()}
             faults = "; ".join(
-                f"{variables[(name, str(fault['loc'][0]))]}={fault['input']!r}: {fault['msg']}" for fault in error.errors()
+                f"{variables[(name, str(fault['loc'][0]))]}={fault['input']!r}: {fault['msg']}" if fault["loc"] else fault["msg"]
+                for fault in error.errors()
             )
             raise ValueError(f"wrong setting: {faults}") from error
     return built

@@ -1,9 +1,11 @@
 """``make bench``: figures as ratios measured in one run, absolute ones for orientation. No test: nothing here can fail.
 
-Sandbox throughput against bare, unsandboxed Python; parsing, tokens and lake writes a second.
+``python -m tests.bench`` runs every part, ``python -m tests.bench sandbox lake`` those named; ``python -m tests.bench flat
+[programs]`` is the long one: memory and descriptors of the sandbox over 100,000 programs.
 """
 
-import subprocess
+import importlib
+import importlib.util
 import sys
 import tempfile
 import time
@@ -15,12 +17,8 @@ from ocr_assets import samples
 from ocr_assets.records import TOKEN_COUNTS
 from ocr_assets.traces.parsing import parse
 from resources.lake import Lake, RunInfo
-from resources.sandbox.api import Program, Run, RunLimits
-from resources.sandbox.docker_pool import DockerSandbox
 from resources.tokenizer import QwenTokenizer
-
-CODE = "a, b = map(int, input().split())\nprint(a + b)\n"
-CPP = "#include <bits/stdc++.h>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b << '\\n'; }\n"
+from tests import bench_sandbox
 
 
 @contextmanager
@@ -28,43 +26,6 @@ def timed() -> Iterator[Callable[[], float]]:
     """Seconds since the block began."""
     start = time.perf_counter()
     yield lambda: time.perf_counter() - start
-
-
-def sandbox() -> None:
-    """Programs of ten tests and of one, against a bare interpreter a test and `docker run` a test."""
-    limits = RunLimits(cpu_s=2, wall_s=10)
-    with DockerSandbox() as pool:
-        pool.execute(Program("python", CODE, [Run(stdin=b"1 2")], limits))
-
-        def rate(tests: int, programs: int, language: str = "python", code: str = CODE) -> float:
-            program = Program(language, code, [Run(stdin=b"1 2\n")] * tests, limits)  # type: ignore[arg-type]
-            with timed() as seconds:
-                list(pool.map(lambda _: pool.execute(program), range(programs)))
-                return tests * programs / seconds()
-
-        ten, one = rate(10, 100), rate(1, 200)
-        compiled, binaries = rate(1, 20, "cpp", CPP), rate(200, 4, "cpp", CPP)
-        with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
-            file.write(CODE)
-            file.flush()
-
-            def bare(_: object) -> None:
-                subprocess.run([sys.executable, "-I", "-S", file.name], input=b"1 2\n", stdout=subprocess.DEVNULL, check=True)
-
-            with timed() as seconds:
-                list(pool.map(bare, range(200)))
-                floor = 200 / seconds()
-        with timed() as seconds:
-            image = pool.image.partition("@")[0]
-            for _ in range(5):
-                command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "python3", image, "-c", "print(3)"]
-                subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-            docker_run = 5 / seconds()
-    print(f"python, 10 tests a program   {ten:8.0f} tests/s   {ten / floor:5.1f} x bare   {ten / docker_run:6.0f} x docker run")
-    print(f"python, 1 test a program     {one:8.0f} tests/s   {one / floor:5.1f} x bare   {one / docker_run:6.0f} x docker run")
-    print(f"C++, compile and one run     {compiled:8.1f} programs/s")
-    print(f"C++, runs of a binary        {binaries:8.0f} runs/s")
-    print(f"bare python3 -I -S           {floor:8.0f} tests/s;  docker run {docker_run:.1f} tests/s")
 
 
 def texts() -> None:
@@ -96,6 +57,26 @@ def lake() -> None:
                 print(f"{what:<28} {len(rows) / seconds():8.0f} rows/s")
 
 
+def parts() -> dict[str, Callable[[], None]]:
+    """The parts of the benchmark by name, in order: the sandbox, data, and each ``tests/bench_*.py`` with a ``main``."""
+    found: dict[str, Callable[[], None]] = {"sandbox": bench_sandbox.main, "texts": texts, "lake": lake}
+    for name in ("problems", "teacher"):  # written where their stages are worked on
+        if importlib.util.find_spec(f"tests.bench_{name}") is not None:
+            found[name] = importlib.import_module(f"tests.bench_{name}").main
+    return found
+
+
+def main(arguments: list[str]) -> None:
+    """Run the parts named, or all. Exits with the names there are where one is unknown."""
+    if arguments[:1] == ["flat"]:
+        bench_sandbox.flat(*map(int, arguments[1:2]))
+        return
+    every = parts()
+    if unknown := set(arguments) - set(every):
+        raise SystemExit(f"no part named {', '.join(sorted(unknown))}; there are: {', '.join(every)}, flat")
+    for name in arguments or every:
+        every[name]()
+
+
 if __name__ == "__main__":
-    for part in (sandbox, texts, lake):
-        part()
+    main(sys.argv[1:])

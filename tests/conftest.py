@@ -1,11 +1,21 @@
 """Fixtures every room shares: where the shared test data lies."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # what several rooms share: tiny_model, chaos
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny random model that real vLLM serves."""
+    from tiny_model import make
+
+    return make(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ import zstandard
 from ocr_assets.jsonl import open_bytes
 from ocr_assets.problems.readers import READERS, BadRow
 from ocr_assets.records import Dataset, RawProblem, content_id, json_text
+from ocr_assets.suites import stated_tolerance
 from resources.lake import Quarantined
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".jsonl", ".jsonl.gz", ".jsonl.zst")
@@ -65,12 +66,14 @@ def _problem(
         draft = READERS[dataset](content)
         split = draft.split or _split(file)
         index = draft.index if draft.index is not None else str(row)
-        needs = None if draft.checker or draft.interactor else checker_needed(draft.statement)
+        judged_by_program = draft.checker or draft.interactor
+        needs = None if judged_by_program else checker_needed(draft.statement)
+        compare = draft.compare or (None if judged_by_program else stated_tolerance(draft.statement))
         fields = {
             "dataset": dataset, "split": split, "index": index, "origin": f"{dataset}/{split}/{index}",
             "source": draft.source, "license": draft.license, "title": draft.title, "url": draft.url,
             "difficulty": draft.difficulty, "tags": draft.tags, "statement": draft.statement,
-            "starter_code": draft.starter_code, "entry": draft.entry, "tests": draft.tests, "compare": draft.compare,
+            "starter_code": draft.starter_code, "entry": draft.entry, "tests": draft.tests, "compare": compare,
             "checker": draft.checker, "interactor": draft.interactor, "checker_needed": needs, "limits": draft.limits,
             "reference_solutions": draft.reference_solutions,
         }  # fmt: skip

@@ -1,6 +1,5 @@
 """The assets of the traces stage: ``r1_traces`` and ``solutions``."""
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,19 @@ from pydantic import Field
 
 from ocr_assets import samples
 from ocr_assets.analysis import plots
+from ocr_assets.attempts import Attempts, Fixed, UntilPassing
 from ocr_assets.progress import Progress
+from ocr_assets.prompts import load_templates
 from ocr_assets.publishing import Results, declared, described, picture, publish, run_info
-from ocr_assets.records import R1_TRACES, SOLUTIONS, Response, Solution
-from ocr_assets.traces.collect import Collected, collect
+from ocr_assets.records import R1_TRACES, SOLUTIONS, Language, Solution
+from ocr_assets.traces import collect
 from ocr_assets.traces.parsing import PARSER_VERSION, solution_row
-from ocr_assets.traces.planning import Wanted, count_wanted, plan
-from ocr_assets.traces.prompts import load_templates
+from ocr_assets.traces.planning import Wanted
+from ocr_assets.traces.prompts import NAMES
 from resources.journal import Journal
-from resources.lake import Edge, Lake, Write
-from resources.settings import LakeResource, TeacherResource
-from resources.teacher.api import ChatAnswer, Sampling
+from resources.lake import Lake, Write
+from resources.settings import LakeResource, TeacherResource, TokenizerResource
+from resources.teacher.api import Sampling
 
 
 class TracesConfig(dg.Config):
@@ -28,10 +29,28 @@ class TracesConfig(dg.Config):
 
     python_samples: int = Field(6, ge=0, description="Python responses a problem")
     cpp_samples: int = Field(2, ge=0, description="C++ responses a problem (stdin problems only)")
+    until_passing: int = Field(
+        0, ge=0, description="More samples, by more_at_once, until so many pass or max_samples were tried; 0: no more"
+    )
+    max_samples: int = Field(10, ge=1, description="With until_passing: at most so many responses a problem and language")
+    more_at_once: int = Field(1, ge=1, description="With until_passing: how many more a materialization asks for")
     temperature: float = Field(0.6, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_tokens: int = Field(16_384, ge=1)
     templates: str | None = Field(None, description="Folder whose <name>.jinja files replace the prompts")
+
+    def wanted(self, model: str) -> Wanted:
+        """What these settings want of ``model``. Raises ``ValueError`` naming the setting that is wrong."""
+        counts: dict[Language, int] = {"python": self.python_samples, "cpp": self.cpp_samples}
+        attempts: dict[Language, Attempts] = {
+            language: UntilPassing(self.until_passing, max(count, self.max_samples), count, self.more_at_once)
+            if self.until_passing
+            else Fixed(count)
+            for language, count in counts.items()
+            if count
+        }
+        sampling = Sampling(self.temperature, self.top_p, self.max_tokens)
+        return Wanted(attempts, sampling, model, load_templates(NAMES, Path(self.templates) if self.templates else None))
 
 
 @dg.asset(
@@ -41,63 +60,40 @@ class TracesConfig(dg.Config):
     metadata=described(R1_TRACES),
     kinds={"vllm", "duckdb"},
 )
-def r1_traces(context: dg.AssetExecutionContext, config: TracesConfig, lake: LakeResource, teacher: TeacherResource) -> Results:
+def r1_traces(
+    context: dg.AssetExecutionContext,
+    config: TracesConfig,
+    lake: LakeResource,
+    teacher: TeacherResource,
+    tokenizer: TokenizerResource,
+) -> Results:
     """The teacher's raw responses. Only what the lake does not hold is asked; each answer is on disk the moment it arrives."""
 
     def ask(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("clean_problems")
         model = teacher.opened(samples.RESPONSES)
-        sampling = Sampling(config.temperature, config.top_p, config.max_tokens)
-        wanted = Wanted({"python": config.python_samples, "cpp": config.cpp_samples}, sampling, model.model)
-        templates = load_templates(Path(config.templates) if config.templates else None)
         with Journal(lake.journals, "r1_traces") as journal:
-            _keep(store, context, list(journal.recovered()))
-            journal.clear()
-            known = {row["response_id"] for row in store.stream("SELECT response_id FROM r1_traces", size=8192)}
-            total = count_wanted(store.stream("SELECT entry FROM clean_problems", size=8192), wanted)
-            problems = store.stream(
-                "SELECT problem_id, statement, starter_code, entry, origins FROM clean_problems ORDER BY problem_id"
+            done = collect.ask(
+                store,
+                run_info(context),
+                journal,
+                model,
+                config.wanted(model.model),
+                teacher.budget,
+                lambda texts: tokenizer.opened().count(texts),
+                context.log.info,
+                lambda figures: context.log_event(dg.AssetObservation(context.asset_key, metadata=figures)),
             )
-            with Progress("r1_traces", max(0, total - len(known)), context.log.info, "responses") as progress:
-
-                def watch(answer: ChatAnswer, so_far: Collected) -> None:
-                    progress.add(1, f"{so_far.tokens:,} tokens" + (f", failed: {so_far.failed}" if so_far.failed else ""))
-
-                done = asyncio.run(
-                    collect(
-                        model,
-                        plan(problems, wanted, templates, known),
-                        wanted,
-                        journal,
-                        lambda rows: _keep(store, context, rows),
-                        watch,
-                    )
-                )
-        context.log.info(
-            f"r1_traces: {done.answered + sum(done.failed.values()):,} teacher requests, {done.unanswered:,} unanswered"
-        )
+        context.log.info(f"r1_traces: {done.summary()}")
         return {
-            "teacher requests": done.answered + sum(done.failed.values()),
-            "unanswered": done.unanswered,
-            "failed": done.failed,
-            "completion tokens": done.tokens,
+            "teacher": f"{model.name}: {model.model}, <think> by {teacher.think}",
+            "teacher requests": done.collected.kept,
+            "left": done.left,
+            "stopped by": done.collected.stopped or "nothing",
+            **collect.figures(done.collected, done.missing),
         }
 
     yield from publish(context, lake, R1_TRACES, ask)
-
-
-def _keep(store: Lake, context: dg.AssetExecutionContext, rows: list[Any]) -> None:
-    """Responses and their lineage into the lake, in one transaction."""
-    if not rows:
-        return
-    unique: dict[str, Response] = {row["response_id"]: row for row in rows}
-    edges: list[Edge] = [
-        {"child": row["response_id"], "parent": row["problem_id"], "relation": "derived", "reason": f"asked {row['model']}"}
-        for row in unique.values()
-    ]
-    with store.write(run_info(context), "r1_traces") as write:
-        write.append(R1_TRACES, unique.values())
-        write.edges(edges, replace=False)
 
 
 # Responses not parsed yet, or parsed by another version of the parser.

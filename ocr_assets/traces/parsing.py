@@ -16,9 +16,9 @@ from typing import Any
 
 from ocr_assets import syntax
 from ocr_assets.records import FenceRule, Language, ParseStatus, Solution, content_id
+from resources.teacher.reasoning import split
 
 PARSER_VERSION = "1"
-_OPEN, _CLOSE = "<think>", "</think>"
 _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\s`]*)[^`\n]*$")
 _INFO: dict[Language, frozenset[str]] = {
     "python": frozenset({"python", "py", "python3", "python2", "pypy", "pypy3"}),
@@ -76,17 +76,19 @@ def parse(content: str, reasoning: str | None, finish_reason: str | None, langua
     labels = {"truncated"} if cut else set()
     if not content.strip() and not (reasoning or "").strip():
         return _nothing("empty", labels, None, None)
-    if reasoning is not None:
-        answer = content.partition(_CLOSE)[2] if _CLOSE in content else content
-        if cut and not answer.strip():
-            return _nothing("truncated", labels, reasoning, None)
-    else:
-        before, closing, answer = content.partition(_CLOSE)
-        if not closing:
-            return _nothing("truncated" if cut else "no_think_close", labels, _without_opening(content), None)
-        if not before.lstrip().startswith(_OPEN):
-            labels.add("no_think_open")
-        reasoning = _without_opening(before)
+    parts = split(content, reasoning)
+    if parts.form in ("none", "unclosed"):
+        return _nothing(
+            "truncated" if cut else "no_think_close",
+            labels,
+            content.strip("\n") if parts.reasoning is None else parts.reasoning,
+            None,
+        )
+    reasoning, answer = parts.reasoning or "", parts.answer or ""
+    if parts.form == "apart" and cut and not answer.strip():
+        return _nothing("truncated", labels, reasoning, None)
+    if parts.form == "closing_tag":
+        labels.add("no_think_open")
     if fences(reasoning):
         labels.add("code_in_reasoning")
     # A block without its closing mark is whole only if the model stopped by itself.
@@ -103,11 +105,6 @@ def _nothing(status: ParseStatus, labels: set[str], reasoning: str | None, answe
     if reasoning and fences(reasoning):
         labels = labels | {"code_in_reasoning"}
     return Parsed(status, tuple(sorted(labels)), None, 0, reasoning, answer, None)
-
-
-def _without_opening(text: str) -> str:
-    stripped = text.lstrip()
-    return (stripped[len(_OPEN) :] if stripped.startswith(_OPEN) else text).strip("\n")
 
 
 def _choose(blocks: list[str], language: Language, entry: str | None) -> tuple[FenceRule, str]:

@@ -17,7 +17,9 @@ from ocr_assets.records import Checker
 from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 LIMITS = RunLimits(cpu_s=30.0, wall_s=60.0, memory_mb=1024, output_mb=8, processes=32)
+STANDARDS = ("gnu++17", "gnu++20")  # of C++: what one refuses may be right by the other, and nobody says which was meant
 _JUDGE_MESSAGE = "feedback/judgemessage.txt"
+_LOG = "log.txt"
 _WRONG = {"testlib": (1, 2, 4, 8), "kattis": (43,)}
 _RIGHT = {"testlib": 0, "kattis": 42}
 
@@ -51,7 +53,11 @@ def check(sandbox: Sandbox, checker: Checker, outputs: Sequence[Output], *, stop
         return stop_at_wrong and not found[-1].right
 
     try:
-        outcome = sandbox.execute(Program(checker["language"], checker["source"], runs, LIMITS, judge=True), until)
+        for standard in STANDARDS:
+            program = Program(checker["language"], checker["source"], runs, LIMITS, std=standard, judge=True)
+            outcome = sandbox.execute(program, until)
+            if outcome.compiled or checker["language"] != "cpp" or not outcome.diagnosed:
+                break
     except SandboxFault as error:
         return [Judgement(False, f"checker: {error}", fault=True)]
     if not outcome.compiled:
@@ -71,7 +77,7 @@ def talk(interactor: Checker, test_input: bytes, answer: bytes) -> Run:
         argv, collect = ["input.txt", "answer.txt", "feedback/"], [_JUDGE_MESSAGE]
         files["feedback/.keep"] = b""
     else:
-        argv, collect = ["input.txt", "log.txt", "answer.txt"], []
+        argv, collect = ["input.txt", _LOG, "answer.txt"], [_LOG]
     return Run("stdin", partner_argv=argv, partner_files=files, partner_collect=collect)
 
 
@@ -79,6 +85,11 @@ def interactor_says(interactor: Checker, found: PartnerOutcome) -> Judgement:
     """The interactor's judgement of a talk."""
     said = found.files.get(_JUDGE_MESSAGE, found.stderr).decode("utf-8", "replace").strip()[:300]
     return _by_exit_code(interactor, found.status, found.exit_code, found.signal, said, "interactor")
+
+
+def log(found: PartnerOutcome) -> bytes:
+    """What a testlib interactor wrote down: the output that the problem's checker, if it has one as well, is asked about."""
+    return found.files.get(_LOG, b"")
 
 
 def _run(checker: Checker, asked: Output) -> Run:

@@ -24,9 +24,8 @@ from resources.sandbox.api import Outcome, Partner, Program, Run, RunLimits, Run
 
 GRADER_VERSION = "2"
 NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (grading.md, §1)
+HEAD = 200  # characters of a failed test's outputs that are kept
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
-# A program that one standard refuses may be right by the other: "cpp" names neither, and judges offer both.
-STANDARDS = ("gnu++17", "gnu++20")
 
 
 @dataclass(frozen=True)
@@ -226,10 +225,7 @@ class _Job:
     ) -> list[TestVerdict]:
         ended = [position for position, run in enumerate(runs) if run.status == "ok"]
         asked = [checkers.Output(_bytes(tests[i].test["input"]), _bytes(tests[i].test["output"]), runs[i].stdout) for i in ended]
-        said = checkers.check(self.sandbox, checker, asked, stop_at_wrong=self.settings.stop_at_first_failure) if asked else []
-        if len(said) == 1 and said[0].fault:  # it does not run at all: nothing is known about any output
-            said *= len(asked)
-        judgements = dict(zip(ended, said, strict=False))
+        judgements = dict(zip(ended, self._ask(checker, asked), strict=False))
         found: list[TestVerdict] = []
         for position, run in enumerate(runs):
             if run.status != "ok":
@@ -249,15 +245,41 @@ class _Job:
         interactor = self.suite["interactor"]
         assert interactor is not None
         found: list[TestVerdict] = []
+        logs: list[bytes] = []
 
         def until(index: int, run: RunOutcome) -> bool:
-            del found[index:]
+            del found[index:], logs[index:]
             run = _within(run, limits)
             found.append(_test_verdict(index, *_after_talk(interactor, tests[index], run, self.suite), run))
+            logs.append(checkers.log(run.partner) if run.partner is not None else b"")
             return self._enough(found)
 
         runs = [checkers.talk(interactor, _bytes(test.test["input"]), _bytes(test.test["output"])) for test in tests]
-        return self._execute(runs, limits, until, alone, checkers.partner(interactor)), found
+        outcome = self._execute(runs, limits, until, alone, checkers.partner(interactor))
+        if self.suite["checker"] is not None:
+            self._check_logs(self.suite["checker"], tests, logs, found)
+        return outcome, found
+
+    def _check_logs(
+        self, checker: Checker, tests: Sequence[PreparedTest], logs: Sequence[bytes], found: list[TestVerdict]
+    ) -> None:
+        """Where a problem has both, its checker has the last word on a talk that its interactor found right."""
+        talks = [index for index, test in enumerate(found) if test["verdict"] == "accepted"]
+        asked = [checkers.Output(_bytes(tests[i].test["input"]), _bytes(tests[i].test["output"]), logs[i]) for i in talks]
+        said = self._ask(checker, asked)
+        for index, judgement in zip(talks, said, strict=False):
+            if not judgement.right:
+                verdict: VerdictName = "sandbox_error" if judgement.fault else "wrong_answer"
+                found[index] = {**found[index], "verdict": verdict, "message": judgement.message[:500]}
+                if self.settings.stop_at_first_failure:
+                    del found[index + 1 :]
+                    return
+
+    def _ask(self, checker: Checker, asked: Sequence[checkers.Output]) -> Sequence[checkers.Judgement]:
+        """The checker's judgements; fewer if one is enough."""
+        said = checkers.check(self.sandbox, checker, asked, stop_at_wrong=self.settings.stop_at_first_failure) if asked else []
+        # It does not run at all: nothing is known about any output.
+        return said * len(asked) if len(said) == 1 and said[0].fault else said
 
     def _execute(
         self,
@@ -269,7 +291,7 @@ class _Job:
     ) -> Outcome:
         # Runs get 15 % more than they may use: who is stopped there is over the limit for certain, and needs no second run.
         generous = replace(limits, cpu_s=limits.cpu_s * (1 + NEAR), memory_mb=int(limits.memory_mb * (1 + NEAR)) + 1)
-        for standard in STANDARDS:
+        for standard in checkers.STANDARDS:
             program = Program(self.language, self.code, runs, generous, std=standard, partner=partner)
             outcome = self.sandbox.execute(program, until, alone=alone)
             if outcome.compiled or self.language != "cpp" or not outcome.diagnosed:
@@ -280,19 +302,27 @@ class _Job:
         return self.settings.stop_at_first_failure and found[-1]["verdict"] != "accepted"
 
     def believes_a_lie(self, limits: RunLimits) -> str | None:
-        """What is wrong with an accepted program: a suite it must fail, and passed. None: it fails them all, as it should."""
-        for name, lies in suspicion.lying_suites(self.suite["tests"]):
-            outcomes: list[RunOutcome] = []
-
-            def until(index: int, run: RunOutcome, outcomes: list[RunOutcome] = outcomes) -> bool:
-                del outcomes[index:]
-                outcomes.append(run)
-                return run.status != "ok"
-
-            self._execute([Run(lie["kind"], code=lie["code"]) for lie in lies], limits, until)
-            if len(outcomes) == len(lies) and all(run.status == "ok" for run in outcomes):
-                return f"it also passes the tests with {name}"
+        """What is wrong with an accepted program: a test it must fail, and passed. None: it fails them all, as it should."""
+        for lie in suspicion.lies(self.suite["tests"]):
+            if any(name in ("", *lie.names) for name in self._passed(lie.tests, limits)):
+                return f"it also passes the tests with {lie.name}"
         return None
+
+    def _passed(self, tests: Sequence[Test], limits: RunLimits) -> set[str]:
+        """The test functions that the program passes; "" for a test as a whole."""
+        passed: set[str] = set()
+
+        def until(index: int, run: RunOutcome) -> bool:
+            if index == 0:
+                passed.clear()  # called anew after a fault of the sandbox
+            if isinstance(run.value, dict) and "passed" in run.value:
+                passed.update(_function(name) for name in run.value["passed"])
+            elif run.status == "ok":
+                passed.add("")
+            return False
+
+        self._execute([Run(test["kind"], code=test["code"]) for test in tests], limits, until)
+        return passed
 
     def judged(self, tests: list[TestVerdict], verdict: VerdictName, message: str, outcome: Outcome | None) -> Judged:
         return {
@@ -319,16 +349,24 @@ def _after_talk(interactor: Checker, prepared: PreparedTest, run: RunOutcome, su
     that crashed makes the interactor's."""
     assert run.partner is not None
     said = checkers.interactor_says(interactor, run.partner)
-    if run.status != "ok" and not (run.partner.first and run.status == "runtime_error"):
+    if said.fault and run.partner.status == "ok":  # it ended of its own will and said nothing: no program makes it do that
+        return "sandbox_error", said.message
+    # A pipe without a reader is one the interactor has left; 120 is Python's code for output it could not flush at the end.
+    pipe_closed = run.signal == 13 or run.exit_code == 120 or b"BrokenPipeError" in run.stderr
+    if run.status != "ok" and not (run.status == "runtime_error" and (run.partner.first or pipe_closed)):
         return judge_run(prepared, run, suite)
     if said.fault:
         return "sandbox_error", said.message
     if not said.right:
         return "wrong_answer", said.message
-    pipe_closed = run.signal == 13 or b"BrokenPipeError" in run.stderr
     if run.status == "ok" or pipe_closed:
         return "accepted", ""
     return judge_run(prepared, run, suite)
+
+
+def _function(node: str) -> str:
+    """``test_a`` of pytest's ``test_solution.py::TestCase::test_a[1]``."""
+    return node.partition("[")[0].rpartition("::")[2]
 
 
 def _bytes(text: str) -> bytes:
@@ -363,7 +401,13 @@ def _test_verdict(index: int, verdict: VerdictName, message: str, run: RunOutcom
         "exit_code": run.exit_code,
         "signal": run.signal,
         "message": message[:500],
+        "stdout_head": None if verdict == "accepted" else _head(run.stdout),
+        "stderr_head": None if verdict == "accepted" else _head(run.stderr),
     }
+
+
+def _head(output: bytes) -> str:
+    return output[: 4 * HEAD].decode("utf-8", "replace")[:HEAD]
 
 
 def verdict_id(solution_id: str, suite_id: str) -> str:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from ocr_assets.records import Test
 from ocr_assets.verification.asserts import AST_LOCK, as_call
-
-_FALSE = ast.parse("assert 0 == 1").body[0]
+from ocr_assets.verification.lies import altered, falsified, with_code
 
 _SIGNS = {
     "os._exit": r"\b_exit\s*\(",
@@ -35,90 +34,38 @@ def flags(code: str) -> list[str]:
     return [name for name, pattern in _PATTERNS.items() if pattern.search(code)]
 
 
-def lying_suites(tests: Sequence[Test]) -> list[tuple[str, list[Test]]]:
-    """(what is false in it, tests) of each suite no right program passes; none for tests that are compared on the host."""
+@dataclass(frozen=True)
+class Lie:
+    """Tests that no right program passes. ``names``: the test functions that lie, where they are pytest's."""
+
+    name: str
+    tests: list[Test]
+    names: frozenset[str]
+
+
+def lies(tests: Sequence[Test]) -> list[Lie]:
+    """Lies about each suite; none about tests that are compared on the host."""
     with AST_LOCK:
-        return list(_lying_suites(tests))
+        return list(_lies(tests))
 
 
-def _lying_suites(tests: Sequence[Test]) -> Iterator[tuple[str, list[Test]]]:
+def _lies(tests: Sequence[Test]) -> Iterator[Lie]:
     opaque = [t for t in tests if t["kind"] in ("assert", "pytest") and not (t["kind"] == "assert" and as_call(t["code"] or ""))]
-    trees = []
-    for test in opaque:
-        try:
-            trees.append((test, ast.parse(test["code"] or "")))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue  # a test that does not parse passes for nobody
-    falsified = [_with(test, _falsified(tree, test["kind"])) for test, tree in trees]
-    if lies := [test for test in falsified if test is not None]:
-        yield "a false assertion", lies
-    changed = [_with(test, _changed(ast.parse(test["code"] or ""))) for test, _ in trees]
-    if lies := [test for test in changed if test is not None]:
-        yield "other expected values", lies
+    for name, rewrite in (("a false assertion", falsified), ("other expected values", altered)):
+        found: list[Test] = []
+        names = set[str]()
+        for test in opaque:
+            tree = _parsed(test)
+            if tree is None or (rewritten := rewrite(tree, test["kind"])) is None:
+                continue
+            found.append(with_code(test, rewritten[0]))
+            names |= rewritten[1]
+        if found:
+            yield Lie(name, found, frozenset(names))
 
 
-def _with(test: Test, tree: ast.Module | None) -> Test | None:
-    return None if tree is None else {**test, "code": ast.unparse(ast.fix_missing_locations(tree))}
-
-
-def _falsified(tree: ast.Module, kind: str) -> ast.Module | None:
-    """``assert 0 == 1`` first in each test function, or first of all."""
-    if kind == "assert":
-        tree.body.insert(0, _FALSE)
-        return tree
-    found = False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-            node.body.insert(0, _FALSE)
-            found = True
-    return tree if found else None
-
-
-def _changed(tree: ast.Module) -> ast.Module | None:
-    """Each literal that an assertion demands replaced by one that is not equal. Only where the assertion as a whole is an
-    equality, or an ``and`` of some: elsewhere another value might still satisfy it."""
-    found = False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assert):
-            parts = node.test.values if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And) else [node.test]
-            for part in parts:
-                if isinstance(part, ast.Compare) and len(part.ops) == 1 and isinstance(part.ops[0], ast.Eq):
-                    found = _change_side(part) or found
-    return tree if found else None
-
-
-def _change_side(comparison: ast.Compare) -> bool:
-    """Replace the side that is a literal; False if neither is."""
-    if (other := _unequal_literal(comparison.comparators[0])) is not None:
-        comparison.comparators = [other]
-    elif (other := _unequal_literal(comparison.left)) is not None:
-        comparison.left = other
-    return other is not None
-
-
-def _unequal_literal(side: ast.expr) -> ast.expr | None:
+def _parsed(test: Test) -> ast.Module | None:
     try:
-        return ast.parse(repr(_other(ast.literal_eval(side))), mode="eval").body
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None  # not a literal
-
-
-def _other(value: Any) -> Any:
-    """A literal of the same type that is not equal."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int | float | complex):
-        return value * 2 + 1 if value != -1 else 5
-    if isinstance(value, str):
-        return value + "?"
-    if isinstance(value, bytes):
-        return value + b"?"
-    if isinstance(value, list):
-        return [*value, "?"]
-    if isinstance(value, tuple):
-        return (*value, "?")
-    if isinstance(value, dict):
-        return {**value, "?": "?"}
-    if isinstance(value, set):
-        return value | {"?"}
-    return 0 if value is None else None
+        return ast.parse(test["code"] or "")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # it passes for nobody

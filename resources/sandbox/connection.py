@@ -17,8 +17,10 @@ from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunOutc
 # Bytes of runs sent before their answers came. They must fit into the pipe to the runner: it does not read while a test
 # runs, and a client stuck in writing would not read its answers.
 AHEAD = 32 * 1024
-GRACE_S = 60.0  # beyond a run's wall time, for a busy host; who has not answered by then is broken
-COMPILE_S = 180.0  # for the first answer
+# Beyond a run's wall time: a busy host may leave a program without a core for minutes (the runner's STARVED_S). Who has not
+# answered by then is broken.
+GRACE_S = 300.0
+COMPILE_S = 360.0  # for the first answer
 
 
 class Stream(Protocol):

@@ -71,7 +71,7 @@ def ensure_image(client: docker.DockerClient, base: str = DEFAULT_BASE) -> str:
 
 
 def _belongs(path: Path) -> bool:
-    return path.name == "Dockerfile" or (path.parent.name in ("runner", "include") and path.suffix in (".py", ".h"))
+    return path.name == "Dockerfile" or (path.parent.name in ("runner", "include") and path.suffix in (".py", ".c", ".h"))
 
 
 def _ensure_base(client: docker.DockerClient, base: str) -> str:

@@ -125,6 +125,14 @@ class Pool(ABC):
             )  # fmt: skip
         raise SandboxFault(f"{self._retries + 1} sandboxes failed on this program, the last with: {problem}") from problem
 
+    def times(self) -> dict[str, float]:
+        """Seconds the runners at work have spent so far, by part of the work. Waits for programs in flight."""
+        slots = [self._idle.get() for _ in range(self.workers)]
+        found = [slot.connection.times() for slot in slots if slot is not None]
+        for slot in reversed(slots):  # the one used last is used next
+            self._idle.put(slot)
+        return {name: sum(times.get(name, 0.0) for times in found) for name in sorted({name for one in found for name in one})}
+
     def _begin(self) -> Worker:
         if not self._closed:
             worker = self._start()

@@ -1,13 +1,23 @@
 """What a teacher (or a judge) takes and gives, whichever engine stands behind it.
 
-Planning what to ask and keeping what was answered belong to ``ocr_assets/traces``.
+What belongs here: the types that pass between a model call and its caller. The engines are the modules beside; the loop
+that keeps what was paid for is ``ledger.py``; what to ask is planned by the stage that asks.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, Protocol, TypedDict
+
+from resources.teacher.reasoning import Split, split
+
+# How the reasoning is opened. template: the chat template does it; prefill: an assistant turn "<think>" to be continued;
+# completion: a raw completion, the template applied by us and "<think>" appended; none: not opened, the model may itself.
+ThinkMode = Literal["template", "prefill", "completion", "none"]
+OPENING = "<think>\n"
 
 
 class Message(TypedDict):
@@ -45,36 +55,55 @@ class ChatRequest:
 
 @dataclass(frozen=True)
 class ChatAnswer:
-    """What came back. ``failure`` set: a permanent failure (context_too_long, refused, malformed …), content empty."""
+    """What came back, raw. ``failure`` set: a permanent failure (context_too_long, refused, bad_request), content empty.
+
+    ``revision``: what the server says of the weights or build behind the name (``system_fingerprint``, weight version).
+    ``cost``: US dollars as the server reports them, if it does. ``attempts``: tries until this answer.
+    """
 
     key: str
     content: str
     reasoning: str | None = None
     finish_reason: str | None = None
     served_model: str | None = None
+    revision: str | None = None
     endpoint: str | None = None
-    think_mode: str = "none"
+    think_mode: ThinkMode = "none"
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cost: float | None = None
     latency_s: float | None = None
     attempts: int = 1
     failure: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def split(self) -> Split:
+        """Reasoning and answer, whichever way they arrived."""
+        return split(self.content, self.reasoning, opened=self.think_mode != "none")
+
 
 class TeacherUnavailable(RuntimeError):
-    """The engine cannot be reached or started; the message says which and what to do. Nothing was answered."""
+    """The engine cannot be reached or started; the message says which and what to do."""
 
 
 class Teacher(Protocol):
-    """A model that answers. ``name`` is the kind (recorded, endpoint, vllm), ``model`` the model asked for."""
+    """A model that answers. ``name`` is the kind (recorded, endpoint, vllm), ``model`` the model asked for.
+
+    ``errors``: faults met so far by kind (rate_limited, timeout, malformed …), whether or not a later try answered.
+    """
 
     name: str
     model: str
 
-    def answer(self, requests: Iterable[ChatRequest]) -> AsyncIterator[ChatAnswer]:
-        """Answers in order of arrival, each as soon as it is there; ``requests`` is drawn from as capacity frees.
+    @property
+    def errors(self) -> Counter[str]: ...
 
+    def answer(self, requests: Iterable[ChatRequest]) -> AsyncIterator[ChatAnswer]:
+        """Answers in order of arrival, each as soon as it is there.
+
+        ``requests`` is drawn from only as capacity frees, and an answer's slot is free only once the caller comes back
+        for the next: what the caller does with an answer is done before anything is asked in its place.
         A request that got no answer now (no recording, endpoint down after retries) yields nothing and stays
         unanswered: asking again later is right. Raises ``TeacherUnavailable`` when nothing can be answered at all.
         """

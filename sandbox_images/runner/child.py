@@ -1,6 +1,6 @@
-"""What a test's process does between fork and exit: lock itself in, then run the program. Standard library only.
+"""What a test's process does once it is locked in: run the program. Standard library only.
 
-``main.py`` forks it from a template that holds nothing but the program itself: no other input, no expected output.
+``launch.py`` forks it from a template that holds nothing but the program itself: no other input, no expected output.
 """
 
 import ast
@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import resource
-import signal
 import struct
 import sys
 import threading
@@ -25,7 +24,7 @@ RESULT_LIMIT = 16 * MIB
 
 # ---- locking in -------------------------------------------------------------------------------------------------
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 15, 22, 38
+_PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 15, 22, 38
 _RESULT_FD = 3
 _DENIED = {  # syscalls a judged program has no business with, beyond what the engine's own profile denies
     "x86_64": {
@@ -86,7 +85,7 @@ def set_name(name):
 
 
 def fixed_limits(confined):
-    """What is the same for all runs of a program is set in its template."""
+    """What is the same for all programs is set in the zygote."""
     for name, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 256),
@@ -97,96 +96,58 @@ def fixed_limits(confined):
         resource.setrlimit(resource.RLIMIT_MSGQUEUE, (0, 0))
     os.umask(0o022)
     if confined:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")
         os.setgroups([])
 
 
-def lock_in(spec, fds):
-    """Own session, box, limits and user; the descriptors 0, 1, 2 and, for those after them, from 3 on."""
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    limits = spec["limits"]
-    cpu = int(limits["cpu_s"]) + 2  # a backstop: the supervisor measures the whole group
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
-    if (uid := spec["uid"]) is not None:
-        resource.setrlimit(resource.RLIMIT_NPROC, (limits["processes"], limits["processes"]))
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-        _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-    os.mkdir(spec["box"], 0o700)
-    os.chdir(spec["box"])
-    for position, fd in enumerate(fds):
-        os.dup2(fd, 100 + position, inheritable=False)
-    for position in range(len(fds)):
-        os.dup2(100 + position, position, inheritable=position < 3)
-    os.closerange(len(fds), 4096)
-
-
-def write_files(blob):
-    """Files of the run into the box. ``blob``: JSON header line of [name, size] pairs, then the contents."""
-    header, _, rest = blob.partition(b"\n")
-    position = 0
-    for name, size in json.loads(header):
-        folder = os.path.dirname(name)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        with open(name, "wb") as file:
-            file.write(rest[position : position + size])
-        position += size
+def kill_me_first():
+    """Where the container's memory ends, a program goes before the supervisor and the zygotes."""
+    fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(fd, b"1000")
+    os.close(fd)
 
 
 def read_all(fd):
-    os.lseek(fd, 0, os.SEEK_SET)
-    chunks = []
-    while chunk := os.read(fd, MIB):
-        chunks.append(chunk)
-    return b"".join(chunks)
+    size, data = os.lseek(fd, 0, os.SEEK_END), b""
+    while len(data) < size and (chunk := os.pread(fd, size - len(data), len(data))):
+        data += chunk
+    return data
 
 
 # ---- running ----------------------------------------------------------------------------------------------------
 
 
-def run(spec, fds, code):
-    """Entry point after the fork; never returns. ``fds``: stdin, stdout, stderr, then, where the run has them: data of
-    its kind (the result is written back into it), files, binary."""
-    try:
-        lock_in(spec, fds)
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # nobody outlives the template
-        rest = iter(range(3, len(fds)))
-        data = b""
-        if spec["kind"] in _TASKS and spec["kind"] != "stdin":
-            data = read_all(next(rest))
-            os.ftruncate(3, 0)  # what stands in it at the end must be the program's
-        if spec.get("files"):
-            fd = next(rest)
-            write_files(read_all(fd))
-            os.close(fd)
-        size = max(int(spec["limits"]["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    except BaseException as error:  # whatever it is, the supervisor must hear that the start failed
-        os.write(2, f"sandbox start failed: {error!r}".encode())
-        os._exit(125)
-    if spec["kind"] == "exec":
-        _exec(spec, next(rest, None))
-    _fresh_streams()
-    sys.argv = ["main.py", *spec["argv"]]
-    sys.path.insert(0, spec["box"])
+class Spec:
+    """What a run's process is told, as ``main.py`` joins it: fields with a NUL between them, quicker to take apart than JSON.
+
+    kind, box, "1" where stdin and stdout are pipes, "1" where the data of a call are literals, entry, nonce, arguments.
+    """
+
+    __slots__ = ("argv", "box", "entry", "kind", "literals", "nonce", "pipes")
+
+    def __init__(self, text):
+        self.kind, self.box, self.pipes, self.literals, self.entry, self.nonce, *self.argv = text.decode().split("\0")
+
+
+def run(text, code, source):
+    """What is left to do in a run's process, locked in by ``launch.py``; never returns. Its descriptors: stdin, stdout,
+    stderr, and for a kind that has data that (its result is written back into it)."""
+    spec, data = Spec(text), b""
+    del text  # the nonce stands in it
+    if spec.kind != "stdin":
+        data = read_all(_RESULT_FD)
+        os.ftruncate(_RESULT_FD, 0)  # what stands in it at the end must be the program's
+    if spec.pipes:
+        fresh_streams()
+    sys.argv = ["main.py", *spec.argv]
+    sys.path.insert(0, spec.box)
+    if spec.kind != "stdin" or b"random" in source:  # else nobody can tell that it is the zygote's seed
+        sys.modules["random"].seed()
     gc.enable()
-    _leave(_guarded(_TASKS[spec["kind"]], spec, code, data))
+    _leave(_guarded(_TASKS[spec.kind], spec, code, data if spec.kind != "pytest" else (data, source)))
 
 
-def _exec(spec, binary):
-    try:
-        if spec.get("program"):
-            os.execve(spec["program"], spec["argv"], spec["env"])
-        os.execve(binary, ["./main", *spec["argv"]], spec["env"])
-    except BaseException as error:
-        os.write(2, f"cannot execute: {error!r}".encode())
-    os._exit(126)
-
-
-def _fresh_streams():
+def fresh_streams():
+    """stdin, stdout and stderr as an interpreter's start makes them."""
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(
         io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="surrogateescape"
     )
@@ -226,9 +187,9 @@ def _leave(code):
     try:
         threading._shutdown()
         atexit._run_exitfuncs()
-        if sys.stdout is not None:
+        if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
             sys.stdout.flush()
-    except BaseException:  # a flush into a full or closed stdout: the interpreter's exit code for it
+    except BaseException:  # a flush into a full stdout or a closed descriptor: the interpreter's exit code for it
         code = code or 120
     try:
         if sys.stderr is not None:
@@ -245,12 +206,9 @@ def _stdin(spec, code, data):
     exec(code, main.__dict__)
 
 
-def _module(code, name):
+def _module(code, name, builtins):
     module = types.ModuleType(name)
-    from runner import platform_helpers
-
-    module.__dict__.update(platform_helpers.NAMESPACE)
-    module.__dict__["__builtins__"] = sys.modules["builtins"]
+    module.__dict__["__builtins__"] = builtins
     module.__dict__["__file__"] = f"{name}.py"
     sys.modules[name] = module
     exec(code, module.__dict__)
@@ -260,21 +218,30 @@ def _module(code, name):
 def _call(spec, code, data):
     from runner import platform_helpers, values
 
-    module = _module(code, "solution")
-    function = platform_helpers.find_entry(module.__dict__, spec["entry"])
-    if spec["literals"]:
+    if spec.literals:  # an assertion taken apart: plain Python, no platform's helpers
+        namespace = _module(code, "solution", sys.modules["builtins"]).__dict__
+        owner, _, name = spec.entry.rpartition(".")
+        if (owner or name) not in namespace:
+            raise NameError(f"{owner or name} is not defined")
+        function = getattr(namespace[owner](), name) if owner else namespace[name]
         args, kwargs = ast.literal_eval(data.decode("utf-8", "surrogatepass"))
+        found = function(*args, **kwargs)
     else:
+        function = platform_helpers.find_entry(_module(code, "solution", platform_helpers.BUILTINS).__dict__, spec.entry)
         call = json.loads(data)
         args, kwargs = platform_helpers.convert_arguments(function, call["args"], call["kwargs"])
-    found = values.encode(platform_helpers.plain(function(*args, **kwargs)))
-    _result(json.dumps(found).encode("utf-8", "surrogatepass"))
+        found = platform_helpers.result(function, function(*args, **kwargs))
+    _result(json.dumps(values.encode(found)).encode())
 
 
 def _assert(spec, code, data):
-    nonce = spec.pop("nonce")
-    module = _module(code, "solution")
+    nonce, spec.nonce = spec.nonce, None
+    _forbid_tracing()
+    builtins = dict(vars(sys.modules["builtins"]))  # the test's own, whatever the solution does to the others
+    module = _module(code, "solution", sys.modules["builtins"])
+    module.__dict__["__builtins__"] = builtins
     test = compile(data, "test.py", "exec")
+    module.__dict__["__name__"] = "__main__"  # the test is the program; what the solution does as one is not wanted
     try:
         exec(test, module.__dict__)
     except AssertionError as error:
@@ -287,18 +254,25 @@ def _assert(spec, code, data):
     _result(json.dumps({"passed": nonce}).encode())
 
 
+def _forbid_tracing():
+    """A trace function can step over an assertion; none is set where a test shares the process."""
+    sys.settrace = sys.setprofile = threading.settrace = threading.setprofile = lambda function: None
+
+
 PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".")
 
 
 def _pytest(spec, code, data):
-    nonce = spec.pop("nonce")
-    with open("solution.py", "wb") as file:
-        file.write(spec["source"])
-    with open("test_solution.py", "wb") as file:
-        file.write(data)
+    nonce, spec.nonce = spec.nonce, None
+    tests, solution = data
+    for name, content in (("test_solution.py", tests), ("solution.py", solution)):
+        with open(name, "wb") as file:
+            file.write(content)
     import pytest
 
+    _forbid_tracing()
     passed, collected, failures = set(), set(), []
+    wanted = certain_tests(tests)
 
     class Watch:
         def pytest_collection_modifyitems(self, items):
@@ -313,16 +287,50 @@ def _pytest(spec, code, data):
                 failures.append((call.excinfo.typename, call.excinfo.exconly()))
 
     status = pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[Watch()])
-    if status == 0 and collected and passed == collected:
-        _result(json.dumps({"passed": nonce}).encode())
+    left_out = wanted - {name.partition("[")[0].partition("::")[2] for name in collected}
+    if status == 0 and collected and passed == collected and not left_out:
+        _result(json.dumps({"passed": nonce, "names": sorted(passed)[:1000]}).encode())
         return
     # Failed is what pytest.raises gives where nothing was raised.
     wrong = bool(failures) and all(name in ("AssertionError", "Failed") for name, _ in failures)
-    _failed(failures[0][1] if failures else "no test passed", wrong)
+    reason = f"tests were left out: {', '.join(sorted(left_out))}" if left_out else "no test passed"
+    _failed(failures[0][1] if failures else reason, wrong, sorted(passed))
 
 
-def _failed(message, wrong):
-    _result(json.dumps({"failed": str(message)[:1000], "wrong": wrong}).encode())
+def certain_tests(source):
+    """Tests that pytest finds in ``source`` for certain (``name`` or ``Class::name``), so that a program which has some of
+    them left out is noticed. What is decorated (but for marks), bound twice or conditional is not certain."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    if b"__test__" in source:
+        return set()
+    found = _test_names(tree.body)
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test") and not (node.bases or node.decorator_list):
+            names = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
+            if not names & {"__init__", "__new__"}:
+                found |= {f"{node.name}::{name}" for name in _test_names(node.body)}
+    rebound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return {name for name in found if name.partition("::")[0] not in rebound}
+
+
+def _test_names(body):
+    names = [node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    return {
+        node.name
+        for node in body
+        if isinstance(node, ast.FunctionDef)
+        and node.name.startswith("test")
+        and names.count(node.name) == 1
+        and all(ast.unparse(mark).startswith("pytest.mark.") for mark in node.decorator_list)
+    }
+
+
+def _failed(message, wrong, passed=()):
+    """``passed``: tests of a pytest suite that did pass."""
+    _result(json.dumps({"failed": str(message)[:1000], "wrong": wrong, "passed": list(passed)[:1000]}).encode())
     raise SystemExit(1)
 
 

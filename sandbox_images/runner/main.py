@@ -20,12 +20,14 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from runner import child, values, zygote
+from runner import child, launch, zygote
 
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
+UNTOLD_S = 0.1  # of CPU time in a container that may be the runner's own
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
+STARVED_S = 240.0  # the client waits five minutes beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
 BINARY = 128 * MIB  # of a compiled program
@@ -114,8 +116,8 @@ def memfd(name, data=b""):
 class Slot:
     """A program ready to run: its template, and the binary where it is compiled."""
 
-    def __init__(self, link, language, limits, base_kb, source):
-        self.link, self.language, self.limits, self.base_kb, self.source = link, language, limits, base_kb, source
+    def __init__(self, link, language, limits, base_kb):
+        self.link, self.language, self.limits, self.base_kb = link, language, limits, base_kb
         self.binary = None
 
 
@@ -125,7 +127,9 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        self.ended_at = 0
+        # Where it has a partner: ends of pipes to close when it has ended, and one to empty from then on.
+        self.ended_at, self.ends, self.unread = 0.0, [], None
+        self.cpu_before = None  # where the container's CPU time is not this job's alone, it tells nothing
         self.given = 0  # bytes of the run's input that we hold in memory for it
 
 
@@ -143,7 +147,7 @@ class Supervisor:
             for _ in range(2):
                 os.open(os.devnull, os.O_RDWR)
             try:
-                zygote.serve(theirs, uid_base is not None)
+                zygote.serve(theirs.detach(), uid_base is not None)
             finally:
                 os._exit(1)
         theirs.close()
@@ -160,9 +164,7 @@ class Supervisor:
                 self._program(message)
             elif message["op"] == "run":
                 if self._slot is not None:  # else it did not compile, or the client wanted no more
-                    start = _now()
                     self._run(message)
-                    self.times["runs"] += _now() - start
                     if message.get("last"):
                         self._end()
             elif message["op"] == "end":
@@ -192,7 +194,7 @@ class Supervisor:
         language, limits = wanted["language"], wanted["limits"]
         if language == "python":
             flavour = "pytest" if wanted.get("pytest") else "numpy" if b"numpy" in source else "plain"
-            slot, answer = self._open_template(flavour, limits, source, language)
+            slot, answer = self._open_template(flavour, limits, source or b"\n", language)  # none at all means a binary
             return (slot if answer["compiled"] else None), answer
         slot, answer = self._open_template("plain", limits, b"", language)
         flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
@@ -226,10 +228,10 @@ class Supervisor:
         if not data:  # the compiler itself crashed on it (too deeply nested source, say)
             ours.close()
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
-        answer = json.loads(data)
-        if "fault" in answer:
-            raise RuntimeError(answer["fault"])
-        return Slot(ours, language, limits, answer.pop("base_kb"), source), answer
+        if data.startswith(b"fault"):
+            raise RuntimeError(data.decode("utf-8", "replace"))
+        memory_kb, _, wrong = data.decode().partition(" ")
+        return Slot(ours, language, limits, int(memory_kb)), {"compiled": not wrong, "message": wrong}
 
     def _compile_cpp(self, slot, flags, source):
         spec = {"kind": "exec", "program": CXX[0], "argv": [*CXX, *flags], "file_bytes": 256 * MIB}
@@ -282,28 +284,32 @@ class Supervisor:
                 self._take_result(outcome, kind, spec, result)
         collected = out[2:]
         outcome["collected"] = [blob is not None for blob in collected]
+        start = _now()
         self._channel.send(outcome, [out[0], out[1], *[blob or b"" for blob in collected]])
+        self.times["answer"] += _now() - start
 
     @staticmethod
     def _take_result(outcome, kind, spec, result):
         try:
             found = json.loads(result)
-            plain = kind != "call" or not values.forged(found)
-        except RecursionError:
-            found, plain = None, False
-        except ValueError:
-            found, plain = None, True
+            if not _shallow(found):
+                raise ValueError("nested too deeply")
+        except (ValueError, RecursionError):  # the program may have written it
+            found = None
             if kind == "call" and outcome["status"] == "ok":
                 outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
-        if not plain:
-            outcome["status"], outcome["error"] = "runtime_error", "the result is not plain data"
-        elif kind == "call":
+        if kind == "call":
             outcome["result"] = found
         elif isinstance(found, dict) and "failed" in found:
             outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])[:1000]
-            outcome["result"] = {"wrong": found.get("wrong") is True}
-        elif outcome["status"] == "ok" and found != {"passed": spec["nonce"]}:
-            outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+            passed = found.get("passed")
+            passed = [str(name) for name in passed] if isinstance(passed, list) else []
+            outcome["result"] = {"wrong": found.get("wrong") is True, "passed": passed}
+        elif outcome["status"] == "ok":
+            if not (isinstance(found, dict) and found.get("passed") == spec["nonce"]):
+                outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
+            elif isinstance(names := found.get("names"), list):
+                outcome["result"] = {"passed": [str(name) for name in names]}
 
     def _run_pair(self, message, spec, blobs):
         """The program and its partner at once, each one's output the other's input."""
@@ -314,9 +320,12 @@ class Supervisor:
         to_partner, from_program = os.pipe()
         second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
-        for fd in (to_program, from_partner, to_partner, from_program):
-            os.close(fd)
+        # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
+        # who ended first is never in doubt. What is said to a program that has ended is read away: an interactor need not care.
+        first.ends, second.ends = [from_program], [to_partner, from_partner]
+        first.unread = to_program
         self._watch([first, second])
+        os.close(to_program)
         outcome, out = self._finish(first, [], HEAD)
         partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
         collected = partner_out[2:]
@@ -330,7 +339,9 @@ class Supervisor:
         """One child from fork to a wiped box. Returns its facts and [stdout, stderr, (result,) *collected]."""
         start = _now()
         stdin_fd, stdout_fd = memfd("stdin", stdin), memfd("stdout")
+        cpu_before = self._programs_cpu_s()
         job = self._start(slot, spec, stdin_fd, stdout_fd, files, data)
+        job.cpu_before = cpu_before
         os.close(stdin_fd)
         job.fds[0] = stdout_fd
         sent = _now()
@@ -346,43 +357,50 @@ class Supervisor:
         self._box_number += 1
         box = f"{self._box_root}/box{self._box_number}"
         uid = None if self._uid_base is None else self._uid_base + self._box_number % 1000
-        spec = {
-            **spec,
-            "limits": slot.limits,
-            "uid": uid,
-            "box": box,
-            "env": {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root},
-        }
         stderr_fd = memfd("stderr")
         fds = [stdin_fd, stdout_fd, stderr_fd]
-        extra = []
-        if spec["kind"] in IN_PROCESS:
-            extra.append(memfd("data", data))
-        if files:
-            spec["files"] = True
-            header = json.dumps([[name, len(content)] for name, content in files.items()]).encode() + b"\n"
-            extra.append(memfd("files", header + b"".join(files.values())))
-        program = [] if slot.binary is None or spec.get("program") else [slot.binary]
-        job = Job(slot, spec["kind"], slot.limits, uid, box, [None, stderr_fd, *extra], _now())
+        with self._as(uid):
+            os.mkdir(box, 0o700)
+            for name, content in files.items():
+                _write(os.path.join(box, name), content)
+        limits, kind, text, command = slot.limits, spec["kind"], b"", None
+        if kind == "exec":
+            env = {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root}
+            command = (spec.get("program", ""), spec["argv"] if "program" in spec else ["./main", *spec["argv"]], env)
+        else:
+            marks = ["1" if mark else "" for mark in (self._partner is not None, spec.get("literals"))]
+            text = "\0".join([kind, box, *marks, spec.get("entry") or "", spec.get("nonce", ""), *spec["argv"]]).encode()
+        extra = [memfd("data", data)] if kind in IN_PROCESS else []
+        program = [] if slot.binary is None or kind != "exec" else [slot.binary]
+        cpu_s = int(limits["cpu_s"]) + 2  # a backstop: what all processes of the run have used is measured here
+        file_bytes = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
+        message = launch.pack(uid, box, cpu_s, limits["processes"], file_bytes, text, command)
+        job = Job(slot, kind, limits, uid, box, [None, stderr_fd, *extra], _now())
         job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
-        socket.send_fds(slot.link, [json.dumps(spec).encode()], [*fds, *extra, *program])
+        socket.send_fds(slot.link, [message], [*fds, *extra, *program])
         return job
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, ended, waiting = SAMPLE_S, 0, list(jobs)
+        interval, waiting, unread, sampled = SAMPLE_S, list(jobs), [], _now()
         while waiting:
-            readable, _, _ = select.select([job.slot.link for job in waiting], [], [], interval)
+            readable, _, _ = select.select([*(job.slot.link for job in waiting), *unread], [], [], interval)
+            for fd in [fd for fd in unread if fd in readable]:
+                if not os.read(fd, MIB):
+                    unread.remove(fd)
             for job in [job for job in waiting if job.slot.link in readable]:
                 data = job.slot.link.recv(4096)
                 if not data:
                     raise RuntimeError("the template died")
-                job.done = struct.unpack("=idq", data)
+                *job.done, job.ended_at = launch.REPORT.unpack(data)
                 job.wall_s = _now() - job.started
-                ended += 1
-                job.ended_at = ended
                 waiting.remove(job)
-            if not readable:
+                for fd in job.ends:
+                    os.close(fd)
+                if job.unread is not None:
+                    unread.append(job.unread)
+            if not readable or _now() - sampled > interval:
+                sampled = _now()
                 for job in waiting:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
@@ -405,23 +423,26 @@ class Supervisor:
         # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
         unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
         job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
-        if cpu / TICK > limits["cpu_s"]:
+        if max(cpu / TICK, self._untold_cpu_s(job)) > limits["cpu_s"]:
             self._stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
             self._stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self._stop(job, "output_limit")
-        elif wall_s > limits["wall_s"] and wall_s - self._starved_s(job) > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - min(starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
             self._stop(job, "idle_limit")
 
-    def _starved_s(self, job):
-        """How long the run's processes were ready and got no CPU, the longest of them: on a busy host no program's fault.
-        The kernel counts it in /proc/<pid>/schedstat; a program may starve nine times its limit, then it ends anyway."""
-        longest = 0
-        for pid in self._others(job):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/schedstat") as file:
-                longest = max(longest, int(file.read().split()[1]))
-        return min(longest / 1e9, 9 * job.limits["wall_s"])
+    def _programs_cpu_s(self):
+        """CPU seconds of all in this container but the supervisor; None where that cannot be told."""
+        used = None if self._uid_base is None else container_cpu_s()
+        return None if used is None else used - time.process_time()
+
+    def _untold_cpu_s(self, job):
+        """CPU seconds of a job by the container's account, less what template and zygote may have used. A child that
+        nobody waits for (SIGCHLD ignored) is in no parent's account, however much it has burnt."""
+        if job.cpu_before is None:
+            return 0.0
+        return self._programs_cpu_s() - job.cpu_before - UNTOLD_S
 
     def _stop(self, job, cause):
         if job.cause is None:
@@ -432,6 +453,7 @@ class Supervisor:
         """Kill what is left, read what was written, empty every place: the facts and [stdout, stderr, (result,) *collected]."""
         stray_cpu, stray_memory = self._kill_all(job)
         status, cpu_s, memory_kb = job.done
+        cpu_s = max(cpu_s + stray_cpu, self._untold_cpu_s(job))
         limits = job.limits
         out_fd, err_fd = job.fds[:2]
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
@@ -443,7 +465,7 @@ class Supervisor:
                 os.close(fd)
         blobs += self._collect_and_wipe(job, collect, collect_limit)
         outcome = {
-            "cpu_s": round(cpu_s + stray_cpu, 4),
+            "cpu_s": round(cpu_s, 4),
             "wall_s": round(job.wall_s, 4),
             "memory_mb": round(max(memory_kb, stray_memory, job.peak_kb) / 1024, 2),
             "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
@@ -585,6 +607,29 @@ def judge(outcome, limits, cause, output_bytes, stderr):
     return "runtime_error"
 
 
+def _shallow(value, levels=400):
+    """Whether JSON data can be encoded and decoded again without running out of stack."""
+    level = [value]
+    while level and levels:
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, (list, dict))
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        levels -= 1
+    return not level
+
+
+def container_cpu_s():
+    """CPU seconds this container has used, by cgroup v2 or v1; None where neither tells."""
+    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpu.stat") as file:
+        return int(file.readline().split()[1]) / 1e6
+    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpuacct/cpuacct.usage") as file:
+        return int(file.read()) / 1e9
+    return None
+
+
 def kernel_kills():
     """Processes of this container that the kernel killed for want of memory, by cgroup v2 or v1; 0 where neither tells."""
     for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
@@ -612,6 +657,12 @@ def _regular(path, limit):
         return _read(fd, limit) if (os.fstat(fd).st_mode & 0o170000) == 0o100000 else None
     finally:
         os.close(fd)
+
+
+def _write(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
 
 
 def _remove(path):
@@ -680,6 +731,18 @@ def _children():
             return [int(pid) for pid in file.read().split()]
     except FileNotFoundError:
         return None
+
+
+def starved_s(pids, proc="/proc"):
+    """Seconds for which the most starved thread of these processes was ready and got no core: wall time that a busy host
+    took, not the program. 0 where the kernel does not count it (CONFIG_SCHED_INFO)."""
+    longest = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it ended while we looked
+            for thread in os.listdir(f"{proc}/{pid}/task"):
+                with open(f"{proc}/{pid}/task/{thread}/schedstat", "rb") as file:
+                    longest = max(longest, int(file.read().split()[1]))
+    return longest / 1e9
 
 
 def _real_uid(name):

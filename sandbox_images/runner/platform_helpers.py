@@ -4,16 +4,24 @@ Arguments annotated with ``ListNode`` or ``TreeNode`` are built from lists, and 
 values, and for trees level order with null for a missing child, trailing nulls left out.
 """
 
+import array
 import bisect
+import builtins
 import collections
+import copy
+import dataclasses
+import datetime
 import functools
 import heapq
 import itertools
+import json
 import math
 import operator
 import random
 import re
 import string
+import sys
+import time
 import typing
 
 
@@ -44,38 +52,47 @@ NAMESPACE = {
     **_public(bisect),
     **_public(collections),
     **_public(typing),
+    "array": array,
     "bisect": bisect,
     "collections": collections,
+    "copy": copy,
+    "datetime": datetime,
     "functools": functools,
     "heapq": heapq,
     "itertools": itertools,
+    "json": json,
     "math": math,
     "operator": operator,
     "random": random,
     "re": re,
     "string": string,
+    "sys": sys,
+    "time": time,
     "typing": typing,
+    "deepcopy": copy.deepcopy,
+    "dataclass": dataclasses.dataclass,
     "inf": math.inf,
     "ListNode": ListNode,
     "TreeNode": TreeNode,
-    # operator and math shadow builtins of these names; a solution means the builtins
-    **{name: __builtins__[name] if isinstance(__builtins__, dict) else getattr(__builtins__, name)
-       for name in ("pow", "abs", "sum", "max", "min")},
-}  # fmt: skip
+}
+
+# What a solution sees where it defines nothing itself. A layer below its globals, as the builtins are: the function under
+# test must be the solution's own, or a problem that asks for ``gcd`` would be solved by an empty program. Names that
+# operator, math or re share with builtins mean the builtins.
+BUILTINS = {**NAMESPACE, **vars(builtins)}
 
 
 def find_entry(namespace, entry):
-    """The function to call: ``name``, ``Class.method``, or a method of ``Solution`` where no plain function is defined."""
+    """The function to call: ``name`` or ``Class.method``; where judges ask for one of plain function and method of
+    ``Solution``, the other serves as well."""
     owner, _, method = entry.rpartition(".")
-    if owner:
-        if owner not in namespace:
-            raise NameError(f"class {owner} is not defined")
+    if owner in namespace:
         return getattr(namespace[owner](), method)
-    if entry in namespace and callable(namespace[entry]):
-        return namespace[entry]
-    if "Solution" in namespace and hasattr(namespace["Solution"], entry):
+    if callable(namespace.get(method)) and owner in ("", "Solution"):
+        return namespace[method]
+    if not owner and hasattr(namespace.get("Solution"), entry):
         return getattr(namespace["Solution"](), entry)
-    raise NameError(f"function {entry} is not defined")
+    raise NameError(f"class {owner} is not defined" if owner else f"function {entry} is not defined")
 
 
 def convert_arguments(function, args, kwargs):
@@ -120,19 +137,29 @@ def _tree(values):
     return nodes[0]
 
 
+def result(function, value):
+    """What the function returned as a judge shows it: an empty linked list or tree is an empty list."""
+    notes = getattr(getattr(function, "__func__", function), "__annotations__", None) or {}
+    note = notes.get("return")
+    note = note if isinstance(note, str) else repr(note)
+    if value is None and ("ListNode" in note or "TreeNode" in note):
+        return []
+    return plain(value)
+
+
 def plain(value, depth=0):
     """Linked lists and trees as lists, also inside lists; anything else as it is."""
-    if isinstance(value, ListNode):
+    if _is_node(value, "ListNode", "next"):
         values, seen = [], 0
-        while isinstance(value, ListNode) and seen < 1_000_000:
+        while _is_node(value, "ListNode", "next") and seen < 1_000_000:
             values.append(value.val)
             value, seen = value.next, seen + 1
         return values
-    if isinstance(value, TreeNode):
+    if _is_node(value, "TreeNode", "left"):
         values, level = [], collections.deque([value])
         while level and len(values) < 1_000_000:
             node = level.popleft()
-            if isinstance(node, TreeNode):
+            if _is_node(node, "TreeNode", "left"):
                 values.append(node.val)
                 level.extend((node.left, node.right))
             else:
@@ -140,6 +167,11 @@ def plain(value, depth=0):
         while values and values[-1] is None:
             values.pop()
         return values
-    if type(value) is list and depth < 3 and any(isinstance(item, (ListNode, TreeNode, list)) for item in value):
+    if type(value) is list and depth < 3 and any(type(item) is list or type(item).__name__.endswith("Node") for item in value):
         return [plain(item, depth + 1) for item in value]
     return value
+
+
+def _is_node(value, name, link):
+    """A solution may bring a class of its own by that name, as it stands in the problem's text."""
+    return type(value).__name__ == name and hasattr(value, "val") and hasattr(value, link)

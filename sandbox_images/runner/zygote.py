@@ -7,48 +7,42 @@ one, and those with numpy or pytest loaded are forked from it when first needed.
 
 import contextlib
 import gc
-import json
 import os
 import resource
 import signal
-import socket
-import struct
 import sys
 import tempfile
 import warnings
 
-from runner import child
+from runner import child, launch
 
-PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
+warnings_off = warnings.catch_warnings()
 
 
-def serve(link, confined):
-    """Forks a template for each pair of descriptors it is sent, another zygote for each single one. ``confined``: the
-    filter of system calls goes on here, once for all programs to come."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # templates are reaped by the kernel
+def serve(link_fd, confined):
+    """Forks a template for each pair of descriptors it is sent, another zygote for each single one. ``confined``: what
+    confines all programs to come alike, the filter of system calls and fixed limits, goes on here, once."""
     child.set_name(b"ocr-zygote")
     gc.disable()
     child.forbid_calls()
+    child.fixed_limits(confined)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in an interpreter a program starts in
     preload()
+    warnings_off.__enter__()
+    warnings.simplefilter("ignore")  # until a template has compiled
     while True:
-        data, fds, _, _ = socket.recv_fds(link, 64, 2)
-        if not data:
-            os._exit(0)
-        if os.fork() == 0:
-            link.close()
-            try:
-                if data == b"template":
-                    template(socket.socket(fileno=fds[0]), fds[1], confined)
-                else:
-                    link = socket.socket(fileno=fds[0])
-                    LOADERS[data.decode()]()
-                    gc.freeze()
-                    continue
-            except BaseException as error:  # goes to the container's stderr; the supervisor sees the link close
-                os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        data, fds = launch.program(link_fd)  # in a child of the zygote: a template, or another zygote
+        try:
+            if data == b"template":
+                template(*fds, confined)
+            else:
+                link_fd = fds[0]
+                LOADERS[data.decode()]()
+                make_streams()  # nothing that was printed on the way waits in them
+                gc.freeze()
+        except BaseException as error:  # goes to the container's stderr; the supervisor sees the link close
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
             os._exit(1)
-        for fd in fds:
-            os.close(fd)
 
 
 def preload():
@@ -59,8 +53,22 @@ def preload():
     for name in ("array", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "numbers", "queue", "io",
                  "statistics", "textwrap", "time", "threading", "traceback", "linecache", "types", "typing", "ast"):  # fmt: skip
         __import__(name)
+    make_streams()
     gc.collect()
     gc.freeze()
+
+
+def make_streams():
+    """The streams of all runs to come, but those that talk by pipes: made on files like theirs, which take their place."""
+    kept = [os.dup(fd) for fd in range(3)]
+    for fd in range(3):
+        file = os.memfd_create("stream")
+        os.dup2(file, fd)
+        os.close(file)
+    child.fresh_streams()
+    for fd, own in enumerate(kept):
+        os.dup2(own, fd)
+        os.close(own)
 
 
 def load_numpy():
@@ -98,51 +106,32 @@ def load_pytest():
 LOADERS = {"numpy": load_numpy, "pytest": load_pytest}
 
 
-def template(link, code_fd, confined):
-    """Holds one program: compiles it, then forks a child for each run it is told of."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    child.set_name(b"ocr-template")
-    try:
-        child.fixed_limits(confined)
-    except (OSError, ValueError) as error:  # or it would pass for a crash of the compiler
-        link.send(json.dumps({"fault": f"no template: {error!r}"}).encode())
-        raise
+def template(link_fd, code_fd, confined):
+    """Holds one program: compiles it, then becomes a child for each run it is told of. Few lines and cheap ones: each page
+    of the zygote's that is touched here is copied. The answer: its memory in KB, and what is wrong with the program."""
+    if confined:
+        try:
+            child.kill_me_first()
+        except OSError as error:  # or it would pass for a crash of the compiler
+            os.write(link_fd, f"fault: {error!r}".encode())
+            raise
     source = child.read_all(code_fd)
     os.close(code_fd)
-    code, answer = None, {"compiled": True, "message": ""}
-    if source:
-        code, answer = compile_python(source)
+    code, wrong = compile_python(source) if source else (None, "")
+    warnings_off.__exit__(None, None, None)
     gc.freeze()
-    with open("/proc/self/statm", "rb") as file:
-        answer["base_kb"] = int(file.read().split()[1]) * PAGE_KB
-    link.send(json.dumps(answer).encode())
-    while True:
-        data, fds, _, _ = socket.recv_fds(link, 256 * 1024, 8)
-        if not data:
-            os._exit(0)
-        spec = json.loads(data)
-        pid = os.fork()
-        if pid == 0:
-            link.detach()
-            if spec["kind"] == "pytest":
-                spec["source"] = source
-            del link, data, source
-            child.run(spec, fds, code)
-        for fd in fds:
-            os.close(fd)
-        _, status, usage = os.wait4(pid, 0)
-        link.send(struct.pack("=idq", status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+    memory_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    os.write(link_fd, f"{memory_kb} {wrong}".encode("utf-8", "replace"))
+    child.run(launch.run(link_fd), code, source)
 
 
 def compile_python(source):
-    """The program as a code object, or the syntax error."""
+    """(code object, "") of a program, or (None, the error)."""
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (60, hard))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            code = compile(source, "main.py", "exec", dont_inherit=True)
+        code = compile(source, "main.py", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        return None, {"compiled": False, "message": f"{type(error).__name__}: {error}"[:2000]}
+        return None, f"{type(error).__name__}: {error}"[:2000]
     resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
-    return code, {"compiled": True, "message": ""}
+    return code, ""

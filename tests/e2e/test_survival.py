@@ -1,65 +1,25 @@
 """Killed anywhere, run again: the same rows as an undisturbed run, none twice, nothing asked twice."""
 
+import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
-import threading
+import sys
 import time
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
-from graph import command, open_lake, run
+from chaos import Chaos
+from graph import ROOT, command, open_lake, run
 from ocr_assets import samples
 
 ANSWERS = "SELECT response_id, content FROM r1_traces ORDER BY 1"
 VERDICTS = "SELECT verdict_id, verdict, tests_passed, tests_total FROM verdicts ORDER BY 1"
-
-
-class SlowTeacher(ThreadingHTTPServer):
-    """An OpenAI-compatible server that answers after a moment, with a text that depends on the prompt and seed alone."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
-        self.answered: Counter[str] = Counter()
-        super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        import json
-
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        key = f"{request['seed']}"
-        self.server.asked[key] += 1  # type: ignore[attr-defined]
-        time.sleep(0.03)
-        text = f"</think>\n```python\nprint({request['seed']})\n```"
-        body = {
-            "id": "x", "object": "chat.completion", "created": 0, "model": request["model"],
-            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-        }  # fmt: skip
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-        self.server.answered[key] += 1  # type: ignore[attr-defined]
-
-    def log_message(self, *arguments: object) -> None:
-        """Quiet."""
 
 
 def kill_when(process: subprocess.Popen, ready, timeout_s: float = 240) -> None:
@@ -90,28 +50,122 @@ def only(*names: str) -> list[str]:
 
 
 def test_killed_while_asking_nothing_is_lost_or_asked_twice(tmp_path: Path) -> None:
-    server = SlowTeacher()
-    settings = {"OCR_TEACHER": "endpoint", "OCR_TEACHER_URL": server.url, "OCR_TEACHER_CONCURRENCY": "4"}
+    """The whole graph around it; twenty kills of the loop alone are in tests/traces/test_killed.py."""
     home = tmp_path / "killed"
     run("run", *only(*PROBLEM_STAGES), home=home, OCR_JUDGES="none")
-    in_flight = 0
-    for target in (20, 60, 61, 150):
-        process = started("run", *only("r1_traces"), home=home, **settings)
-        kill_when(process, lambda target=target: sum(server.answered.values()) >= target)
-        in_flight += 4
+    with Chaos(delay_s=0.06) as server:
+        settings = {"OCR_TEACHER": "endpoint", "OCR_TEACHER_URL": server.url, "OCR_TEACHER_CONCURRENCY": "4"}
+        in_flight = 0
+        for target in (20, 61, 150):
+            process = started("run", *only("r1_traces"), home=home, **settings)
+            kill_when(process, lambda target=target: server.answered.total() >= target)
+            in_flight += 4
+            time.sleep(0.2)
+        run("run", *only("r1_traces"), home=home, **settings)
+        with open_lake(home) as lake:
+            rows = lake.rows(ANSWERS)
+            seeds = [row["seed"] for row in lake.rows("SELECT seed FROM r1_traces")]
+        assert len({row["response_id"] for row in rows}) == len(rows) == len(server.asked)
+        assert sorted(seeds) == sorted(server.asked)
+        again = sum(count - 1 for count in server.asked.values())
+        assert again <= in_flight, f"{again} requests asked again, at most {in_flight} were in flight at the kills"
+        before = server.asked.total()
+        run("run", *only("r1_traces"), home=home, **settings)
+        assert server.asked.total() == before
+
+
+def graphql(address: str, query: str, **variables: object) -> dict:
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(f"{address}/graphql", body, {"Content-Type": "application/json"})
+    answer = json.load(urllib.request.urlopen(request, timeout=60))
+    assert "errors" not in answer, answer
+    return answer["data"]
+
+
+LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } ... on InvalidSubsetError { message } } }"""
+TERMINATE = "mutation($id: String!) { terminateRun(runId: $id) { __typename } }"
+STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+
+
+def wait_until(ready, what: str, timeout_s: float = 180) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: not after {timeout_s:.0f} s")
         time.sleep(0.2)
-    run("run", *only("r1_traces"), home=home, **settings)
-    with open_lake(home) as lake:
-        rows = lake.rows(ANSWERS)
-        seeds = [row["seed"] for row in lake.rows("SELECT seed FROM r1_traces")]
-    assert len({row["response_id"] for row in rows}) == len(rows) == len(server.asked)
-    assert sorted(map(str, seeds)) == sorted(server.asked)
-    again = sum(count - 1 for count in server.asked.values())
-    assert again <= in_flight, f"{again} requests asked again, at most {in_flight} were in flight at the kills"
-    before = sum(server.asked.values())
-    run("run", *only("r1_traces"), home=home, **settings)
-    assert sum(server.asked.values()) == before
-    server.shutdown()
+
+
+def workers(home: Path) -> list[str]:
+    """Command lines of live processes that have this home in their environment, servers of the UI left out."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment, line = (folder / "environ").read_bytes(), (folder / "cmdline").read_bytes()
+        except OSError:
+            continue  # it ended meanwhile
+        # The code server's own resource tracker stays with it.
+        run_of_ours = b"execute_run" in line or (b"multiprocessing" in line and b"resource_tracker" not in line)
+        if f"OCR_HOME={home}".encode() in environment and run_of_ours:
+            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+def test_terminated_from_the_ui_what_was_answered_is_kept_and_no_process_stays(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run("run", *only(*PROBLEM_STAGES), home=home, OCR_JUDGES="none")
+    shutil.copyfile(ROOT / "dagster.yaml", home / "dagster" / "dagster.yaml")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    address, log = f"http://127.0.0.1:{port}", (tmp_path / "ui.log").open("wb")
+    with Chaos(delay_s=0.3) as server:
+        settings = {"OCR_TEACHER": "endpoint", "OCR_TEACHER_URL": server.url, "OCR_TEACHER_CONCURRENCY": "4"}
+        _, environment = command(home=home, DAGSTER_HOME=str(home / "dagster"), DAGSTER_DISABLE_TELEMETRY="1", **settings)
+        ui = subprocess.Popen(
+            [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+            env=environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+        def answers() -> bool:
+            try:
+                urllib.request.urlopen(f"{address}/server_info", timeout=2)
+            except (urllib.error.URLError, OSError):
+                assert ui.poll() is None, (tmp_path / "ui.log").read_text()[-3000:]
+                return False
+            return True
+
+        try:
+            wait_until(answers, "the UI answers")
+            where = graphql(
+                address, "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
+            )["repositoriesOrError"]["nodes"][0]
+            selector = {
+                "repositoryName": where["name"], "repositoryLocationName": where["location"]["name"],
+                "jobName": "downstream", "assetSelection": [{"path": ["r1_traces"]}],
+            }  # fmt: skip
+            launched = graphql(address, LAUNCH, params={"selector": selector, "runConfigData": {}})["launchRun"]
+            assert launched["__typename"] == "LaunchRunSuccess", launched
+            run_id = launched["run"]["runId"]
+            wait_until(lambda: server.answered.total() >= 30, "thirty answers came")
+            assert workers(home)
+            graphql(address, TERMINATE, id=run_id)
+            wait_until(lambda: graphql(address, STATUS, id=run_id)["runOrError"]["status"] == "CANCELED", "the run is cancelled")
+            wait_until(lambda: not workers(home), "its processes are gone")
+        finally:
+            os.killpg(ui.pid, signal.SIGTERM)
+            try:
+                ui.wait(60)
+            except subprocess.TimeoutExpired:
+                os.killpg(ui.pid, signal.SIGKILL)
+        cut_off = server.asked.total()
+        with open_lake(home) as lake:
+            kept = {row["seed"] for row in lake.rows("SELECT seed FROM r1_traces")}
+        assert 30 <= len(kept) <= cut_off <= len(kept) + 4, "all but what was in flight is in the lake already"
+        server.delay_s = 0.0
+        run("run", *only("r1_traces"), home=home, **settings)
+        assert sum(count - 1 for count in server.asked.values()) <= 4
+        assert all(server.asked[seed] == 1 for seed in kept)
 
 
 def test_killed_while_judging_the_verdicts_are_those_of_an_undisturbed_run(demo, tmp_path: Path) -> None:
@@ -149,8 +203,6 @@ def test_a_second_run_at_the_same_time_is_refused_by_name(tmp_path: Path) -> Non
 
 def test_the_corpus_is_the_users_own_problems_too(tmp_path: Path) -> None:
     """The ``local`` source: a user's JSONL of problems, an own teacher's recorded answers, through to the release."""
-    import json
-
     mine = tmp_path / "mine"
     mine.mkdir()
     problem = {

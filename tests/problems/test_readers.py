@@ -158,3 +158,19 @@ def test_the_split_comes_from_the_file_name(tmp_path: Path) -> None:
     assert {row["file"]: row["split"] for row in good} == {
         "train-00000-of-00002.jsonl": "train", "test.jsonl": "test", "data_validation.jsonl": "validation", "problems.jsonl": "train",
     }  # fmt: skip
+
+
+def test_a_stated_tolerance_becomes_the_comparison_unless_the_row_has_its_own(tmp_path: Path) -> None:
+    statement = "Print the length. An absolute or relative error of 10^{-6} is accepted."
+    tests = [{"kind": "stdin", "input": "1", "output": "60"}]
+    checker = {"language": "python", "source": "", "protocol": "testlib"}
+    rows = [
+        {"problem_id": "a", "statement": statement, "tests": tests},
+        {"problem_id": "b", "statement": statement, "tests": tests, "compare": {"float_abs": 0.5}},
+        {"problem_id": "c", "statement": statement, "tests": tests, "checker": checker},
+        {"problem_id": "d", "statement": "Print the length.", "tests": tests},
+    ]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    good, bad = read(tmp_path, "local")
+    assert bad == []
+    assert [row["compare"] and row["compare"]["float_abs"] for row in good] == [1e-6, 0.5, None, None]

@@ -159,6 +159,21 @@ def test_output_is_bytes(sandbox: DockerSandbox) -> None:
     assert run(sandbox, "import sys\nsys.stdout.write(sys.stdin.read())", stdin=b"\xff\x00\n").stdout == b"\xff\x00\n"
 
 
+def test_nothing_but_the_programs_own_output_comes_out_of_a_warm_process(sandbox: DockerSandbox) -> None:
+    """A fork inherits what its parent had not written yet."""
+    code = "import numpy\ndef f(x):\n    return x + 1\nprint('mine')"
+    runs = [Run("call", entry="f", args=[1]), Run("pytest", code="from solution import f\ndef test_f(): assert f(1) == 2")]
+    for kept in (runs[:1], runs):
+        first = sandbox.execute(Program("python", code, kept, LIMITS)).runs[0]
+        assert (first.status, first.stdout, first.stderr) == ("ok", b"mine\n", b"")
+
+
+def test_each_run_has_random_numbers_of_its_own(sandbox: DockerSandbox) -> None:
+    program = Program("python", "import random\nprint(random.random())", [Run(), Run()], LIMITS)
+    printed = {run.stdout for _ in range(2) for run in sandbox.execute(program).runs}
+    assert len(printed) == 4
+
+
 def test_cpu_time_counts_the_whole_family(sandbox: DockerSandbox) -> None:
     code = "import os\nfor _ in range(3):\n    if os.fork() == 0:\n        while True: pass\nos.wait()"
     found = run(sandbox, code)
@@ -268,3 +283,14 @@ def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, cap
     assert isinstance(SandboxResource(kind="process").opened(), ProcessSandbox)
     with pytest.raises(SandboxUnavailable):
         SandboxResource(kind="docker").opened(trusted=True)
+
+
+def test_time_without_a_core_is_not_time_asleep(tmp_path) -> None:
+    from sandbox_images.runner.main import starved_s
+
+    for pid, thread, delay in ((7, 7, 10**9), (7, 8, 3 * 10**9), (9, 9, 2 * 10**9)):
+        folder = tmp_path / str(pid) / "task" / str(thread)
+        folder.mkdir(parents=True)
+        (folder / "schedstat").write_text(f"5000000 {delay} 12\n")
+    assert starved_s([7, 9, 11], proc=str(tmp_path)) == 3.0
+    assert starved_s([11], proc=str(tmp_path)) == 0

@@ -5,11 +5,14 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from aiohttp import web
 
-from resources.teacher import endpoint
+from chaos import Chaos, completion
+from resources.teacher import endpoint, health
 from resources.teacher.api import ChatAnswer, ChatRequest, Sampling, TeacherUnavailable
 from resources.teacher.endpoint import EndpointTeacher
 
@@ -19,14 +22,8 @@ Handler = Callable[[web.Request, dict, int], Awaitable[web.StreamResponse]]
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "FIRST_WAIT_S", 0.01)
-
-
-def completion(text: str | None, finish: str = "stop", **message: object) -> dict:
-    return {
-        "id": "x", "object": "chat.completion", "created": 0, "model": "served-r1",
-        "choices": [{"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text, **message}}],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12},
-    }  # fmt: skip
+    monkeypatch.setattr(health, "FIRST_REST_S", 0.02)
+    monkeypatch.setattr(health, "LONGEST_REST_S", 0.1)
 
 
 @asynccontextmanager
@@ -190,6 +187,148 @@ def test_a_wrong_model_or_key_stops_at_once() -> None:
 
     with pytest.raises(TeacherUnavailable, match="no such model"):
         ask(handler, asked("a", "b"))
+
+
+def test_a_key_that_one_of_two_servers_refuses_leaves_the_work_to_the_other() -> None:
+    async def deny(request, body, n):
+        return web.json_response({"error": {"message": "wrong key"}}, status=401)
+
+    async def good(request, body, n):
+        return web.json_response(completion("good"))
+
+    async def main() -> None:
+        async with server(deny) as (denied, tries), server(good) as (url, _):
+            teacher = EndpointTeacher("r1", [denied, url], concurrency=4)
+            answers = [answer async for answer in teacher.answer(asked(*map(str, range(20))))]
+            assert len(answers) == 20 and {answer.endpoint for answer in answers} == {url}
+            assert tries.total() <= 2, "what is refused once is not asked again"
+
+    asyncio.run(main())
+
+
+def test_settings_that_every_request_is_refused_for_stop_it_before_anything_is_kept() -> None:
+    async def handler(request, body, n):
+        return web.json_response({"error": {"message": "top_p must be below 1"}}, status=400)
+
+    with pytest.raises(TeacherUnavailable, match=r"refuses every request: .*top_p must be below 1.* nothing was kept"):
+        ask(handler, asked(*map(str, range(30))))
+
+
+def test_one_bad_request_among_good_ones_is_a_labelled_row() -> None:
+    async def handler(request, body, n):
+        if body["messages"][0]["content"] == "bad":
+            return web.json_response({"error": {"message": "messages are odd"}}, status=400)
+        return web.json_response(completion("good"))
+
+    answers, _ = ask(handler, asked("bad", *map(str, range(5))))
+    assert answers.pop("bad").failure == "bad_request" and len(answers) == 5
+    assert {answer.failure for answer in answers.values()} == {None}
+
+
+def test_a_content_filter_is_a_refusal() -> None:
+    async def handler(request, body, n):
+        return web.json_response(completion(None, "content_filter"))
+
+    answers, tries = ask(handler, asked("q"))
+    assert (answers["q"].failure, tries["q"]) == ("refused", 1)
+
+
+def test_a_request_is_given_up_at_its_deadline_however_kindly_it_is_put_off() -> None:
+    async def handler(request, body, n):
+        if body["messages"][0]["content"] == "never":
+            return web.Response(status=429, headers={"Retry-After": "0"}, text="{}")
+        return web.json_response(completion("good"))
+
+    answers, tries = ask(handler, asked("a", "never"), deadline_s=1.0)
+    assert set(answers) == {"a"} and tries["never"] > 1
+
+
+def test_servers_that_go_away_for_good_end_the_run_with_what_was_met() -> None:
+    async def handler(request, body, n):
+        if int(body["messages"][0]["content"]) < 10:
+            return web.json_response(completion("good"))
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    with pytest.raises(TeacherUnavailable, match=r"no sign of life .*connection"):
+        ask(handler, asked(*map(str, range(60))), concurrency=8, patience_s=0.3, attempts=1000)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [
+        ("7", 7, 7),
+        ("1.5", 1.5, 1.5),
+        ("-3", 0, 0),
+        ("99999999", 3600, 3600),
+        ("nan", None, None),
+        ("soon", None, None),
+        ("", None, None),
+    ],
+)
+def test_retry_after_in_seconds(value: str, low: float | None, high: float | None) -> None:
+    found = endpoint.retry_after({"retry-after": value})
+    assert found is None if low is None else found is not None and low <= found <= high  # type: ignore[operator]
+
+
+def test_retry_after_as_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    earlier = format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)
+    found = endpoint.retry_after({"retry-after": later})
+    assert found is not None and 60 < found <= 90
+    assert endpoint.retry_after({"retry-after": earlier}) == 0.0
+    assert endpoint.retry_after({}) is None
+
+
+def test_too_much_at_once_is_turned_down_until_it_fits() -> None:
+    """A server with room for three: the limit comes down by halves, and all are answered."""
+    inside = most = turned_away = 0
+
+    async def handler(request, body, n):
+        nonlocal inside, most, turned_away
+        if inside >= 3:
+            turned_away += 1
+            return web.Response(status=429, text="{}")
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0.002)
+        inside -= 1
+        return web.json_response(completion("good"))
+
+    answers, _ = ask(handler, asked(*map(str, range(150))), concurrency=64)
+    assert len(answers) == 150 and most <= 3 and turned_away > 0
+
+
+def test_leaving_early_cancels_what_is_under_way() -> None:
+    async def main() -> None:
+        with Chaos(delay_s=0.5) as server:
+            requests = [ChatRequest(str(n), [{"role": "user", "content": "q"}], Sampling(), n) for n in range(100)]
+            answers = EndpointTeacher("r1", [server.url], concurrency=10).answer(requests)
+            async for _ in answers:
+                break
+            await answers.aclose()  # type: ignore[attr-defined]
+            assert server.asked.total() <= 10
+            assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("kind", "counted"),
+    [("429", "rate_limited"), ("503", "overloaded"), ("500", "server_error"), ("late", "timeout"), ("dropped at once", "connection"),
+     ("dropped mid-body", "connection"), ("cut JSON", "malformed"), ("sent twice", "malformed"), ("HTML", "malformed")],
+)  # fmt: skip
+def test_faults_are_told_apart(kind: str, counted: str) -> None:
+    async def main() -> None:
+        with Chaos(faults=1.0, kinds=(kind,)) as server:
+            teacher = EndpointTeacher("r1", [server.url], attempts=2, timeout_s=1.0, deadline_s=5.0)
+            request = ChatRequest("k", [{"role": "user", "content": "q"}], Sampling(), 1)
+            with pytest.raises(TeacherUnavailable):
+                assert [answer async for answer in teacher.answer([request])] == []
+            assert set(teacher.errors) - {"deadline"} == {counted}
+
+    asyncio.run(main())
 
 
 def test_requests_are_drawn_only_as_there_is_room() -> None:

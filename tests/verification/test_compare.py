@@ -1,5 +1,6 @@
 """Answers compared as a fair judge would: the traps public graders fall into, and properties that must always hold."""
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from ocr_assets.records import Compare
 from ocr_assets.verification.compare import compare_output, compare_value
+from ocr_assets.verification.results import well_formed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "sandbox_images"))
 from runner.values import encode
@@ -231,3 +233,115 @@ def test_an_integer_beyond_every_float_is_wrong_and_no_crash(expected: object) -
     tolerant = {"policy": "tokens", "float_abs": 1e-6, "float_rel": 1e-6, "case": "sensitive"}
     assert compare_value(expected, value) and compare_value(expected, value, tolerant)
     assert compare_value(10**400, 10**400, tolerant) is None
+
+
+# ---- matching without order, against brute force ------------------------------------------------------------------------
+
+few_numbers = st.lists(st.integers(0, 24).map(lambda i: f"{1 + i * 4e-7:.9f}"), max_size=5)
+
+
+@given(few_numbers, few_numbers)
+def test_unordered_decimals_match_if_any_order_does(expected: list[str], answer: list[str]) -> None:
+    any_order = len(expected) == len(answer) and any(
+        all(compare_output(left.encode(), right.encode()) is None for left, right in zip(expected, order, strict=True))
+        for order in itertools.permutations(answer)
+    )
+    for policy, gap in (("unordered_tokens", " "), ("unordered_lines", "\n")):
+        found = compare_output(gap.join(expected).encode(), gap.join(answer).encode(), rule(policy))
+        assert (found is None) == any_order
+    encoded = [encode(float(token)) for token in answer]
+    for value in (encoded, {"s": encoded}):
+        compare = rule("unordered_tokens") if value is encoded else None
+        assert (compare_value([float(token) for token in expected], value, compare) is None) == any_order
+
+
+small_values = st.recursive(
+    st.sampled_from([0, 1, True, False, 1.0, 1.0000005, 0.5, None, "", "1", "t"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["t", "f", "d", "1"]), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.lists(small_values, max_size=4), st.lists(small_values, max_size=4))
+def test_unordered_results_match_if_any_order_does(expected: list, answer: list) -> None:
+    for items in (answer, expected[::-1]):
+        any_order = len(expected) == len(items) and any(
+            all(
+                compare_value(left, encode(right), rule("unordered_tokens")) is None
+                for left, right in zip(expected, order, strict=True)
+            )
+            for order in itertools.permutations(items)
+        )
+        assert (compare_value(expected, encode(items), rule("unordered_tokens")) is None) == any_order
+
+
+def test_an_identical_item_may_be_anothers_only_partner() -> None:
+    expected, answer = b"1.0 1.0000009", b"1.0 0.9999991"
+    assert compare_output(expected, answer, rule("unordered_tokens")) is None
+    assert compare_value([1.0, 1.0000009], encode({1.0, 0.9999991})) is None
+
+
+def test_thirty_thousand_items_without_order_take_seconds() -> None:
+    numbers = [i / 7 for i in range(30_000)]
+    expected = "\n".join(f"{n:.9f}" for n in numbers).encode()
+    answer = "\n".join(f"{n:.7f}" for n in reversed(numbers)).encode()
+    for policy in ("unordered_tokens", "unordered_lines"):
+        assert compare_output(expected, answer, rule(policy)) is None
+        assert compare_output(expected, answer.replace(b"\n1.0000000\n", b"\n1.0010000\n"), rule(policy)) is not None
+    assert compare_value(list(range(30_000)), encode(set(range(30_000)))) is None
+    assert compare_value(list(range(30_000)), encode(set(range(1, 30_001)))) is not None
+    assert compare_value(numbers, encode({n + 1e-9 for n in numbers})) is None
+
+
+LARGE = [
+    ("9007199254740993", "9007199254740993.0", rule(absolute=1e-6), True),
+    ("9007199254740993", "9007199254740992", rule(absolute=1e-6), False),
+    ("9007199254740993", "9007199254740992", rule(relative=1e-6), True),
+    ("1e400", "1.0e400", None, True),
+    ("1e400", "1e401", None, False),
+    ("1e400", "inf", None, False),
+    ("-1e400", "1e400", None, False),
+    ("1e400", "1e999999999999999999999", None, False),
+    ("1.5", "1e999999999999999999999", None, False),
+    ("0.0", "1e-999999999999999999999", None, True),
+    ("1" + "0" * 400, "1" + "0" * 400 + ".0", rule(relative=1e-6), True),
+    ("1" + "0" * 400, "1" + "0" * 399, rule(relative=1e-6), False),
+    ("0.5", "9" * 5000, None, False),
+]
+
+
+@pytest.mark.parametrize(("expected", "answer", "compare", "right"), LARGE)
+def test_numbers_no_double_holds(expected: str, answer: str, compare: Compare | None, right: bool) -> None:
+    assert (compare_output(expected.encode(), answer.encode(), compare) is None) is right
+
+
+@pytest.mark.parametrize("compare", [None, rule(absolute=1e-6, relative=1e-6)])
+def test_results_no_double_holds(compare: Compare | None) -> None:
+    for value in (10**400, -(10**400), 10**6000, float("inf"), float("nan"), 2**53 + 1):
+        for expected in (0.5, 7, 1e308, 2**53, [0.5], {"a": 1.5}):
+            same = (
+                compare is not None and {value, expected} == {2**53, 2**53 + 1}
+                if not isinstance(expected, list | dict)
+                else False
+            )
+            assert (compare_value(expected, encode(value), compare) is None) is same
+    assert compare_value(10**400, encode(10**400), compare) is None
+    assert compare_value(float("inf"), encode(float("inf")), compare) is None
+
+
+nonsense = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["f", "i", "t", "s", "q", "d", "b", "n", "o", "x"]), inner, max_size=2)
+        | st.builds(lambda k, v: {k: v}, st.sampled_from(["t", "s", "q", "d"]), st.lists(inner, max_size=2))
+    ),
+    max_leaves=8,
+)
+
+
+@given(json_values, nonsense, st.sampled_from(["tokens", "unordered_tokens"]))
+def test_no_forged_result_can_crash_the_comparison(expected, forged, policy: str) -> None:
+    difference = compare_value(expected, forged, rule(policy, 1e-6, 1e-6))
+    if not well_formed(forged):
+        assert difference == "the result is no plain data"

@@ -192,7 +192,8 @@ def test_a_sandbox_fault_is_no_verdict_on_the_program() -> None:
 @pytest.mark.parametrize("verdict", ["accepted", "runtime_error"])
 def test_an_interactive_problem_gets_no_verdict_without_its_partner(sandbox: DockerSandbox, verdict: str) -> None:
     partner = {"language": "python", "source": "print(1)", "protocol": "kattis"}
-    judged = grade(sandbox, "python", PYTHON[verdict], suite(("1 2", "3"), interactor=partner))
+    code = "input()\n" + PYTHON["runtime_error"] if verdict == "runtime_error" else PYTHON[verdict]  # it crashes after the talk
+    judged = grade(sandbox, "python", code, suite(("1 2", "3"), interactor=partner))
     assert judged["verdict"] == "sandbox_error"
 
 
@@ -240,6 +241,7 @@ STDIN_STYLES = [
     "import atexit\natexit.register(lambda: print(input()[::-1]))",
     "print(input()[::-1])\nquit()",
     "import os, sys\nprint(input()[::-1], flush=True)\nos._exit(0)",
+    "import sys\nprint(input()[::-1])\nsys.stdout.close()",
 ]
 
 
@@ -247,3 +249,44 @@ STDIN_STYLES = [
 def test_every_honest_way_to_read_and_print(sandbox: DockerSandbox, code: str) -> None:
     judged = grade(sandbox, "python", code, suite(("stressed\n", "desserts\n")))
     assert judged["verdict"] == "accepted", judged
+
+
+def test_an_assertion_with_names_for_its_literals_is_compared_outside(sandbox: DockerSandbox) -> None:
+    codes = ["assert f(3) == 9", "x = 3\nwanted = [9]\nassert f(x) == wanted"]
+    named = suite_from_json({"tests": [{"kind": "assert", "code": code} for code in codes]})
+    thief = "import sys\ndef f(x):\n    return sys._getframe(1).f_globals.get('wanted', 9)"
+    judged = grade(sandbox, "python", thief, named)
+    assert (judged["verdict"], judged["first_failure"]) == ("wrong_answer", 1)
+    shared = suite_from_json({"tests": [{"kind": "assert", "code": "LIMIT = 9\nassert f(3) == 27"}]})
+    assert grade(sandbox, "python", "def f(x): return x * LIMIT", shared)["verdict"] == "accepted"
+
+
+def test_a_solution_does_not_change_the_builtins_of_its_test(sandbox: DockerSandbox) -> None:
+    tests = suite_from_json({"tests": [{"kind": "assert", "code": "y = f(3)\nassert len(y) == 3"}]})
+    patched = "import builtins\nbuiltins.len = lambda x: 3\ndef f(x): return []"
+    assert grade(sandbox, "python", patched, tests)["verdict"] == "wrong_answer"
+
+
+TALKER = """
+import sys
+line = sys.stdin.readline()
+if line == "x\\n":
+    sys.exit(43)
+while line:
+    print("more" * 1000, flush=True)
+    line = sys.stdin.readline()
+sys.exit(43)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("print('x', flush=True)\ninput()", "wrong_answer"),  # it crashes because the interactor has ended
+        ("print('y', flush=True)\ninput()\n1 // 0", "runtime_error"),  # the interactor ends because it has crashed
+        ("print('y\\n' * 1000)", "wrong_answer"),  # nobody reads what the interactor says
+    ],
+)
+def test_who_ended_first_is_certain_in_a_talk(sandbox: DockerSandbox, code: str, verdict: str) -> None:
+    talk = suite(("", ""), interactor={"language": "python", "source": TALKER, "protocol": "kattis"})
+    assert [grade(sandbox, "python", code, talk)["verdict"] for _ in range(5)] == [verdict] * 5

@@ -51,8 +51,9 @@ def test_one_line_for_each_solution_in_order(tmp_path: Path) -> None:
     assert rows[0]["team"] == 7
     assert (rows[1]["first_failure"], rows[1]["tests_passed"], rows[1]["tests_total"]) == (1, 1, 2)
     assert set(rows[1]["tests"][1]) == {
-        "index", "verdict", "cpu_s", "wall_s", "memory_mb", "exit_code", "signal", "message",
+        "index", "verdict", "cpu_s", "wall_s", "memory_mb", "exit_code", "signal", "message", "stdout_head", "stderr_head",
     }  # fmt: skip
+    assert rows[0]["tests"][0]["stdout_head"] is None and rows[1]["tests"][1]["stdout_head"]
 
 
 def test_an_unknown_problem_is_no_verdict_and_exit_code_1(tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""Results of calls as the sandbox encodes them (sandbox_images/runner/values.py), on the host.
+
+The program shares a process with the encoder and can write what it likes in its place, so nothing is believed about a
+result's shape before it is checked here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+DEPTH = 100  # of containers in containers, as in the encoder
+_FLOAT = re.compile(r"-?(\d+\.?\d*(e[+-]?\d+)?|inf|nan)\Z")
+_HEX = re.compile(r"-?0x[0-9a-f]+\Z")
+_BYTES = re.compile(r"([0-9a-f]{2})*\Z")
+_NUMBERS = {
+    "Fraction": (Fraction, re.compile(r"-?\d{1,4000}(/[1-9]\d{0,4000})?\Z")),  # an exponent in it could fill the memory
+    "Decimal": (Decimal, re.compile(r"-?(\d{1,4000}(\.\d{0,4000})?(E[+-]?\d{1,6})?|Infinity|NaN)\Z")),
+    "complex": (complex, re.compile(r"[-+()\w.]{1,100}\Z")),
+}
+
+
+def well_formed(value: Any, depth: int = 0) -> bool:
+    """Whether ``value`` (JSON data) is an encoding at all, and of no more than ``DEPTH`` levels."""
+    if value is None or isinstance(value, bool | int | str):
+        return True
+    if depth > DEPTH + 1:  # the encoder says there that it went no deeper
+        return False
+    if isinstance(value, list):
+        return all(well_formed(item, depth + 1) for item in value)
+    if not (isinstance(value, dict) and len(value) == 1):
+        return False
+    ((key, inner),) = value.items()
+    if key in ("t", "s", "q"):
+        return isinstance(inner, list) and all(well_formed(item, depth + 1) for item in inner)
+    if key == "d":
+        return isinstance(inner, list) and all(
+            isinstance(pair, list) and len(pair) == 2 and all(well_formed(item, depth + 1) for item in pair) for pair in inner
+        )
+    if key == "n":
+        return isinstance(inner, list) and len(inner) == 2 and _number(inner) is not None
+    pattern = {"f": _FLOAT, "i": _HEX, "b": _BYTES}.get(key)
+    return isinstance(inner, str) and (key == "o" or (pattern is not None and pattern.match(inner) is not None))
+
+
+def _number(parts: list[Any]) -> Fraction | Decimal | complex | None:
+    kind, text = parts
+    if not (isinstance(kind, str) and kind in _NUMBERS and isinstance(text, str)):
+        return None
+    make, pattern = _NUMBERS[kind]
+    if not pattern.match(text):
+        return None
+    try:
+        return make(text)  # type: ignore[no-any-return]
+    except (ValueError, ArithmeticError):
+        return None
+
+
+class Opaque:
+    """A value that is not plain data: it equals nothing."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<{self._name}>"
+
+
+def decode(value: Any) -> Any:
+    """A well-formed encoding as the Python value it was."""
+    if isinstance(value, list):
+        return [decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((key, inner),) = value.items()
+    if key == "f":
+        return float(inner)
+    if key == "i":
+        return int(inner, 16)
+    if key == "t":
+        return tuple(decode(item) for item in inner)
+    if key == "q":
+        return deque(decode(item) for item in inner)
+    if key == "b":
+        return bytes.fromhex(inner)
+    if key == "n":
+        return _number(inner)
+    try:
+        if key == "s":
+            return {decode(item) for item in inner}
+        if key == "d":
+            return {decode(name): decode(item) for name, item in inner}
+    except TypeError:  # an unhashable member: the solution had an odd subclass there
+        return Opaque(key)
+    return Opaque(str(inner))
+
+
+def brief(value: Any, limit: int = 80) -> str:
+    """``repr``, cut to ``limit`` characters."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes out
+        return "a number of thousands of digits"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

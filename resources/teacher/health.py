@@ -1,0 +1,146 @@
+"""Which endpoint may be asked now and how much at once: adaptive concurrency, Retry-After, health, circuit breaker.
+
+Each endpoint has a limit of requests in flight that grows by a constant a round of answers and halves when the server is
+overloaded (additive up, multiplicative down, as TCP does: Chiu & Jain 1989). An endpoint that fails several times in a row
+is left alone for a growing while; then one request probes it. No network here: the caller reports what happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+TRIP_AFTER = 5  # failures in a row
+FIRST_REST_S, LONGEST_REST_S = 2.0, 60.0
+ROUNDS_TO_CEILING = 20  # how soon a limit that was cut to nothing is back
+
+
+@dataclass
+class Endpoint:
+    """One server. ``limit`` moves between 1 and ``ceiling``; ``denied`` says why it will not be asked again."""
+
+    url: str
+    ceiling: int
+    limit: float = field(init=False)
+    in_flight: int = 0
+    answered: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    tripped: bool = False
+    denied: str | None = None
+    not_before: float = 0.0
+    _failed_in_row: int = 0
+    _trips: int = 0
+    _cut_at: float = 0.0
+    _tripped_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.limit = float(self.ceiling)
+
+    def room(self, now: float) -> int:
+        """How many more requests it may be given at once."""
+        if self.denied is not None or now < self.not_before:
+            return 0
+        return (1 if self.tripped else int(self.limit)) - self.in_flight
+
+    def succeeded(self) -> None:
+        """It answered."""
+        self.answered += 1
+        self._alive()
+        self.limit = min(self.ceiling, self.limit + max(1.0, self.ceiling / ROUNDS_TO_CEILING) / self.limit)
+
+    def refused(self) -> None:
+        """It refused this one request for good, which says that it works."""
+        self._alive()
+
+    def overloaded(self, kind: str, began: float, retry_after: float) -> None:
+        """It asks for less (429, or 503 with Retry-After); ``began``: when the request was sent."""
+        self.errors[kind] += 1
+        self._alive()
+        self._cut(began)
+        self.not_before = max(self.not_before, time.monotonic() + retry_after)
+
+    def failed(self, kind: str, began: float) -> None:
+        """It did not answer, or nothing that can be read."""
+        self.errors[kind] += 1
+        self._cut(began)
+        self._failed_in_row += 1
+        # What was under way when it tripped fails with it; that is not a second trip.
+        if self._failed_in_row >= TRIP_AFTER and began >= self._tripped_at:
+            self.tripped, self._tripped_at = True, time.monotonic()
+            rest = min(LONGEST_REST_S, FIRST_REST_S * 2**self._trips) * random.uniform(0.8, 1.2)
+            self._trips += 1
+            self.not_before = max(self.not_before, self._tripped_at + rest)
+
+    def _alive(self) -> None:
+        self._failed_in_row = self._trips = 0
+        self.tripped = False
+
+    def _cut(self, began: float) -> None:
+        # Once a round: requests sent before the last cut tell nothing about the limit after it.
+        if began >= self._cut_at:
+            self.limit = max(1.0, min(self.limit, self.in_flight) / 2)
+            self._cut_at = time.monotonic()
+
+
+class Endpoints:
+    """Hands out endpoints in the order they were asked for, as each has room. Used from one event loop."""
+
+    def __init__(self, urls: Sequence[str], concurrency: int) -> None:
+        self.all = [Endpoint(url, max(1, concurrency // len(urls))) for url in urls]
+        self.last_sign_of_life = time.monotonic()
+        self._waiting: deque[asyncio.Future[Endpoint]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def acquire(self) -> Endpoint:
+        """An endpoint with room, its place taken; waits for one. Give it back with ``release``."""
+        if not self._waiting and (endpoint := self._free()):
+            endpoint.in_flight += 1
+            return endpoint
+        future: asyncio.Future[Endpoint] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self._hand_out()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self.release(future.result())
+            raise
+
+    def release(self, endpoint: Endpoint) -> None:
+        """The place is free."""
+        endpoint.in_flight -= 1
+        self._hand_out()
+
+    @property
+    def answered(self) -> int:
+        return sum(endpoint.answered for endpoint in self.all)
+
+    @property
+    def down(self) -> bool:
+        """Whether none works at the moment."""
+        return all(endpoint.tripped or endpoint.denied is not None for endpoint in self.all)
+
+    def _free(self) -> Endpoint | None:
+        now = time.monotonic()
+        rooms = [(endpoint.room(now) / endpoint.limit, endpoint) for endpoint in self.all]
+        share, best = max(rooms, key=lambda room: room[0])
+        return best if share > 0 else None
+
+    def _hand_out(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._waiting and (endpoint := self._free()):
+            future = self._waiting.popleft()
+            if not future.done():
+                endpoint.in_flight += 1
+                future.set_result(endpoint)
+        if self._waiting:
+            now = time.monotonic()
+            moments = [e.not_before for e in self.all if e.denied is None and e.not_before > now]
+            if moments:
+                self._timer = asyncio.get_running_loop().call_later(min(moments) - now + 0.001, self._hand_out)

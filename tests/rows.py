@@ -1,0 +1,35 @@
+"""Rows for tests and benches that need a lake with something in it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from ocr_assets.records import CLEAN_PROBLEMS
+from resources.tables import Table
+
+
+def row_of(table: Table, **values: object) -> dict[str, Any]:
+    """A row of ``table``: ``values``, and in the other columns nothing, or where that is not allowed something neutral."""
+    return {column.name: None if column.nullable else _neutral(column.type, column.one_of) for column in table.columns} | values
+
+
+def _neutral(kind: pa.DataType, one_of: tuple[str, ...]) -> Any:
+    if one_of:
+        return one_of[0]
+    if pa.types.is_list(kind):
+        return []
+    if pa.types.is_struct(kind):
+        return {field.name: None if field.nullable else _neutral(field.type, ()) for field in kind}
+    if pa.types.is_timestamp(kind):
+        return datetime.now(UTC)
+    if pa.types.is_boolean(kind):
+        return False
+    return 0 if pa.types.is_integer(kind) or pa.types.is_floating(kind) else "x"
+
+
+def problem(number: int, **values: object) -> dict[str, Any]:
+    """A row of ``clean_problems`` of ordinary size, for stdin."""
+    row = row_of(CLEAN_PROBLEMS, problem_id=f"prob_{number:020x}", origins=[f"taco/train/{number}"])
+    row["statement"] = f"Problem {number}. " + "Given are n numbers and q questions about them. " * 30
+    return row | values

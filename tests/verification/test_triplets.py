@@ -1,0 +1,99 @@
+"""What is owed a verdict, and which verdicts are trusted: the queries, on tables made here."""
+
+import duckdb
+import pytest
+
+from ocr_assets.verification.triplets import TRIPLETS, UNJUDGED
+
+GRADER = {"grader": "9"}
+
+
+@pytest.fixture
+def lake() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("""
+        CREATE TABLE clean_problems AS SELECT 'p' AS problem_id, 'suite' AS suite_id, 'taco' AS dataset, 'cf' AS source,
+            'train' AS split, 'CC0' AS license, NULL AS difficulty, 'Add.' AS statement, NULL::TEXT AS checker_needed,
+            [{'kind': 'stdin', 'input': '1 2', 'output': '3'}] AS tests;
+        CREATE TABLE solutions AS SELECT 'sol' AS solution_id, 'p' AS problem_id, 'resp' AS response_id, 'python' AS language,
+            'print(3)' AS code, 'ok' AS parse_status;
+        CREATE TABLE verdicts (verdict_id TEXT, solution_id TEXT, suite_id TEXT, grader_version TEXT, verdict TEXT,
+            cpu_limit_s DOUBLE, first_failure INT, tests_passed INT, tests_total INT, message TEXT, created_at TIMESTAMP);
+        CREATE TABLE suite_quality (problem_id TEXT, suite_id TEXT, status TEXT, python_need_s DOUBLE, cpp_need_s DOUBLE,
+            true_positive_rate DOUBLE, true_negative_rate DOUBLE);
+    """)
+    return connection
+
+
+def judged(
+    lake: duckdb.DuckDBPyConnection, verdict: str, cpu_limit_s: float = 6.0, grader: str = "9", suite: str = "suite"
+) -> None:
+    values = ["ver", "sol", suite, grader, verdict, cpu_limit_s, 0, 0, 1, "token 1: expected '3', got '4'", None]
+    lake.execute("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def quality(lake: duckdb.DuckDBPyConnection, status: str, python_need_s: float | None = None) -> None:
+    lake.execute("INSERT INTO suite_quality VALUES ('p', 'suite', ?, ?, NULL, 0.5, 0.8)", [status, python_need_s])
+
+
+def owed(lake: duckdb.DuckDBPyConnection) -> int:
+    return len(lake.execute(UNJUDGED, GRADER).fetchall())
+
+
+def triplet(lake: duckdb.DuckDBPyConnection) -> dict:
+    cursor = lake.execute(TRIPLETS, GRADER)
+    (row,) = cursor.fetchall()
+    return dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "wrong_answer", "time_limit", "suspect"])
+def test_a_verdict_is_given_once(lake: duckdb.DuckDBPyConnection, verdict: str) -> None:
+    assert owed(lake) == 1
+    judged(lake, verdict)
+    assert owed(lake) == 0
+
+
+def test_a_fault_another_grader_or_suite_owes_a_verdict(lake: duckdb.DuckDBPyConnection) -> None:
+    judged(lake, "sandbox_error")
+    judged(lake, "accepted", grader="8")
+    judged(lake, "accepted", suite="before")
+    assert owed(lake) == 1
+
+
+@pytest.mark.parametrize(("verdict", "need_s", "again"), [("time_limit", 2.5, 1), ("time_limit", 2.0, 0), ("accepted", 2.5, 0)])
+def test_a_time_limit_known_good_programs_found_too_low_owes_a_verdict(
+    lake: duckdb.DuckDBPyConnection, verdict: str, need_s: float, again: int
+) -> None:
+    judged(lake, verdict, cpu_limit_s=6.0)
+    quality(lake, "qualified", need_s)
+    assert owed(lake) == again
+
+
+def test_cpp_is_owed_nothing_where_tests_are_calls(lake: duckdb.DuckDBPyConnection) -> None:
+    lake.execute("UPDATE solutions SET language = 'cpp'")
+    assert owed(lake) == 1
+    lake.execute("UPDATE clean_problems SET tests = [{'kind': 'call', 'input': '', 'output': ''}]")
+    assert owed(lake) == 0
+    assert triplet(lake)["reason"] == "not judged: only stdin tests can be run for C++"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "needed", "trusted"),
+    [
+        ("accepted", "qualified", None, True), ("accepted", "unknown", None, True), ("accepted", "quarantined", None, False),
+        ("accepted", None, None, True), ("wrong_answer", "qualified", None, True), ("sandbox_error", "qualified", None, False),
+        ("wrong_answer", "qualified", "Print any.", False), ("accepted", "qualified", "Print any.", True),
+        (None, "qualified", None, False),
+    ],
+)  # fmt: skip
+def test_which_verdicts_are_trusted(
+    lake: duckdb.DuckDBPyConnection, verdict: str | None, status: str | None, needed: str | None, trusted: bool
+) -> None:
+    if verdict:
+        judged(lake, verdict)
+    if status:
+        quality(lake, status)
+    lake.execute("UPDATE clean_problems SET checker_needed = ?", [needed])
+    row = triplet(lake)
+    assert row["trusted"] is trusted
+    assert row["suite_status"] == (status or "unknown")
