@@ -31,10 +31,10 @@ def run(sandbox, code: str, language: str = "python", limits: RunLimits = LIMITS
 
 
 def serves(sandbox) -> bool:
-    """An honest program still gets the right answer, in an empty box, alone."""
-    code = "import os\nprint(os.listdir('.'), os.listdir('/dev/shm'), len([p for p in os.listdir('/proc') if p.isdigit()]))"
+    """An honest program still gets the right answer, in an empty box, alone but for the runner, its zygotes and itself."""
+    code = "import os\nprint(os.listdir('.'), os.listdir('/dev/shm'), len([p for p in os.listdir('/proc') if p.isdigit()]) <= 6)"
     found = run(sandbox, code)
-    return found.status == "ok" and found.stdout in (b"[] [] 4\n", b"[] [] 5\n")
+    return found.status == "ok" and found.stdout == b"[] [] True\n"
 
 
 def test_a_run_never_sees_another_runs_input_or_files(sandbox: DockerSandbox) -> None:
