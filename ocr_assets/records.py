@@ -380,7 +380,7 @@ class Verdict(TypedDict):
     message: Annotated[str, "Of the first failure"]
     cpu_limit_s: Annotated[float, "CPU seconds a test was allowed, on the reference host"]
     image: Annotated[str, "Sandbox image and digest"]
-    isolation_level: Annotated[str, "docker, docker+userns …, process"]
+    isolation_level: Annotated[str, "What locked the program in: docker+uid+seccomp:…, docker+runsc+uid, process …"]
     grader_version: Annotated[str, "Of our grader"]
     host_speed: Annotated[float, "Speed of the host relative to the reference loop"]
     flags: Annotated[list[str], "For people, not for the verdict: what in the code could deceive a test, such as os._exit"]
