@@ -95,7 +95,7 @@ def _altered(value):  # type: ignore[no-untyped-def]  # goes into the tests as i
     return 0 if value is None else object()
 
 
-_NOTE = "_met.append(True)"
+_NOTE = "_met.append('met')"  # no number: a program may take the last one it sees for the expected
 
 
 class _Alter(ast.NodeTransformer):
