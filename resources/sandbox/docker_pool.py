@@ -14,6 +14,7 @@ import os
 import random
 import socket
 import struct
+import threading
 import time
 from typing import Any
 
@@ -163,6 +164,7 @@ class _AttachedStream:
         self._keep = attached
         self._socket: socket.socket = getattr(attached, "_sock", attached)
         self._buffer, self._said = bytearray(), b""
+        self._busy = threading.Lock()  # a descriptor closed under a thread that waits on it may be another socket's by then
 
     def read(self, size: int, timeout_s: float) -> bytes:
         deadline = time.monotonic() + timeout_s
@@ -180,24 +182,27 @@ class _AttachedStream:
     def write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            self._socket.settimeout(WRITE_S)
             try:
-                view = view[self._socket.send(view) :]
+                with self._busy:
+                    self._socket.settimeout(WRITE_S)
+                    view = view[self._socket.send(view) :]
             except TimeoutError as error:
                 raise ConnectionError("the runner takes no input") from error
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
-        self._keep.close()
-        self._socket.close()
+        with self._busy:
+            self._keep.close()
+            self._socket.close()
 
     def _exactly(self, size: int, deadline: float) -> bytes:
         chunks = []
         while size:
-            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
             try:
-                chunk = self._socket.recv(min(size, 1 << 20))
+                with self._busy:
+                    self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+                    chunk = self._socket.recv(min(size, 1 << 20))
             except TimeoutError as error:
                 raise ConnectionError("the runner does not answer") from error
             if not chunk:

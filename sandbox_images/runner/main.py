@@ -35,6 +35,7 @@ BINARIES = 64 * MIB  # of compiled programs kept
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+CGROUP = "/sys/fs/cgroup"  # the container's own control group, v2; v1 has a folder a controller
 # Seconds the fixed loop takes on the machine the limits were chosen for.
 REFERENCE_LOOP_S = 0.050
 IN_PROCESS = ("call", "assert", "pytest")  # kinds whose result comes through a descriptor of its own
@@ -395,8 +396,8 @@ class Supervisor:
                 *job.done, job.ended_at = launch.REPORT.unpack(data)
                 job.wall_s = _now() - job.started
                 waiting.remove(job)
-                for fd in job.ends:
-                    os.close(fd)
+                if job.ends:
+                    self._leave_talk(job)
                 if job.unread is not None:
                     unread.append(job.unread)
             if not readable or _now() - sampled > interval:
@@ -405,6 +406,14 @@ class Supervisor:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
                 interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
+
+    def _leave_talk(self, job):
+        """One of two that talk has ended: its strays as well, which could keep the talk open, and the other may see it."""
+        if job.uid is not None:  # else the strays of one cannot be told from the other
+            cpu_s, memory_kb = self._kill_all(job)
+            job.done[1], job.done[2] = job.done[1] + cpu_s, max(job.done[2], memory_kb)
+        for fd in job.ends:
+            os.close(fd)
 
     def _sample(self, job):
         cpu, memory_kb = 0, 0
@@ -621,27 +630,27 @@ def _shallow(value, levels=400):
     return not level
 
 
-def container_cpu_s():
+def container_cpu_s(root=CGROUP):
     """CPU seconds this container has used, by cgroup v2 or v1; None where neither tells."""
-    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpu.stat") as file:
+    with contextlib.suppress(OSError), open(f"{root}/cpu.stat") as file:
         return int(file.readline().split()[1]) / 1e6
-    with contextlib.suppress(OSError), open("/sys/fs/cgroup/cpuacct/cpuacct.usage") as file:
+    with contextlib.suppress(OSError), open(f"{root}/cpuacct/cpuacct.usage") as file:
         return int(file.read()) / 1e9
     return None
 
 
-def kernel_kills():
+def kernel_kills(root=CGROUP):
     """Processes of this container that the kernel killed for want of memory, by cgroup v2 or v1; 0 where neither tells."""
-    for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+    for place in (f"{root}/memory.events", f"{root}/memory/memory.oom_control"):
         with contextlib.suppress(OSError), open(place) as file:
             return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
     return 0
 
 
-def shared_kb():
+def shared_kb(root=CGROUP):
     """Memory of this container in memfds, shared mappings and files of tmpfs folders, by cgroup v2 or v1; 0 where neither
     tells. A program can hold much there that is in no process's resident size."""
-    for place in ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"):
+    for place in (f"{root}/memory.stat", f"{root}/memory/memory.stat"):
         with contextlib.suppress(OSError), open(place, "rb") as file:
             return sum(int(line.split()[1]) for line in file if line.startswith(b"shmem ")) // 1024
     return 0

@@ -1,4 +1,4 @@
-"""What a sandbox must survive (grading.md, §5): every attack ends in the right status and the same pool serves afterwards."""
+"""The pool and its runner: what goes in and comes out, faults, order, what is left behind. Hostile programs: ``attacks.py``."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from resources.sandbox.images import engine
 from resources.sandbox.process import ProcessSandbox
 from resources.sandbox.reaper import LABEL, reap
 
-LIMITS = RunLimits(cpu_s=1, wall_s=3, memory_mb=128, output_mb=4, processes=16)
+LIMITS = RunLimits(cpu_s=1, wall_s=60, memory_mb=128, output_mb=4, processes=16)
 
 
 @pytest.fixture(scope="module")
@@ -31,113 +31,10 @@ def run(sandbox, code: str, language: str = "python", limits: RunLimits = LIMITS
 
 
 def serves(sandbox) -> bool:
-    """An honest program still gets the right answer, in an empty box, alone."""
-    code = "import os\nprint(os.listdir('.'), os.listdir('/dev/shm'), len([p for p in os.listdir('/proc') if p.isdigit()]))"
+    """An honest program still gets the right answer, in an empty box, alone but for the runner, its zygotes and itself."""
+    code = "import os\nprint(os.listdir('.'), os.listdir('/dev/shm'), len([p for p in os.listdir('/proc') if p.isdigit()]) <= 6)"
     found = run(sandbox, code)
-    return found.status == "ok" and found.stdout in (b"[] [] 4\n", b"[] [] 5\n")
-
-
-ATTACKS = {
-    "fork bomb": ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", {"time_limit", "memory_limit"}),
-    "thread bomb": (
-        "import threading, time\nfor _ in range(10**4): threading.Thread(target=time.sleep, args=(9,)).start()",
-        {"runtime_error", "idle_limit"},  # the interpreter waits for the threads that did start
-    ),
-    "malloc bomb": ("x = []\nwhile True: x.append(b'x' * 10**7)", {"memory_limit"}),
-    "mmap bomb": ("import mmap\nm = []\nwhile True:\n    a = mmap.mmap(-1, 10**7)\n    a.write(b'x' * 10**7)\n    m.append(a)", {"memory_limit"}),
-    "tmpfs bomb": ("for i in range(10**6): open(f'f{i}', 'wb').write(b'x' * 10**6)", {"runtime_error", "memory_limit"}),
-    "inode bomb": ("for i in range(10**7): open(f'f{i}', 'w').close()", {"runtime_error", "time_limit"}),
-    "shm bomb": ("for i in range(10**6): open(f'/dev/shm/f{i}', 'wb').write(b'x' * 10**6)", {"runtime_error", "memory_limit"}),
-    "stdout flood": ("while True: print('x' * 10**5)", {"output_limit"}),
-    "stderr flood": ("import sys\nwhile True: sys.stderr.write('x' * 10**5)", {"output_limit"}),
-    "endless loop": ("while True: pass", {"time_limit"}),
-    "sleep": ("import time\ntime.sleep(100)", {"idle_limit"}),
-    "SIGTERM ignored": ("import signal, time\nfor s in range(1, 30):\n    try: signal.signal(s, signal.SIG_IGN)\n    except OSError: pass\ntime.sleep(99)", {"idle_limit"}),
-    "daemon": ("import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(99)\n    os._exit(0)\nprint('ok')", {"ok"}),
-    "daemon that spins": ("import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass\nprint('ok')", {"ok"}),
-    "closed descriptors": ("import os\nos.closerange(0, 1000)", {"ok", "runtime_error"}),
-    "kill everyone": ("import os, signal\ntry: os.kill(-1, 9)\nexcept OSError: pass\nos.kill(1, 9)", {"ok", "runtime_error"}),
-    "kill each pid": (
-        "import os\nfor p in range(1, 40):\n    if p != os.getpid():\n        try: os.kill(p, 9)\n        except OSError: pass\nprint('ok')",
-        {"ok"},
-    ),
-    "ptrace and memory of others": (
-        "import ctypes, os\nlibc = ctypes.CDLL(None)\nassert libc.ptrace(16, 1, 0, 0) == -1\n"
-        "for p in ('1', str(os.getppid())):\n"
-        "    for f in ('mem', 'environ', 'maps'):\n"
-        "        try: data = open(f'/proc/{p}/{f}', 'rb').read(10)\n        except OSError: continue\n        assert not data, (p, f)\n",
-        {"ok"},
-    ),
-    "sockets and DNS": (
-        "import socket\nfor family in (socket.AF_INET, socket.AF_INET6, 17):\n"
-        "    try: socket.socket(family, socket.SOCK_DGRAM)\n    except OSError: continue\n    raise SystemExit(1)\n"
-        "try: socket.gethostbyname('example.org')\nexcept OSError: pass\nelse: raise SystemExit(1)",
-        {"ok"},
-    ),
-    "mount, unshare, chroot": (
-        "import ctypes\nlibc = ctypes.CDLL(None)\n"
-        "assert libc.unshare(0x10000000) == -1 and libc.unshare(0x20000000) == -1\n"
-        "assert libc.mount(b'none', b'/tmp', b'tmpfs', 0, 0) == -1 and libc.chroot(b'/tmp') == -1\n"
-        "assert libc.syscall(250, 0, 0, 0) == -1 and libc.syscall(321, 0, 0, 0) == -1 and libc.syscall(425, 1, 0) == -1",
-        {"ok"},
-    ),
-    "write outside": (
-        "for p in ('/etc/x', '/opt/sandbox/runner/x.py', '/usr/lib/python3/dist-packages/sitecustomize.py', '/x'):\n"
-        "    try: open(p, 'w')\n    except OSError: continue\n    raise SystemExit(1)",
-        {"ok"},
-    ),
-    "links out of the box": (
-        "import os\nos.symlink('/etc/passwd', 'out.txt')\nos.mkfifo('pipe')\nos.symlink('/', 'root')\nprint('ok')",
-        {"ok"},
-    ),
-    "deep folders": (
-        "import os\nfor i in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chmod('.', 0)\nprint('ok')",
-        {"ok"},
-    ),
-    "become root": ("import os\ntry: os.setuid(0)\nexcept OSError: print('no')\nassert os.getuid() != 0", {"ok"}),
-    "change the clock": ("import time\ntry: time.clock_settime(time.CLOCK_REALTIME, 0)\nexcept OSError: print('no')\nelse: raise SystemExit(1)", {"ok"}),
-    "recursion": ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()", {"runtime_error", "memory_limit", "time_limit"}),
-    "nested source": ("x = " + "[" * 5000 + "]" * 5000, None),
-    "a gigabyte in one line": ("import sys\nsys.stdout.write('x' * 10**9)", {"memory_limit", "output_limit"}),
-    "left for the next run": ("open('sitecustomize.py', 'w').write('boom')\nopen('/tmp/conftest.py', 'w').write('boom')\nopen('/dev/shm/x', 'w')", {"ok"}),
-    "builtins patched": ("import builtins, sys\nbuiltins.print = None\nsys.stdout = None\nsys.exit(0)", {"ok"}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ATTACKS)
-def test_attacks_are_contained_and_the_pool_serves_on(sandbox: DockerSandbox, name: str) -> None:
-    code, statuses = ATTACKS[name]
-    outcome = sandbox.execute(Program("python", code, [Run()], LIMITS))
-    if statuses is None:
-        assert not outcome.compiled or outcome.runs[0].status in ("ok", "runtime_error")
-    else:
-        assert outcome.compiled, outcome.compile_message
-        assert outcome.runs[0].status in statuses, outcome.runs[0]
-    assert serves(sandbox)
-    assert sandbox.faults == 0
-
-
-CPP_ATTACKS = {
-    "include a device": '#include "/dev/zero"\nint main() {}',
-    "templates without end": "template<int N> struct A { enum { v = A<N+1>::v + A<N+2>::v }; };\nint main() { return A<0>::v; }",
-    "huge array": "int a[1ull << 40] = {1};\nint main() {}",
-}
-
-
-@pytest.mark.parametrize("name", CPP_ATTACKS)
-def test_compile_bombs_are_compile_errors(sandbox: DockerSandbox, name: str) -> None:
-    outcome = sandbox.execute(Program("cpp", CPP_ATTACKS[name], [Run()], LIMITS))
-    assert not outcome.compiled and outcome.compile_message
-    assert serves(sandbox)
-
-
-def test_a_raw_syscall_is_refused_too(sandbox: DockerSandbox) -> None:
-    code = """
-#include <sys/syscall.h>
-#include <unistd.h>
-int main() { return syscall(SYS_socket, 2, 1, 0) == -1 && syscall(SYS_ptrace, 0, 0, 0, 0) == -1 ? 0 : 1; }
-"""
-    assert run(sandbox, code, "cpp").status == "ok"
+    return found.status == "ok" and found.stdout == b"[] [] True\n"
 
 
 def test_a_run_never_sees_another_runs_input_or_files(sandbox: DockerSandbox) -> None:
@@ -225,7 +122,8 @@ def containers_of_this_process() -> set[str]:
 def test_the_reaper_removes_what_dead_owners_left(sandbox: DockerSandbox) -> None:
     client = docker.from_env()
     orphan = client.containers.create(sandbox._tag, labels={LABEL: "another-boot:1:1:1"})
-    assert reap(client) == 0  # it may be another machine's, just made
+    reap(client)
+    assert client.containers.get(orphan.id).status == "created"  # it may be another machine's, just made
     assert reap(client, foreign_age_s=0) >= 1
     with pytest.raises(docker.errors.NotFound):
         client.containers.get(orphan.id)

@@ -177,6 +177,26 @@ def test_limits_of_the_container_are_in_force_by_the_kernels_own_word(sandbox: D
     assert {path: path.read_text().strip() for path in expected} == expected
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"cpu.stat": "usage_usec 2500000\nuser_usec 1\n", "memory.events": "low 0\noom 3\noom_kill 2\noom_group_kill 0\n",
+         "memory.stat": "anon 4096\nfile 9\nshmem 2097152\nshmem_thp 5\n"},
+        {"cpuacct/cpuacct.usage": "2500000000\n", "memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+         "memory/memory.stat": "cache 9\nrss 1\nshmem 2097152\ntotal_shmem 2097152\n"},
+    ],
+    ids=["v2", "v1"],
+)  # fmt: skip
+def test_the_runner_reads_control_groups_of_both_versions(tmp_path: Path, files: dict[str, str]) -> None:
+    from runner import main
+
+    assert (main.container_cpu_s(tmp_path), main.kernel_kills(tmp_path), main.shared_kb(tmp_path)) == (None, 0, 0)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert (main.container_cpu_s(tmp_path), main.kernel_kills(tmp_path), main.shared_kb(tmp_path)) == (2.5, 2, 2048)
+
+
 ENGINE = {
     "Runtimes": {"runc": {}, "runsc": {}},
     "SecurityOptions": ["name=seccomp,profile=default"],
