@@ -211,7 +211,7 @@ class Supervisor:
         slot.binary = self._binaries[key]
         return slot, answer
 
-    def _open_template(self, flavour, limits, source, language):
+    def _open_template(self, flavour, limits, source, language, again=False):
         zygote_link = self._zygotes.get(flavour)
         if zygote_link is None:
             zygote_link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -226,8 +226,10 @@ class Supervisor:
         if not select.select([ours], [], [], 90)[0]:
             raise RuntimeError("the template does not answer")
         data = ours.recv(65536)
-        if not data:  # the compiler itself crashed on it (too deeply nested source, say)
+        if not data:  # the compiler itself crashed on it (too deeply nested source, say), or somebody killed our processes
             ours.close()
+            if not again:
+                return self._open_template(flavour, limits, source, language, again=True)
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         if data.startswith(b"fault"):
             raise RuntimeError(data.decode("utf-8", "replace"))
