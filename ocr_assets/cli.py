@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -259,45 +260,154 @@ def dedup(problems: tuple[Path, ...], output: str) -> None:
     click.echo(f"{len(first):,} distinct, {sum(map(len, others.values())):,} duplicates", err=True)
 
 
-@main.command()
+class _FilesByDefault(click.Group):
+    """A group whose first argument may also be a file: then the command ``files`` is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = ["files", *args]
+        return super().parse_args(ctx, args)
+
+
+@main.group(cls=_FilesByDefault)
+def decontaminate() -> None:
+    """Problems that resemble benchmark items: on plain files, or in the lake, where people decide.
+
+    `ocr-assets decontaminate PROBLEMS BENCHMARKS…` is short for `ocr-assets decontaminate files …`.
+    """
+
+
+@decontaminate.command()
 @click.argument("problems", type=FILE)
 @click.argument("benchmarks", type=FILE, nargs=-1, required=True)
 @OUT
-@click.option("--threshold", default=0.7, show_default=True, help="Cosine from which a pair is reported.")
-def decontaminate(problems: Path, benchmarks: tuple[Path, ...], output: str, threshold: float) -> None:
-    """Report PROBLEMS that resemble items of BENCHMARKS, by embedding; judges' votes are the graph's matter.
+@click.option("--threshold", default=0.7, show_default=True, help="Cosine from which a pair is reported; at least 0.5.")
+@click.option("--overlap", default=0.8, show_default=True, help="Shared n-grams from which a pair is reported; at least 0.3.")
+def files(problems: Path, benchmarks: tuple[Path, ...], output: str, threshold: float, overlap: float) -> None:
+    """Report PROBLEMS that resemble items of BENCHMARKS; judges' votes and people's decisions are the graph's matter.
 
-    Out: one line a pair: row, problem_id, benchmark, item_id, cosine, item_question.
+    Out: one line a pair: row, problem_id, benchmark, item_id, layer (exact, ngram, embedding), cosine, overlap, item_question.
     """
-    import numpy as np
-
-    from ocr_assets.problems.contamination import neighbours, read_benchmark
+    from ocr_assets.problems import contamination, screening
+    from ocr_assets.problems.benchmarks import read_benchmark
+    from ocr_assets.problems.normalize import normalize
     from resources.embedder import EmbedderUnavailable
     from resources.settings import resources_from_environment
 
     resources = resources_from_environment()
     model = resources["embedder"].opened(resources["lake"].cache)  # type: ignore[attr-defined]
+    measure = screening.Measure()
     try:
-        items = [item for path in benchmarks for item in read_benchmark(path)]
-        vectors = model.embed([item.question for item in items])
+        rules = contamination.Rules(threshold, overlap)
+        read = [item for path in benchmarks for item in read_benchmark(path)]
+        items = screening.Items(read, model.embed([item["question"] for item in read]), measure)
     except (EmbedderUnavailable, ValueError) as error:
         raise click.ClickException(str(error)) from error
+    by_key = {item["item_key"]: item for item in read}
 
     def pairs() -> Iterator[dict[str, Any]]:
-        for number, row in _read(problems):
-            vector = np.asarray(model.embed([_statement(problems, number, row)]))
-            for _, column, cosine in neighbours(vector, vectors, threshold):
-                item = items[column]
-                yield {
-                    "row": number,
-                    "problem_id": row.get("problem_id"),
-                    "benchmark": item.benchmark,
-                    "item_id": item.item_id,
-                    "cosine": round(cosine, 4),
-                    "item_question": item.question,
-                }
+        rows = _read(problems)
+        while block := list(islice(rows, screening.BLOCK)):
+            statements = [_statement(problems, number, row) for number, row in block]
+            places = [str(place) for place in range(len(block))]
+            texts = [normalize(statement) for statement in statements]
+            for score in screening.compare(places, texts, model.embed(statements), items, measure):
+                number, row = block[int(score["problem_id"])]
+                layer, item = contamination.found_by(score, rules), by_key[score["item_key"]]
+                if layer is not None:
+                    yield {
+                        "row": number,
+                        "problem_id": row.get("problem_id"),
+                        "benchmark": item["benchmark"],
+                        "item_id": item["item_id"],
+                        "layer": layer,
+                        "cosine": score["cosine"],
+                        "overlap": score["overlap"],
+                        "item_question": item["question"],
+                    }
 
     _stream(pairs(), output, "pairs")
+
+
+@decontaminate.command()
+@click.argument("pair", required=False)
+@click.option("--confirm", "decision", flag_value="confirmed", help="Decide that PAIR's problem restates the item.")
+@click.option("--clear", "decision", flag_value="cleared", help="Decide that it does not.")
+@click.option("--by", "name", envvar="OCR_REVIEWER", help="Who decides (or OCR_REVIEWER).")
+@click.option("--reason", help="Why.")
+@click.option("--benchmark", help="Only pairs with this benchmark.")
+@click.option("--undecided", "only_undecided", is_flag=True, help="Leave confirmed pairs out.")
+@click.option("--whole", is_flag=True, help="Show long texts in whole.")
+@click.option("--json", "as_json", is_flag=True, help="Print pairs as JSON lines, and ask nothing.")
+def review(
+    pair: str | None,
+    decision: Any,
+    name: str | None,
+    reason: str | None,
+    benchmark: str | None,
+    only_undecided: bool,
+    whole: bool,
+    as_json: bool,
+) -> None:
+    """Undecided and confirmed pairs side by side, to be decided by a person.
+
+    On a terminal each pair is shown and asked about. With PAIR (an id, or its beginning) and --confirm or --clear the decision
+    is recorded at once. Decisions count from the next `ocr-assets run` on, under every policy; the latest one counts.
+    """
+    from ocr_assets.problems.review import pairs_to_review, side_by_side
+
+    wanted = ("undecided",) if only_undecided else ("undecided", "confirmed")
+    with _lake() as lake:
+        pairs = pairs_to_review(lake, wanted, benchmark, pair)
+        if pair is not None and len(pairs) != 1:
+            raise click.UsageError(f"{len(pairs)} pairs begin with {pair}; `ocr-assets decontaminate review` lists them")
+        if decision is not None:
+            if pair is None:
+                raise click.UsageError("name the pair that --confirm or --clear decides")
+            _record_decision(lake, pairs[0]["pair_id"], decision, name, reason)
+        elif as_json:
+            for row in pairs:
+                click.echo(json_text(row))
+        else:
+            asking = sys.stdin.isatty() and sys.stdout.isatty()
+            choices = {"confirm": "confirmed", "clear": "cleared", "skip": None, "quit": None}
+            for number, row in enumerate(pairs, 1):
+                click.echo(f"\n[{number} of {len(pairs)}] " + side_by_side(row, lines=0 if whole else 40))
+                if not asking:
+                    continue
+                answer = click.prompt(", ".join(choices), type=click.Choice(list(choices)), default="skip", show_choices=False)
+                if answer == "quit":
+                    break
+                if choices[answer]:
+                    name = name or click.prompt("your name")
+                    _record_decision(lake, row["pair_id"], choices[answer], name, click.prompt("reason"))
+            if not pairs:
+                click.echo("no pair is undecided or confirmed", err=True)
+
+
+def _record_decision(lake: Any, pair_id: str, decision: Any, name: str | None, reason: str | None) -> None:
+    from datetime import UTC, datetime
+
+    from ocr_assets.problems.review import decision_row
+    from ocr_assets.records import HUMAN_DECISIONS
+    from resources.lake import RunInfo
+
+    try:
+        row = decision_row(pair_id, decision, name or "", reason or "", datetime.now(UTC))
+    except ValueError as error:
+        raise click.UsageError(f"{error}: --by NAME --reason TEXT") from error
+    with lake.write(RunInfo(f"cli-{row['decision_id']}"), "review") as write:
+        write.append(HUMAN_DECISIONS, [row])
+    click.echo(f"{pair_id} {decision} by {row['name']}; counts from the next: ocr-assets run", err=True)
+
+
+@decontaminate.command()
+def report() -> None:
+    """The contamination report as Markdown: pairs by benchmark, source, layer and decision, similarities, judges, examples."""
+    from ocr_assets.problems.report import contamination_markdown
+
+    with _lake() as lake:
+        click.echo(contamination_markdown(lake), nl=False)
 
 
 def _statement(path: Path, number: int, row: Mapping[str, Any]) -> str:

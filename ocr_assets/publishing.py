@@ -23,6 +23,7 @@ from resources.tables import Table
 CHECK = "rows_match_declaration"
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 60
+NO_ROWS = dg.TableSchema([dg.TableColumn("nothing")])
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
 
@@ -142,6 +143,13 @@ def preview(lake: Lake, table: Table) -> dg.TableMetadataValue:
     schema = dg.TableSchema([dg.TableColumn(column.name) for column in columns])
     records = [dg.TableRecord({name: value or "" for name, value in row.items()}) for row in rows]
     return dg.MetadataValue.table(records, schema=schema)
+
+
+def table_of(lake: Lake, query: str) -> dg.TableMetadataValue:
+    """A small query's result as a table in the metadata."""
+    rows = lake.rows(query)
+    records = [dg.TableRecord({name: "" if value is None else value for name, value in row.items()}) for row in rows]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in rows[0]]) if rows else NO_ROWS)
 
 
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:

@@ -35,7 +35,9 @@ VerdictName = Literal[
 ]
 ParseStatus = Literal["ok", "no_think_close", "truncated", "no_fence", "empty"]
 FenceRule = Literal["only", "defines_entry", "last_parsing", "last"]
-Decision = Literal["confirmed", "cleared", "undecided"]
+Decision = Literal["confirmed", "cleared", "undecided", "reported"]
+Contamination = Literal["clean", "cleared", "undecided", "reported"]
+DuplicateLayer = Literal["near", "semantic"]
 
 
 def content_id(prefix: str, *parts: object) -> str:
@@ -138,32 +140,140 @@ class Problem(_ProblemContent):
     raw_ids: Annotated[list[str], "All members, the canonical one first"]
     origins: Annotated[list[str], "Their origins, in the same order"]
     suite_id: Annotated[str, "Hash of tests, checker, compare and limits: what a verdict depends on"]
-    test_conflicts: Annotated[int, "Inputs for which members expect different outputs; the canonical one's were kept"]
-    tests_left_out: Annotated[int, "Members' tests of another kind or entry than the canonical one's"]
+    test_conflicts: Annotated[int, "Inputs for which members expect different outputs: see test_conflicts"]
+    tests_left_out: Annotated[int, "Members' tests of another entry than the canonical one's, or of a member that contradicts it"]
+    merge_rule: Annotated[str, "Versions of normalizing and merging, and the layers that were on"]
+
+
+class StatementKey(TypedDict):
+    """What a raw row's statement is called: equal keys, equal normalized statements."""
+
+    raw_id: Annotated[str, "The raw row"]
+    statement_key: Annotated[str, "Hash of the normalized statement; the problem_id, if the row becomes canonical"]
+    rule: Annotated[str, "Version of the normalization, and whether the exact layer is on"]
+
+
+class NearSignature(TypedDict):
+    """A statement in the index of the near layer: statements that share a value at one place are compared."""
+
+    statement_key: Annotated[str, "The statement"]
+    settings: Annotated[str, "What the signature was made with"]
+    bands: Annotated[list[int], "Hash of each LSH band of its MinHash"]
+
+
+class SemanticEntry(TypedDict):
+    """A statement that the semantic layer has compared with all others."""
+
+    statement_key: Annotated[str, "The statement"]
+    model: Annotated[str, "Embedding model"]
+
+
+class DuplicatePair(TypedDict):
+    """Two statements that are alike but not equal, what was measured, and whether they are taken for one problem."""
+
+    pair_id: Annotated[str, "Hash of the statements, layer and settings"]
+    left_key: Annotated[str, "The statement with the smaller key"]
+    right_key: Annotated[str, "The other"]
+    layer: Annotated[DuplicateLayer, "near: shared wording; semantic: embeddings"]
+    settings: Annotated[str, "What the score was measured with"]
+    score: Annotated[float, "near: Jaccard similarity of the word shingles; semantic: cosine"]
+    told_apart: Annotated[bool, "Each names a number, or one of two opposites, that the other does not"]
+    tests_shared: Annotated[int | None, "Inputs both have tests for; null: not looked at, the score is too low"]
+    tests_disagreeing: Annotated[int | None, "Of these, inputs with different expected outputs"]
+    tests_of: Annotated[str, "Hash of the raw rows whose tests were compared"]
+    decision: Annotated[Literal["merged", "variant", "below", "off", "pending"], "merged: one problem; variant: two versions"]
+    reason: Annotated[str, "Why"]
+
+
+class TestConflict(TypedDict):
+    """An input for which two members of a merged problem expect different outputs: a false merge, or a broken test."""
+
+    conflict_id: Annotated[str, "Hash of problem, member and test"]
+    problem_id: Annotated[str, "The merged problem"]
+    raw_id: Annotated[str, "The member whose test was left out"]
+    origin: Annotated[str, "Its origin"]
+    canonical_origin: Annotated[str, "Origin of the member whose test was kept"]
+    kind: Annotated[TestKind, "stdin, call, assert, pytest"]
+    input: Annotated[str, "The input"]
+    kept: Annotated[str, "Output expected by the kept test"]
+    left_out: Annotated[str, "Output expected by the other"]
+
+
+class BenchmarkItem(TypedDict):
+    """An item of a benchmark that training data must not restate; only its question matters here."""
+
+    item_key: Annotated[str, "Hash of benchmark, id and question"]
+    benchmark: Annotated[str, "Benchmark name"]
+    version: Annotated[str, "Version or release that brought it; empty: the benchmark has none"]
+    item_id: Annotated[str, "Item within the benchmark"]
+    question: Annotated[str, "Its text"]
+    published: Annotated[str | None, "Day of its contest, where the benchmark says it"]
+    file: Annotated[str, "File it was read from"]
+
+
+class Screened(TypedDict):
+    """A problem or benchmark item that has been compared with all those on the other side."""
+
+    subject: Annotated[str, "problem_id or item_key"]
+    text_hash: Annotated[str, "Hash of the problem's statement as it was compared"]
+    settings: Annotated[str, "What the comparison depends on: embedding model, n-grams, neighbours kept"]
+
+
+class ContaminationScore(TypedDict):
+    """How much a problem and a benchmark item resemble each other. Thresholds and policies decide from these."""
+
+    pair_id: Annotated[str, "Hash of problem and item"]
+    problem_id: Annotated[str, "The problem"]
+    item_key: Annotated[str, "The item"]
+    benchmark: Annotated[str, "Its benchmark"]
+    cosine: Annotated[float, "Similarity of the embeddings"]
+    overlap: Annotated[float, "Share of the item's word n-grams that stand in the problem; 0 for very short items"]
+    exact: Annotated[bool, "Equal normalized texts"]
 
 
 class JudgeVote(TypedDict):
     """One answer of one judge to one order of a pair."""
 
+    vote_id: Annotated[str, "Hash of pair, judge, order and template"]
+    pair_id: Annotated[str, "The pair"]
     judge: Annotated[str, "Model name"]
     order: Annotated[Literal["problem_first", "benchmark_first"], "Which text came first"]
-    vote: Annotated[Literal["yes", "no", "none"], "Only a bare yes is yes; none: no answer came"]
-    answer: Annotated[str, "Raw answer, or the error that kept it away"]
+    vote: Annotated[Literal["yes", "no", "none"], "Only a bare yes is yes; none: the judge cannot answer this"]
+    answer: Annotated[str, "Raw answer, or the failure"]
     template_hash: Annotated[str, "Hash of the template's text"]
+    prompt_tokens: Annotated[int | None, "As the server counts"]
+    completion_tokens: Annotated[int | None, "As the server counts"]
+    cost: Annotated[float | None, "US dollars, as the server reports them, else by OCR_JUDGE_PRICES; null: not known"]
+
+
+class HumanDecision(TypedDict):
+    """What a person decided about a pair; the latest counts, under every policy."""
+
+    decision_id: Annotated[str, "Hash of the other columns"]
+    pair_id: Annotated[str, "The pair"]
+    decision: Annotated[Literal["confirmed", "cleared"], "confirmed: the problem restates the item"]
+    name: Annotated[str, "Who decided"]
+    reason: Annotated[str, "Why"]
+    decided_at: Annotated[datetime, "When (UTC)"]
 
 
 class ContaminationPair(TypedDict):
-    """A problem and a benchmark item at or above the similarity threshold."""
+    """A problem and a benchmark item that a layer found, and what was decided about them."""
 
     pair_id: Annotated[str, "Hash of problem and item"]
     problem_id: Annotated[str, "The problem"]
     benchmark: Annotated[str, "Benchmark name"]
+    version: Annotated[str, "The item's version"]
     item_id: Annotated[str, "Item within the benchmark"]
     item_question: Annotated[str, "The item's text"]
+    layer: Annotated[Literal["exact", "ngram", "embedding"], "The most certain layer that found the pair"]
     cosine: Annotated[float, "Similarity of the embeddings"]
-    votes: Annotated[list[JudgeVote], "All judges, both orders"]
-    decision: Annotated[Decision, "confirmed, cleared, undecided"]
+    overlap: Annotated[float, "Share of the item's word n-grams that stand in the problem"]
+    yes: Annotated[list[str], "Judges that say yes in both orders"]
+    votes: Annotated[int, "Answers of the present judges to the present prompt: see judge_votes"]
+    decision: Annotated[Decision, "confirmed: dropped; cleared; undecided: not released; reported: by policy no more than told"]
     reason: Annotated[str, "Why"]
+    decided_by: Annotated[str | None, "The person; null: decided by rule"]
 
 
 class CleanProblem(Problem):
@@ -171,7 +281,7 @@ class CleanProblem(Problem):
 
     nearest_benchmark: Annotated[str | None, "benchmark/item of the most similar item at or above the threshold"]
     nearest_cosine: Annotated[float | None, "Its similarity"]
-    contamination: Annotated[Literal["clean", "cleared", "undecided"], "clean: nothing at or above the threshold"]
+    contamination: Annotated[Contamination, "clean: no pair; else the weightiest decision on its pairs"]
     question_tokens: Annotated[int, "Qwen tokens of the statement"]
 
 
@@ -420,8 +530,20 @@ class SftRow(TypedDict):
 
 RAW_PROBLEMS = Table("raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.")
 DEDUPED_PROBLEMS = Table("deduped_problems", Problem, ("problem_id",), "Distinct problems.")
+STATEMENT_KEYS = Table("statement_keys", StatementKey, ("raw_id",), "Which normalized statement each raw row has.")
+NEAR_INDEX = Table("near_index", NearSignature, ("statement_key",), "Signatures of the near layer.")
+SEMANTIC_INDEX = Table("semantic_index", SemanticEntry, ("statement_key",), "Statements the semantic layer has compared.")
+DUPLICATE_PAIRS = Table("duplicate_pairs", DuplicatePair, ("pair_id",), "Statements alike, their scores and what followed.")
+TEST_CONFLICTS = Table("test_conflicts", TestConflict, ("conflict_id",), "Tests of merged problems that contradict each other.")
+BENCHMARK_ITEMS = Table("benchmark_items", BenchmarkItem, ("item_key",), "What problems are held against.")
+SCREENED = Table("screened", Screened, ("subject",), "Problems and items that have been compared with all others.")
+CONTAMINATION_SCORES = Table(
+    "contamination_scores", ContaminationScore, ("pair_id",), "Each problem's nearest benchmark items, and shared n-grams."
+)
+JUDGE_VOTES = Table("judge_votes", JudgeVote, ("vote_id",), "What judges answered about pairs.")
+HUMAN_DECISIONS = Table("human_decisions", HumanDecision, ("decision_id",), "What people decided about pairs.")
 CONTAMINATION_REPORT = Table(
-    "contamination_report", ContaminationPair, ("pair_id",), "Every pair above the threshold, its votes and decision."
+    "contamination_report", ContaminationPair, ("pair_id",), "Every pair that a layer found, and the decision on it."
 )
 CLEAN_PROBLEMS = Table("clean_problems", CleanProblem, ("problem_id",), "Problems that may be asked of the teacher.")
 R1_TRACES = Table("r1_traces", Response, ("response_id",), "The teacher's raw responses.")
@@ -440,6 +562,16 @@ SFT_DATASET = Table("sft_dataset", SftRow, ("id",), "The rows of the latest SFT 
 TABLES = (
     RAW_PROBLEMS,
     DEDUPED_PROBLEMS,
+    STATEMENT_KEYS,
+    NEAR_INDEX,
+    SEMANTIC_INDEX,
+    DUPLICATE_PAIRS,
+    TEST_CONFLICTS,
+    BENCHMARK_ITEMS,
+    SCREENED,
+    CONTAMINATION_SCORES,
+    JUDGE_VOTES,
+    HUMAN_DECISIONS,
     CONTAMINATION_REPORT,
     CLEAN_PROBLEMS,
     R1_TRACES,

@@ -29,8 +29,8 @@ class Embedder:
     """``model``: a path or name for sentence-transformers; ``cache``: a folder for vectors already made."""
 
     def __init__(self, model: str = BUNDLED, cache: Path | None = None, batch: int = 64) -> None:
-        self._name, self._cache, self._batch = model, cache, batch
-        self._model: Any = None
+        self.model, self._cache, self._batch = model, cache, batch
+        self._loaded: Any = None
         self.embedded = 0
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -49,7 +49,7 @@ class Embedder:
         return np.stack([known[digest] for digest in hashes])
 
     def _encode(self, texts: list[str]) -> Vectors:
-        if self._model is None:
+        if self._loaded is None:
             try:
                 from sentence_transformers import SentenceTransformer
             except ImportError as error:
@@ -57,9 +57,9 @@ class Embedder:
             from transformers.utils.logging import disable_progress_bar
 
             disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
-            path = bundled_model() if self._name == BUNDLED else self._name
-            self._model = SentenceTransformer(str(path), device=None)
-        vectors = self._model.encode(texts, batch_size=self._batch, normalize_embeddings=True, show_progress_bar=False)
+            path = bundled_model() if self.model == BUNDLED else self.model
+            self._loaded = SentenceTransformer(str(path), device=None)
+        vectors = self._loaded.encode(texts, batch_size=self._batch, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32)
 
     def _connect(self) -> sqlite3.Connection:
@@ -79,7 +79,7 @@ class Embedder:
                 part = unique[start : start + 500]
                 marks = ",".join("?" * len(part))
                 query = f"SELECT hash, vector FROM vectors WHERE model = ? AND hash IN ({marks})"
-                for digest, blob in connection.execute(query, [self._name, *part]):
+                for digest, blob in connection.execute(query, [self.model, *part]):
                     found[digest] = np.frombuffer(blob, dtype=np.float32)
         return found
 
@@ -87,7 +87,7 @@ class Embedder:
         if self._cache is None:
             return
         with closing(self._connect()) as connection, connection:
-            rows = [(digest, self._name, vector.tobytes()) for digest, vector in vectors.items()]
+            rows = [(digest, self.model, vector.tobytes()) for digest, vector in vectors.items()]
             connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
 
 

@@ -269,9 +269,19 @@ class Write:
         """Add rows, replacing those with the same key."""
         self._stage_rows(table, rows, _Plan(table))
 
-    def sync(self, table: Table, rows: Iterable[Mapping[str, Any]], where: Mapping[str, str] | None = None) -> None:
-        """Make the table (or the part where columns equal ``where``) hold exactly ``rows``; equal rows are not touched."""
-        self._stage_rows(table, rows, _Plan(table, scope=dict(where or {}), delete_others=True))
+    def sync(
+        self,
+        table: Table,
+        rows: Iterable[Mapping[str, Any]],
+        where: Mapping[str, str] | None = None,
+        within: tuple[str, Iterable[str]] | None = None,
+    ) -> None:
+        """Make the table (or the part where columns equal ``where``) hold exactly ``rows``; equal rows are not touched.
+
+        ``within``: a column and values; only published rows with one of them are compared and may go, so that a small change
+        costs little in a large table. Staged rows outside it must be new ones.
+        """
+        self._stage_rows(table, rows, self._within(_Plan(table, scope=dict(where or {}), delete_others=True), within))
 
     def sync_query(self, table: Table, query: str, parameters: object = None) -> None:
         """As ``sync``, with the rows computed by a SELECT over the lake that yields the table's columns by name."""
@@ -281,11 +291,13 @@ class Write:
         self._cursor.execute(f"INSERT INTO {plan.stage} SELECT {columns} FROM ({query})", parameters)
         self._validate_and_add(plan)
 
-    def edges(self, edges: Iterable[Edge], *, replace: bool = True) -> None:
-        """Record lineage. ``replace``: these are all the edges of this stage and scope; else they are added."""
+    def edges(self, edges: Iterable[Edge], *, replace: bool = True, within: tuple[str, Iterable[str]] | None = None) -> None:
+        """Record lineage. ``replace``: these are all the edges of this stage and scope (of those ``within``, as in ``sync``);
+        else they are added."""
         rows = ({**edge, **self._stamp()} for edge in edges)
         if replace:
             plan = _Plan(RECORD_EDGE, scope={"stage": self._stage, "scope": self._scope}, delete_others=True)
+            plan = self._within(plan, within)
         else:
             plan = _Plan(RECORD_EDGE, keep_known=True)
         plan.volatile = ("run_id", "created_at")
@@ -324,10 +336,21 @@ class Write:
     def close(self) -> None:
         for plan in self._plans:
             self._cursor.execute(f"DROP TABLE IF EXISTS {plan.stage}")
+            if plan.values:
+                self._cursor.execute(f"DROP TABLE IF EXISTS {plan.values}")
         self._cursor.close()
 
     def _stamp(self) -> dict[str, Any]:
         return {"stage": self._stage, "scope": self._scope, "run_id": self._run.run_id, "created_at": self._now}
+
+    def _within(self, plan: _Plan, within: tuple[str, Iterable[str]] | None) -> _Plan:
+        if within is not None:
+            plan.column, plan.values = within[0], f"temp.main.within_{len(self._plans)}"
+            values = pa.table({"value": pa.array(within[1], pa.string())})
+            self._cursor.register("within_values", values)
+            self._cursor.execute(f"CREATE OR REPLACE TEMP TABLE {plan.values} AS SELECT DISTINCT value FROM within_values")
+            self._cursor.unregister("within_values")
+        return plan
 
     def _new_stage(self, table: Table) -> str:
         name = f"temp.main.stage_{len(self._plans)}"
@@ -436,6 +459,8 @@ class _Plan:
     delete_others: bool = False
     scope: dict[str, str] = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
+    column: str = ""  # with ``values``, a table of one column: only rows whose column is among them are compared
+    values: str = ""
     stage: str = ""
     inserted: int = 0
     deleted: int = 0
@@ -476,7 +501,10 @@ class _Plan:
         return self.inserted, self.deleted
 
     def _where(self) -> str:
-        return " AND ".join(f't."{column}" = ?' for column in self.scope) or "true"
+        conditions = [f't."{column}" = ?' for column in self.scope]
+        if self.values:
+            conditions.append(f't."{self.column}" IN (SELECT value FROM {self.values})')
+        return " AND ".join(conditions) or "true"
 
     def _hash(self, alias: str) -> str:
         columns = ", ".join(f'{alias}."{c.name}"' for c in self.table.columns if c.name not in self.volatile)

@@ -190,7 +190,14 @@ class JudgesResource(dg.ConfigurableResource[Any]):
     url: str = Field("", description="OCR_JUDGE_URL: base URL of the server (all models), or one a model by comma")
     api_key: str = Field("none", description="OCR_JUDGE_KEY")
     recordings: str = Field(BUNDLED, description="OCR_JUDGE_RECORDINGS: folder of recorded votes")
-    threshold: float = Field(0.7, ge=0, le=1, description="OCR_CONTAMINATION_THRESHOLD: cosine from which pairs are judged")
+    threshold: float = Field(0.7, ge=0.5, le=1, description="OCR_CONTAMINATION_THRESHOLD: cosine from which pairs are judged")
+    policy: Literal["any_judge", "both_judges", "human", "similarity", "report_only"] = Field(
+        "any_judge", description="OCR_CONTAMINATION_POLICY: who confirms a pair"
+    )
+    prices: str = Field(
+        "",
+        description="OCR_JUDGE_PRICES: of a million prompt/completion tokens, e.g. 0.12/0.30, one pair or one a judge by comma",
+    )
 
     @property
     def names(self) -> list[str]:
@@ -290,6 +297,7 @@ _PREFIXES = {
     "OCR_VLLM_TENSOR_PARALLEL": ("teacher", "tensor_parallel"), "OCR_VLLM_MAX_MODEL_LEN": ("teacher", "max_model_len"),
     "OCR_VLLM_DTYPE": ("teacher", "dtype"), "OCR_JUDGES": ("judges", "kind"), "OCR_JUDGE_MODELS": ("judges", "models"),
     "OCR_JUDGE_URL": ("judges", "url"), "OCR_JUDGE_KEY": ("judges", "api_key"),
+    "OCR_JUDGE_PRICES": ("judges", "prices"), "OCR_CONTAMINATION_POLICY": ("judges", "policy"),
     "OCR_JUDGE_RECORDINGS": ("judges", "recordings"), "OCR_CONTAMINATION_THRESHOLD": ("judges", "threshold"),
     "OCR_EMBEDDER": ("embedder", "model"), "OCR_EMBEDDER_BATCH": ("embedder", "batch"),
     "OCR_TOKENIZER": ("tokenizer", "vocabulary"), "OCR_SANDBOX": ("sandbox", "kind"),

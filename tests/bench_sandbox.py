@@ -336,7 +336,10 @@ def main() -> None:
             every |= {"posix_spawn of a binary": ways.bare_binary, "C++ compile": ways.compile, "g++ -O2": ways.bare_compile}
         for work in every.values():
             work(0)  # containers, zygotes and page cache warm
-        rounds = [{name: meter.measure(work, SECONDS, CORES) for name, work in every.items()} for _ in range(ROUNDS)]
+        rounds = []
+        for number in range(ROUNDS):
+            print(f"sandbox: round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
+            rounds.append({name: meter.measure(work, SECONDS, CORES) for name, work in every.items()})
         _ratios(rounds)
         _absolute(rounds)
         _parts(pool, meter, ways)

@@ -2,28 +2,36 @@
 
 import asyncio
 import warnings
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, get_args
 
 import dagster as dg
+from pydantic import Field
 
 from ocr_assets import samples
 from ocr_assets.analysis import plots
-from ocr_assets.problems import contamination as rules
-from ocr_assets.problems.dedup import key_of, merge_groups
+from ocr_assets.problems import benchmarks, contamination, duplicates, judging, review, screening
+from ocr_assets.problems import report as report_queries
+from ocr_assets.problems.dedup import merge_groups
+from ocr_assets.problems.near import NearSettings
 from ocr_assets.problems.sources import read_source
 from ocr_assets.progress import Progress
-from ocr_assets.publishing import Results, declared, described, picture, publish
+from ocr_assets.publishing import Results, declared, described, picture, publish, run_info, table_of
 from ocr_assets.records import (
     CLEAN_PROBLEMS,
     CONTAMINATION_REPORT,
     DEDUPED_PROBLEMS,
+    DUPLICATE_PAIRS,
+    JUDGE_VOTES,
     RAW_PROBLEMS,
+    TEST_CONFLICTS,
     CleanProblem,
-    ContaminationPair,
     Dataset,
+    JudgeVote,
     Problem,
+    TestConflict,
 )
 from ocr_assets.suites import checker_needed
 from resources.lake import Edge, Lake, Quarantined, Write
@@ -34,13 +42,12 @@ from resources.settings import (
     SourcesResource,
     TokenizerResource,
 )
-from resources.teacher.api import ChatRequest, Teacher, TeacherUnavailable
+from resources.teacher.api import TeacherUnavailable
 
 # Single-run backfills have been marked beta for years; a warning at every start teaches nothing.
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy.*")
 
 SOURCES = dg.StaticPartitionsDefinition(list(get_args(Dataset)))
-BATCH = 512
 
 
 @dg.asset(
@@ -78,6 +85,21 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
     yield from publish(context, lake, RAW_PROBLEMS, read)
 
 
+class DedupConfig(dg.Config):
+    """Which layers say that two rows are one problem. What was measured is kept: another threshold measures nothing again."""
+
+    exact: bool = Field(True, description="Equal normalized statements (the rule of OpenCodeReasoning)")
+    near: bool = Field(False, description="Shared wording: Jaccard similarity of word shingles, proposed by MinHash, verified")
+    near_threshold: float = Field(0.8, description="Jaccard similarity from which statements are one problem; at least 0.5")
+    near_shingle: int = Field(3, description="Words in a shingle")
+    semantic: bool = Field(False, description="Similar embeddings (the rule of KodCode)")
+    semantic_threshold: float = Field(0.95, description="Cosine from which statements are one problem; at least 0.9")
+
+    def layers(self) -> duplicates.Layers:
+        near = NearSettings(self.near_threshold, self.near_shingle) if self.near else None
+        return duplicates.Layers(self.exact, near, self.semantic_threshold if self.semantic else None)
+
+
 @dg.asset(
     group_name="problems",
     deps=[raw_problems],
@@ -85,36 +107,62 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
     metadata=described(DEDUPED_PROBLEMS),
     kinds={"duckdb"},
 )
-def deduped_problems(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
-    """Distinct problems: exact match of the normalized statement across all sources, tests and origins merged."""
+def deduped_problems(
+    context: dg.AssetExecutionContext, config: DedupConfig, lake: LakeResource, embedder: EmbedderResource
+) -> Results:
+    """Distinct problems across all sources; tests and origins of duplicates are merged into the one that stays.
+
+    Exact match of the normalized statement, and, where switched on, shared wording and similar embeddings. Pairs with their
+    scores: table ``duplicate_pairs``; tests that contradict each other: ``test_conflicts``.
+    """
 
     def dedup(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("raw_problems")
-        # Two passes: the first keeps only ids and keys, so that the second can stream the rows group by group.
-        with store.cursor() as keys:
-            keys.execute("CREATE OR REPLACE TEMP TABLE group_keys (raw_id VARCHAR, key VARCHAR)")
-            pairs = ((row["raw_id"], key_of(row)) for row in store.stream("SELECT raw_id, statement FROM raw_problems"))  # type: ignore[arg-type]
-            while part := list(islice(pairs, 4096)):
-                keys.executemany("INSERT INTO group_keys VALUES (?, ?)", part)
-            query = "SELECT k.key, r.* FROM raw_problems r JOIN group_keys k USING (raw_id) ORDER BY k.key"
-            reader = keys.execute(query).to_arrow_reader(64)
-            rows: Any = ((row.pop("key"), row) for batch in reader for row in batch.to_pylist())
-            edges: list[Edge] = []
-            conflicts = 0
+        layers = config.layers()
+        model = embedder.opened(lake.cache) if config.semantic else None
+        done = duplicates.refresh(store, lambda: store.write(run_info(context), "deduped_problems"), layers, model)
+        pairs = duplicates.decided(store, layers, model.model if model else None)
+        cluster_of, layer_of = duplicates.clusters(pairs)
+        edges: list[Edge] = []
+        conflicts: list[TestConflict] = []
 
-            def problems() -> Iterator[Problem]:
-                nonlocal conflicts
-                for problem, own in merge_groups(rows):
-                    edges.extend(own)
-                    conflicts += problem["test_conflicts"]
-                    yield problem
+        def problems(rows: Any) -> Iterator[Problem]:
+            for merged in merge_groups(rows, layer_of, layers.merge_rule):
+                edges.extend(merged.edges)
+                conflicts.extend(merged.conflicts)
+                yield merged.problem
 
-            write.sync(DEDUPED_PROBLEMS, problems())
-        write.edges(edges)
-        merged = sum(edge["relation"] == "merged_into" for edge in edges)
-        return {"merged rows": merged, "test conflicts": conflicts}
+        with store.cursor() as cursor:
+            gone = duplicates.changed(cursor, cluster_of, layers.merge_rule)
+            write.sync(DEDUPED_PROBLEMS, problems(duplicates.to_merge(cursor)), within=("problem_id", gone))
+        write.edges(edges, within=("child", gone))
+        write.sync(TEST_CONFLICTS, conflicts, within=("problem_id", gone))
+        write.sync(DUPLICATE_PAIRS, pairs)
+        compared = {f"compared now: {layer}": count for layer, count in done.compared.items()}
+        return {"rows read now": done.read, **compared}
 
-    yield from publish(context, lake, DEDUPED_PROBLEMS, dedup)
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        return {
+            "test conflicts": store.scalar("SELECT count(*) FROM test_conflicts"),
+            "pairs by decision": table_of(store, report_queries.PAIRS_BY_DECISION),
+            "most alike pairs": table_of(store, report_queries.ALIKE_PAIRS),
+            "tests in conflict": table_of(store, report_queries.CONFLICTS),
+        }
+
+    yield from publish(context, lake, DEDUPED_PROBLEMS, dedup, after=pictures)
+
+
+class ContaminationConfig(dg.Config):
+    """What is measured, and from where on an overlap is certain. Threshold and policy are settings of the judges."""
+
+    neighbours: int = Field(3, ge=1, description="Nearest items kept for each problem and benchmark; another value measures anew")
+    ngram: int = Field(8, ge=2, le=8, description="Words of an n-gram; another value measures anew")
+    overlap: float = Field(
+        0.8, description="Share of an item's n-grams in a problem from which the pair is certain; at least 0.3"
+    )
+
+    def measure(self) -> screening.Measure:
+        return screening.Measure(self.neighbours, self.ngram)
 
 
 @dg.asset(
@@ -126,99 +174,116 @@ def deduped_problems(context: dg.AssetExecutionContext, lake: LakeResource) -> R
 )
 def contamination_report(
     context: dg.AssetExecutionContext,
+    config: ContaminationConfig,
     lake: LakeResource,
     sources: SourcesResource,
     embedder: EmbedderResource,
     judges: JudgesResource,
 ) -> Results:
-    """Every problem as similar to a benchmark item as the threshold asks, with score, judges' votes and decision."""
+    """Every problem that resembles a benchmark item, with scores, judges' votes and the decision.
+
+    Layers: equal normalized texts, shared word n-grams, embeddings. Scores (``contamination_scores``), votes (``judge_votes``)
+    and people's decisions (``human_decisions``) are kept: another threshold or policy decides again without measuring or
+    asking. ``ocr-assets decontaminate review`` shows pairs side by side and takes a person's decision.
+    """
 
     def report(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("deduped_problems")
+        rules = contamination.Rules(judges.threshold, config.overlap, judges.policy)
         folder = sources.folder("benchmarks", samples.BENCHMARKS, lake.cache)
-        files = sorted(path for path in folder.iterdir() if path.is_file()) if folder else []
-        files = [path for path in files if path.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet"))]
-        items = [item for path in files for item in rules.read_benchmark(path)]
-        problems = store.rows("SELECT problem_id, origins, statement FROM deduped_problems ORDER BY problem_id")
+        items = benchmarks.read_registry(folder) if folder else []
         model = embedder.opened(lake.cache)
-        pairs: list[tuple[ContaminationPair, Mapping[str, Any]]] = []
-        if items and problems:
-            benchmark_vectors = model.embed([item.question for item in items])
-            with Progress("contamination_report", len(problems), context.log.info, "problems") as progress:
-                for start in range(0, len(problems), BATCH):
-                    part = problems[start : start + BATCH]
-                    vectors = model.embed([problem["statement"] for problem in part])
-                    for row, column, cosine in rules.neighbours(vectors, benchmark_vectors, judges.threshold):
-                        pairs.append((rules.pair_row(part[row], items[column], cosine), part[row]))
-                    progress.add(len(part))
-        stored = {row["pair_id"]: row["votes"] for row in store.rows("SELECT pair_id, votes FROM contamination_report")}
-        asked = asyncio.run(_vote(pairs, stored, judges, context))
-        for pair, _ in pairs:
-            pair["decision"], pair["reason"] = rules.decide(pair["votes"], judges.names)
-        write.sync(CONTAMINATION_REPORT, [pair for pair, _ in pairs])
+        writing = partial(store.write, run_info(context), "contamination_report")
+        with Progress("contamination_report", None, context.log.info, "problems") as progress:
+            done = screening.screen(store, writing, items, model, config.measure(), progress.add)
+        prompt = contamination.JudgePrompt.load()
+        found = store.rows(contamination.FOUND, {"overlap": rules.overlap, "cosine": rules.cosine})
+        layers = {row["pair_id"]: layer for row in found if (layer := contamination.found_by(row, rules))}
+        asked = _ask(context, store, writing, judges, rules, prompt, layers)
+        votes: dict[str, list[dict[str, Any]]] = {}
+        for vote in store.stream('FROM judge_votes WHERE template_hash = ? ORDER BY judge, "order"', [prompt.hash]):
+            votes.setdefault(vote["pair_id"], []).append(vote)
+        people = {row["pair_id"]: row for row in store.rows(review.LATEST)}
+        pairs = [
+            contamination.pair_row(
+                row, layers[row["pair_id"]], votes.get(row["pair_id"], []), judges.names, rules, people.get(row["pair_id"])
+            )
+            for row in found
+            if row["pair_id"] in layers
+        ]
+        write.sync(CONTAMINATION_REPORT, pairs)
         write.edges(
             {"child": pair["pair_id"], "parent": pair["problem_id"], "relation": "derived", "reason": pair["decision"]}
-            for pair, _ in pairs
+            for pair in pairs
         )
-        metadata: dict[str, Any] = {"benchmark items": len(items), "embedded now": model.embedded, "judge requests": asked}
-        if pairs:
-            cosines = [pair["cosine"] for pair, _ in pairs]
-            png = plots.histogram(cosines, "Similarity of pairs above the threshold", "cosine", {"threshold": judges.threshold})
-            metadata["similarity"] = picture(png, "similarity")
-        return metadata
+        return {
+            "policy": rules.policy,
+            "problems compared now": done.problems,
+            "items compared now": done.items,
+            "embedded now": model.embedded,
+            "judge requests": asked,
+            "seconds": dg.MetadataValue.json({part: round(value, 2) for part, value in done.seconds.items()}),
+        }
 
-    yield from publish(context, lake, CONTAMINATION_REPORT, report)
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        cosines = [row["cosine"] for row in store.rows(report_queries.NEAREST)]
+        shown: dict[str, Any] = {
+            "report": dg.MetadataValue.md(report_queries.contamination_markdown(store)),
+            "pairs to review": table_of(store, report_queries.TO_REVIEW),
+        }
+        if cosines:
+            png = plots.histogram(cosines, "Similarity of each problem's nearest item", "cosine", {"threshold": judges.threshold})
+            shown["similarity"] = picture(png, "similarity")
+        return shown
+
+    yield from publish(context, lake, CONTAMINATION_REPORT, report, after=pictures)
 
 
-async def _vote(
-    pairs: list[tuple[ContaminationPair, Mapping[str, Any]]],
-    stored: Mapping[str, list[dict[str, Any]]],
-    judges: JudgesResource,
+_ASKED_OF = """
+SELECT s.pair_id, i.benchmark, i.item_id, i.question AS item_question, d.statement, d.origins
+FROM contamination_scores s JOIN benchmark_items i USING (item_key) JOIN deduped_problems d USING (problem_id)
+WHERE list_contains($wanted, s.pair_id) ORDER BY s.pair_id
+"""
+
+
+def _ask(
     context: dg.AssetExecutionContext,
+    store: Lake,
+    writing: Callable[[], AbstractContextManager[Write]],
+    judges: JudgesResource,
+    rules: contamination.Rules,
+    prompt: contamination.JudgePrompt,
+    layers: Mapping[str, contamination.Layer],
 ) -> int:
-    """Fill in the votes of all pairs, asking only for those not stored yet; returns how many answers came now."""
-    if judges.kind == "none":
+    """Ask the judges for votes not stored yet; returns how many answers came. A judge out of reach gives no votes."""
+    wanted = [pair_id for pair_id, layer in layers.items() if contamination.wants_judges(layer, rules)]
+    stored = frozenset(row["vote_id"] for row in store.rows("SELECT vote_id FROM judge_votes"))
+    ids = [
+        pair
+        for pair in wanted
+        if any(
+            contamination.vote_id(pair, judge, order, prompt.hash) not in stored
+            for judge in judges.names
+            for order in contamination.ORDERS
+        )
+    ]
+    if not ids:
         return 0
-    prompt = rules.JudgePrompt.load()
+    pairs = store.rows(_ASKED_OF, {"wanted": ids})
+    prices = contamination.prices_of(judges.prices, judges.names)
+
+    def keep(votes: list[JudgeVote]) -> None:
+        with writing() as write:
+            write.append(JUDGE_VOTES, votes)
+
     answered = 0
     for judge in judges.opened(samples.VOTES):
-        waiting: dict[str, tuple[ContaminationPair, rules.Order]] = {}
-        requests: list[ChatRequest] = []
-        for pair, problem in pairs:
-            kept = [vote for vote in stored.get(pair["pair_id"], []) if vote["template_hash"] == prompt.hash]
-            for order in rules.ORDERS:
-                old = next((v for v in kept if v["judge"] == judge.model and v["order"] == order and v["vote"] != "none"), None)
-                if old is not None:
-                    pair["votes"].append(old)  # type: ignore[arg-type]
-                    continue
-                request = prompt.request(pair, problem["statement"], problem["origins"], judge.model, order)
-                waiting[request.key] = (pair, order)
-                requests.append(request)
+        asking = judging.missing_votes(judge, pairs, stored, prompt, prices.get(judge.model), keep)
         try:
-            answered += await _ask(judge, requests, waiting, prompt.hash)
+            answered += asyncio.run(asking)
         except TeacherUnavailable as error:
             context.log.warning(f"contamination_report: {error}; its pairs stay undecided")
-        for pair, order in waiting.values():
-            _add_vote(pair, judge.model, order, "none", "no answer", prompt.hash)
-    for pair, _ in pairs:
-        pair["votes"].sort(key=lambda vote: (vote["judge"], vote["order"]))
     return answered
-
-
-async def _ask(
-    judge: Teacher, requests: list[ChatRequest], waiting: dict[str, tuple[ContaminationPair, rules.Order]], template_hash: str
-) -> int:
-    answered = 0
-    async for answer in judge.answer(requests):
-        if answer.key in waiting and answer.failure is None:
-            pair, order = waiting.pop(answer.key)
-            _add_vote(pair, judge.model, order, rules.vote_of(answer.content), answer.content, template_hash)
-            answered += 1
-    return answered
-
-
-def _add_vote(pair: ContaminationPair, judge: str, order: rules.Order, vote: Any, answer: str, template_hash: str) -> None:
-    pair["votes"].append({"judge": judge, "order": order, "vote": vote, "answer": answer, "template_hash": template_hash})
 
 
 @dg.asset(
@@ -248,7 +313,7 @@ def clean_problems(context: dg.AssetExecutionContext, lake: LakeResource, tokeni
                     yield row, pairs.get(row["problem_id"], []), tokens
 
         def kept() -> Iterator[CleanProblem]:
-            for row in rules.clean(problems()):
+            for row in contamination.clean(problems()):
                 if "relation" in row:
                     edges.append(row)  # type: ignore[arg-type]
                 else:

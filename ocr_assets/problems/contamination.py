@@ -1,7 +1,9 @@
-"""Which problems restate a benchmark item: nearest neighbours by cosine similarity, then judges' votes, then a decision.
+"""Which problems restate a benchmark item: thresholds, judges' votes, people, and the policy that decides among them.
 
 OCR (step 3): threshold 0.7, two judges for each pair above it. Here each judge is asked in both orders and only a bare yes in
-both counts as its yes; an answer that never came is no vote, never "clean". Pure functions; the asset does the asking.
+both counts as its yes; an answer that never came is no vote, never "clean". Everything decides from stored scores
+(``screening.py``) and stored votes, so another threshold or policy measures and asks nothing again. Pure functions; asking is
+in ``judging.py``.
 """
 
 from __future__ import annotations
@@ -15,75 +17,47 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
-import numpy as np
-import numpy.typing as npt
 
-from ocr_assets.jsonl import read_jsonl
-from ocr_assets.records import CleanProblem, ContaminationPair, Decision, JudgeVote, Problem, content_id
+from ocr_assets.problems.screening import COSINE_FLOOR, OVERLAP_FLOOR
+from ocr_assets.records import CleanProblem, Contamination, ContaminationPair, Decision, JudgeVote, Problem, content_id
 from resources.lake import Edge
-from resources.teacher.api import ChatRequest, Sampling
+from resources.teacher.api import ChatAnswer, ChatRequest, Sampling
 
-THRESHOLD = 0.7
-NEIGHBOURS = 5  # benchmark items kept for each problem
 MAX_QUESTION_TOKENS = 3_200  # OCR: longer questions are not asked
 TEST_SPLITS = {("code_contests", "test"), ("codeforces", "test")}  # excluded from the release (OCR, step 1)
 JUDGE_SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=16)
 Order = Literal["problem_first", "benchmark_first"]
+WEIGHTIEST: tuple[Contamination, ...] = ("undecided", "reported", "cleared")
 ORDERS: tuple[Order, Order] = ("problem_first", "benchmark_first")
-QUESTION_FIELDS = ("question", "prompt", "question_content", "text", "description", "instruct_prompt", "content")
-ID_FIELDS = ("task_id", "question_id", "id", "name")
+Layer = Literal["exact", "ngram", "embedding"]
+Policy = Literal["any_judge", "both_judges", "human", "similarity", "report_only"]
+
+# All scores that may make a pair, with what a report shows of the item.
+FOUND = """
+SELECT s.*, i.version, i.item_id, i.question AS item_question
+FROM contamination_scores s JOIN benchmark_items i USING (item_key) SEMI JOIN deduped_problems d USING (problem_id)
+WHERE s.exact OR s.overlap >= $overlap OR s.cosine >= $cosine ORDER BY s.pair_id
+"""
 
 
 @dataclass(frozen=True)
-class BenchmarkItem:
-    """A benchmark's item: only its question matters here."""
+class Rules:
+    """``cosine``: from which similarity of embeddings pairs are looked at (OCR 0.7, KodCode 0.95); ``overlap``: from which
+    share of the item's n-grams they are certain.
 
-    benchmark: str
-    item_id: str
-    question: str
-
-
-def read_benchmark(path: Path) -> list[BenchmarkItem]:
-    """Items of a benchmark file; the benchmark is called by the file's name. JSONL (.gz, .zst) or Parquet.
-
-    The question is the first present of prompt (HumanEval), text (MBPP), question_content (LiveCodeBench), description
-    (CodeContests), instruct_prompt (BigCodeBench), question, content. Raises ``ValueError`` naming file and row.
+    ``policy``: ``any_judge`` or ``both_judges`` must say yes to confirm; ``human``: what embeddings found waits for a person;
+    ``similarity``: the cosine alone confirms, as in KodCode; ``report_only``: nothing is removed, as in OCR.
     """
-    benchmark = path.name.split(".")[0]
-    items = []
-    for number, row in _rows(path):
-        question = next((row[name] for name in QUESTION_FIELDS if isinstance(row.get(name), str) and row[name].strip()), None)
-        if question is None:
-            raise ValueError(f"{path}, row {number}: no question; one of {', '.join(QUESTION_FIELDS)} must hold text")
-        item_id = next((str(row[name]) for name in ID_FIELDS if row.get(name) is not None), str(number))
-        items.append(BenchmarkItem(benchmark, item_id, question))
-    return items
 
+    cosine: float = 0.7
+    overlap: float = 0.8
+    policy: Policy = "any_judge"
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        yield from enumerate(pq.read_table(path).to_pylist())
-    else:
-        yield from read_jsonl(path)
-
-
-def neighbours(
-    problems: npt.NDArray[np.float32], items: npt.NDArray[np.float32], threshold: float = THRESHOLD, block: int = 2048
-) -> Iterator[tuple[int, int, float]]:
-    """(problem row, item row, cosine) of pairs at or above ``threshold``, at most ``NEIGHBOURS`` a problem, nearest first.
-
-    Both matrices hold unit vectors. Exact search in blocks: memory is ``block`` × items, whatever the number of problems.
-    """
-    if not len(problems) or not len(items):
-        return
-    for start in range(0, len(problems), block):
-        scores = problems[start : start + block] @ items.T
-        for row, column_scores in enumerate(scores):
-            near = np.flatnonzero(column_scores >= threshold)
-            for column in near[np.argsort(-column_scores[near], kind="stable")][:NEIGHBOURS]:
-                yield start + row, int(column), float(column_scores[column])
+    def __post_init__(self) -> None:
+        if not COSINE_FLOOR <= self.cosine <= 1:
+            raise ValueError(f"threshold={self.cosine}: scores below {COSINE_FLOOR} are not kept; choose {COSINE_FLOOR} to 1")
+        if not OVERLAP_FLOOR <= self.overlap <= 1:
+            raise ValueError(f"overlap={self.overlap}: shares below {OVERLAP_FLOOR} are not kept; choose {OVERLAP_FLOOR} to 1")
 
 
 @dataclass(frozen=True)
@@ -108,7 +82,7 @@ class JudgePrompt:
         content = jinja2.Template(self.text, undefined=jinja2.StrictUndefined).render(first=first, second=second)
         item = f"{pair['benchmark']}/{pair['item_id']}"
         return ChatRequest(
-            key=content_id("vote", pair["pair_id"], model, order, self.hash),
+            key=vote_id(pair["pair_id"], model, order, self.hash),
             messages=[{"role": "user", "content": content.strip()}],
             sampling=JUDGE_SAMPLING,
             aliases=[f"judge|{model}|{origin}|{item}|{order}" for origin in origins]
@@ -122,32 +96,138 @@ def vote_of(answer: str) -> Literal["yes", "no"]:
     return "yes" if re.fullmatch(r"\W*yes\W*", said.strip(), re.IGNORECASE) else "no"
 
 
-def decide(votes: Sequence[JudgeVote], judges: Sequence[str]) -> tuple[Decision, str]:
-    """The decision on a pair: confirmed if any judge says yes in both orders; else undecided if any vote is missing (or there
-    are no judges); else cleared."""
-    by_judge = {judge: {v["order"]: v["vote"] for v in votes if v["judge"] == judge} for judge in judges}
-    for judge, said in by_judge.items():
-        if all(said.get(order) == "yes" for order in ORDERS):
-            return "confirmed", f"{judge} says yes in both orders"
-    missing = [judge for judge, said in by_judge.items() if any(said.get(order, "none") == "none" for order in ORDERS)]
-    if not judges or missing:
-        return "undecided", f"no vote from {', '.join(missing) if missing else 'any judge'}"
-    return "cleared", "no judge says yes in both orders"
+def found_by(score: Mapping[str, Any], rules: Rules) -> Layer | None:
+    """The most certain layer at which a stored score makes a pair, or None."""
+    if score["exact"]:
+        return "exact"
+    if score["overlap"] >= rules.overlap:
+        return "ngram"
+    return "embedding" if score["cosine"] >= rules.cosine else None
 
 
-def pair_row(problem: Mapping[str, Any], item: BenchmarkItem, cosine: float) -> ContaminationPair:
-    """A pair before it is judged."""
+def wants_judges(layer: Layer, rules: Rules) -> bool:
+    """Whether a pair is a matter for the judges: equal texts are not, nor anything where likeness alone decides."""
+    return layer == "embedding" and rules.policy != "similarity"
+
+
+def decide(
+    layer: Layer,
+    votes: Sequence[Mapping[str, Any]],
+    judges: Sequence[str],
+    rules: Rules,
+    human: Mapping[str, Any] | None = None,
+) -> tuple[Decision, str]:
+    """The decision on a pair and its reason. A pure function of what is stored.
+
+    A person's decision outweighs everything. Equal texts and shared n-grams need no judge. ``votes``: those of ``judges`` to the
+    present prompt. A judge confirms by a yes in both orders and has refused once both its votes are there and it does not; with
+    a vote missing it has not decided, and neither has the pair unless the other judges suffice.
+    """
+    if human is not None:
+        return human["decision"], f"{human['name']}: {human['reason']}"
+    if rules.policy == "report_only":
+        said = yes_of(votes, judges)
+        return "reported", f"{', '.join(said)} says yes in both orders" if said else f"found by {layer}"
+    if layer != "embedding":
+        return "confirmed", "equal normalized texts" if layer == "exact" else "the item's n-grams stand in the problem"
+    if rules.policy == "similarity":
+        return "confirmed", f"cosine at or above {rules.cosine}"
+    if rules.policy == "human":
+        return "undecided", "waits for a person"
+    agreed = yes_of(votes, judges)
+    missing = [judge for judge in judges if len({v["order"] for v in votes if v["judge"] == judge and v["vote"] != "none"}) < 2]
+    refused = [judge for judge in judges if judge not in agreed and judge not in missing]
+    if not judges:
+        return "undecided", "no vote from any judge"
+    if rules.policy == "any_judge":
+        if agreed:
+            return "confirmed", f"{agreed[0]} says yes in both orders"
+        if missing:
+            return "undecided", f"no vote from {', '.join(missing)}"
+        return "cleared", "no judge says yes in both orders"
+    if refused:
+        return "cleared", f"{refused[0]} does not say yes in both orders"
+    if missing:
+        return "undecided", f"no vote from {', '.join(missing)}"
+    return "confirmed", "all judges say yes in both orders"
+
+
+def yes_of(votes: Sequence[Mapping[str, Any]], judges: Sequence[str]) -> list[str]:
+    """The judges that say yes in both orders."""
+    yes = {(vote["judge"], vote["order"]) for vote in votes if vote["vote"] == "yes"}
+    return [judge for judge in judges if all((judge, order) in yes for order in ORDERS)]
+
+
+def pair_row(
+    score: Mapping[str, Any],
+    layer: Layer,
+    votes: Sequence[Mapping[str, Any]],
+    judges: Sequence[str],
+    rules: Rules,
+    human: Mapping[str, Any] | None = None,
+) -> ContaminationPair:
+    """A row of the report. ``score``: a row of ``FOUND``."""
+    decision, reason = decide(layer, votes, judges, rules, human)
     return {
-        "pair_id": content_id("pair", problem["problem_id"], item.benchmark, item.item_id, item.question),
-        "problem_id": problem["problem_id"],
-        "benchmark": item.benchmark,
-        "item_id": item.item_id,
-        "item_question": item.question,
-        "cosine": round(cosine, 4),
-        "votes": [],
-        "decision": "undecided",
-        "reason": "not judged",
+        "pair_id": score["pair_id"],
+        "problem_id": score["problem_id"],
+        "benchmark": score["benchmark"],
+        "version": score["version"],
+        "item_id": score["item_id"],
+        "item_question": score["item_question"],
+        "layer": layer,
+        "cosine": score["cosine"],
+        "overlap": score["overlap"],
+        "yes": yes_of(votes, judges),
+        "votes": sum(vote["vote"] != "none" and vote["judge"] in judges for vote in votes),
+        "decision": decision,
+        "reason": reason,
+        "decided_by": human["name"] if human else None,
     }
+
+
+def prices_of(text: str, judges: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Judge → price of a million prompt and completion tokens, from "0.12/0.30,0.10/0.20" (one pair for all, or one each).
+
+    Raises ``ValueError`` naming the setting if it is written otherwise.
+    """
+    pairs = [part.split("/") for part in text.split(",") if part.strip()]
+    if not pairs:
+        return {}
+    if any(len(pair) != 2 for pair in pairs) or len(pairs) not in (1, len(judges)):
+        raise ValueError(f"OCR_JUDGE_PRICES={text}: give prompt/completion prices, one pair for all judges or one each")
+    try:
+        prices = [(float(prompt), float(completion)) for prompt, completion in pairs]
+    except ValueError as error:
+        raise ValueError(f"OCR_JUDGE_PRICES={text}: {error}") from error
+    return dict(zip(judges, prices * len(judges) if len(prices) == 1 else prices, strict=False))
+
+
+def vote_row(
+    pair_id: str, judge: str, order: Order, answer: ChatAnswer, template: str, price: tuple[float, float] | None
+) -> JudgeVote:
+    """What is kept of an answer; a permanent failure is kept too, as no vote, and is not asked again."""
+    prompt, completion = answer.prompt_tokens, answer.completion_tokens
+    cost = answer.cost
+    if cost is None and price is not None and prompt is not None and completion is not None:
+        cost = round((prompt * price[0] + completion * price[1]) / 1e6, 8)
+    return {
+        "vote_id": vote_id(pair_id, judge, order, template),
+        "pair_id": pair_id,
+        "judge": judge,
+        "order": order,
+        "vote": "none" if answer.failure else vote_of(answer.content),
+        "answer": answer.failure or answer.content,
+        "template_hash": template,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "cost": cost,
+    }
+
+
+def vote_id(pair_id: str, judge: str, order: Order, template: str) -> str:
+    """The key of a vote, known before it is asked for."""
+    return content_id("vote", pair_id, judge, order, template)
 
 
 def drop_reason(problem: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]], tokens: int) -> str | None:
@@ -172,11 +252,11 @@ def clean(
             yield {"child": "clean_problems", "parent": problem["problem_id"], "relation": "dropped", "reason": reason}
             continue
         nearest = max(pairs, key=lambda pair: pair["cosine"], default=None)
-        undecided = any(pair["decision"] == "undecided" for pair in pairs)
+        decisions = {pair["decision"] for pair in pairs}
         yield {
             **problem,
             "nearest_benchmark": None if nearest is None else f"{nearest['benchmark']}/{nearest['item_id']}",
             "nearest_cosine": None if nearest is None else nearest["cosine"],
-            "contamination": "undecided" if undecided else "cleared" if pairs else "clean",
+            "contamination": next((name for name in WEIGHTIEST if name in decisions), "clean"),
             "question_tokens": tokens,
         }

@@ -17,6 +17,7 @@ class SftConfig(dg.Config):
 
     keep: Literal["all", "accepted"] = Field("all", description="all: every triplet, labelled; accepted: only those that passed")
     languages: list[str] = Field(["python", "cpp"], description="Languages to release")
+    undecided: bool = Field(False, description="Release also problems whose contamination nobody has decided")
     trusted_only: bool = Field(
         False, description="Leave out verdicts that may be wrong: several answers allowed and no checker, a quarantined suite"
     )

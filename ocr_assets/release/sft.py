@@ -42,12 +42,14 @@ class Filters:
 
     ``keep="accepted"`` with ``per_problem=n`` is rejection sampling (KodCode, step 8): n passing solutions a problem and
     language, the ones ``prefer`` puts first; ``distinct_code``: of equal programs only one. ``min_suite_tpr``,
-    ``min_suite_tnr``: the least a suite must be known to tell right from wrong.
+    ``min_suite_tnr``: the least a suite must be known to tell right from wrong. ``undecided``: also problems that may restate a
+    benchmark item, nobody having decided.
     """
 
     keep: Literal["all", "accepted"] = "all"
     languages: tuple[str, ...] = ("python", "cpp")
     trusted_only: bool = False
+    undecided: bool = False
     min_suite_tpr: float = 0.0
     min_suite_tnr: float = 0.0
     per_problem: int | None = None
@@ -62,6 +64,9 @@ class Filters:
             cases.append("WHEN t.verdict IS DISTINCT FROM 'accepted' THEN 'filter: not accepted'")
         if self.trusted_only:
             cases.append("WHEN NOT t.trusted THEN 'filter: verdict not trusted'")
+        if not self.undecided:
+            undecided = "SELECT problem_id FROM clean_problems WHERE contamination = 'undecided'"
+            cases.append(f"WHEN t.problem_id IN ({undecided}) THEN 'filter: contamination undecided'")
         for name, least in (("suite_tpr", self.min_suite_tpr), ("suite_tnr", self.min_suite_tnr)):
             if least > 0:
                 cases.append(f"WHEN t.{name} IS NULL THEN 'filter: {name} not known'")

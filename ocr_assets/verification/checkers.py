@@ -65,9 +65,9 @@ def check(sandbox: Sandbox, checker: Checker, outputs: Sequence[Output], *, stop
     return found
 
 
-def partner(interactor: Checker) -> Partner:
-    """The interactor as a partner of the solution."""
-    return Partner(interactor["language"], interactor["source"], LIMITS)
+def partner(interactor: Checker, standard: str = STANDARDS[0]) -> Partner:
+    """The interactor as a partner of the solution; ``standard``: of C++, as in ``STANDARDS``."""
+    return Partner(interactor["language"], interactor["source"], LIMITS, standard)
 
 
 def talk(interactor: Checker, test_input: bytes, answer: bytes) -> Run:

@@ -255,7 +255,10 @@ class _Job:
             return self._enough(found)
 
         runs = [checkers.talk(interactor, _bytes(test.test["input"]), _bytes(test.test["output"])) for test in tests]
-        outcome = self._execute(runs, limits, until, alone, checkers.partner(interactor))
+        for standard in checkers.STANDARDS if interactor["language"] == "cpp" else checkers.STANDARDS[:1]:
+            outcome = self._execute(runs, limits, until, alone, checkers.partner(interactor, standard))
+            if outcome.partner_message is None:
+                break
         if self.suite["checker"] is not None:
             self._check_logs(self.suite["checker"], tests, logs, found)
         return outcome, found
@@ -334,7 +337,7 @@ class _Job:
             "wall_s": max((test["wall_s"] for test in tests), default=0.0),
             "memory_mb": max((test["memory_mb"] for test in tests), default=0.0),
             "tests": tests,
-            "message": message[:1000],
+            "message": _storable(message, 1000),
             "cpu_limit_s": resolve_limits(self.suite["limits"], self.language, self.settings).cpu_s,
             "image": outcome.image if outcome else "",
             "isolation_level": outcome.isolation_level if outcome else "",
@@ -369,6 +372,11 @@ def _function(node: str) -> str:
     return node.partition("[")[0].rpartition("::")[2]
 
 
+def _storable(text: str, limit: int) -> str:
+    """Cut, and fit for UTF-8: a program may raise an error with half a character in its text."""
+    return text[:limit].encode("utf-8", "replace").decode("utf-8")
+
+
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
@@ -400,7 +408,7 @@ def _test_verdict(index: int, verdict: VerdictName, message: str, run: RunOutcom
         "memory_mb": run.memory_mb,
         "exit_code": run.exit_code,
         "signal": run.signal,
-        "message": message[:500],
+        "message": _storable(message, 500),
         "stdout_head": None if verdict == "accepted" else _head(run.stdout),
         "stderr_head": None if verdict == "accepted" else _head(run.stderr),
     }

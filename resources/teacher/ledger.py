@@ -275,7 +275,7 @@ class Ledger(Generic[Item]):
             if not self._committing.done() and not full:
                 return
             # Never two at once: what comes faster than it can be committed waits here, so memory stays flat.
-            await asyncio.wrap_future(self._committing)
+            await asyncio.shield(asyncio.wrap_future(self._committing))
         segment, rows = self._journal.roll(), self._rows
         self._rows, self._characters, self._committed = [], 0, time.monotonic()
 

@@ -95,6 +95,7 @@ long launch_program(int link, char *text, size_t size, int *fds, int *count) {
         pid_t pid = fork();
         if (pid == 0) {
             close(link);
+            prctl(PR_SET_NAME, "ocr-template", 0, 0, 0);
             return length;
         }
         if (pid < 0) dprintf(fds[0], "fault: fork: %s", strerror(errno)); /* or it would pass for a crash of the compiler */

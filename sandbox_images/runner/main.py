@@ -406,8 +406,8 @@ class Supervisor:
                 *job.done, job.ended_at = launch.REPORT.unpack(data)
                 job.wall_s = _now() - job.started
                 waiting.remove(job)
-                for fd in job.ends:
-                    os.close(fd)
+                if job.ends:
+                    self._leave_talk(job)
                 if job.unread is not None:
                     unread.append(job.unread)
             if not readable or _now() - sampled > interval:
@@ -417,6 +417,14 @@ class Supervisor:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
                 interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
+
+    def _leave_talk(self, job):
+        """One of two that talk has ended: its strays as well, which could keep the talk open, and the other may see it."""
+        if job.uid is not None:  # else the strays of one cannot be told from the other
+            cpu_s, memory_kb = self._kill_all(job)
+            job.done[1], job.done[2] = job.done[1] + cpu_s, max(job.done[2], memory_kb)
+        for fd in job.ends:
+            os.close(fd)
 
     def _sample(self, job):
         cpu, memory_kb = 0, 0

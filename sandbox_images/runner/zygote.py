@@ -37,6 +37,7 @@ def serve(link_fd, confined):
                 template(*fds, confined)
             else:
                 link_fd = fds[0]
+                child.set_name(b"ocr-zygote")
                 LOADERS[data.decode()]()
                 make_streams()  # nothing that was printed on the way waits in them
                 gc.freeze()

@@ -58,7 +58,7 @@ def test_output_is_bytes(sandbox: DockerSandbox) -> None:
 
 def test_nothing_but_the_programs_own_output_comes_out_of_a_warm_process(sandbox: DockerSandbox) -> None:
     """A fork inherits what its parent had not written yet."""
-    code = "import numpy\ndef f(x):\n    return x + 1\nprint('mine')"
+    code = "def f(x):\n    return x + 1\nprint('mine')"
     runs = [Run("call", entry="f", args=[1]), Run("pytest", code="from solution import f\ndef test_f(): assert f(1) == 2")]
     for kept in (runs[:1], runs):
         first = sandbox.execute(Program("python", code, kept, LIMITS)).runs[0]
@@ -167,6 +167,24 @@ def test_process_sandboxes_side_by_side_leave_each_other_alone() -> None:
         while thread.is_alive():
             assert [found.status for found in other.execute(busy).runs] == ["ok"] * 3
         assert [found.stdout for found in results] == [b"rested\n"] * 3
+
+
+def test_a_run_finds_the_same_surroundings_however_it_was_launched(sandbox: DockerSandbox) -> None:
+    """``launch.c`` in the container, ``launch.py`` in the local process: two ways to one state."""
+    code = """
+import os, resource, signal, sys
+print(sys.argv[1:], os.getsid(0) == os.getpid(), os.listdir('.'), os.path.basename(os.getcwd()).startswith('box'))
+print([resource.getrlimit(getattr(resource, name)) for name in ('RLIMIT_CPU', 'RLIMIT_FSIZE', 'RLIMIT_NOFILE', 'RLIMIT_CORE')])
+print(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:3], [signal.getsignal(s) for s in (2, 13, 15, 17)])
+print(sys.stdin.encoding, sys.stdin.seekable(), sys.stdout.line_buffering, open('a/b.txt').read(), __name__)
+sys.stdout.write(sys.stdin.read())
+"""
+    run_ = Run(stdin=b"in\xff\n", argv=("x y", ""), files={"a/b.txt": b"file"})
+    with ProcessSandbox(workers=1) as local:
+        native, plain = (pool.execute(Program("python", code, [run_], LIMITS)).runs[0] for pool in (sandbox, local))
+    assert (native.status, native.stderr) == ("ok", b"")
+    assert native.stdout.splitlines() == plain.stdout.splitlines()
+    assert b"['x y', ''] True ['a'] True" in native.stdout and native.stdout.endswith(b"in\xff\n")
 
 
 def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, caplog) -> None:

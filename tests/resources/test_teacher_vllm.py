@@ -143,7 +143,8 @@ def test_the_ledger_around_it_fills_the_lake(teacher: VllmTeacher, tmp_path: Pat
         for row in rows:
             if row["failure"] is None:
                 assert 0 < row["completion_tokens"] <= 20 < row["prompt_tokens"] < 1024 and row["tokens_from"] == "server"
-                assert (row["think_mode"], row["think_form"], row["served_model"]) == ("template", "unclosed", teacher.model)
+                form = "unclosed" if row["content"].strip() else "none"  # a random model may say nothing at all
+                assert (row["think_mode"], row["think_form"], row["served_model"]) == ("template", form, teacher.model)
         again = ask()
         assert (again.missing, again.collected.asked) == (0, 0)
 

@@ -82,7 +82,7 @@ def test_cpp_is_not_asked_for_python_functions(lake: Lake) -> None:
     assert len({item.request.key for item in items}) == 5
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3), st.randoms(use_true_random=False))
 def test_what_is_missing_is_asked_and_nothing_else(before: int, more: int, cpp: int, chance) -> None:
     with TemporaryDirectory() as folder, filled(Path(folder)) as store:

@@ -226,3 +226,13 @@ def test_cpu_time_of_the_whole_family_counts(sandbox: DockerSandbox, name: str) 
     limits = {"cpu_s": 0.5, "wall_s": 120, "memory_mb": 256, "language_factor": {"python": 1}}
     suite = stdin(("", "3"), limits=limits)
     assert grade(sandbox, "python", BURN + EVASIONS[name], suite)["verdict"] == "time_limit"
+
+
+@pytest.mark.parametrize("kind", ["assert", "pytest"])
+def test_messages_can_be_written_down_whatever_a_program_says(sandbox: DockerSandbox, kind: str) -> None:
+    test = "assert f(1) == 4, f(0)" if kind == "assert" else "from solution import f\ndef test_a():\n    assert f(1) == 4, f(0)\n"
+    for said in ("'\\ud800'", "'\\x00'", "'x' * 10**7", "chr(27)"):
+        judged = grade(sandbox, "python", f"def f(x): return {said}", suite_from_json({"tests": [{"kind": kind, "code": test}]}))
+        assert judged["verdict"] == "wrong_answer", judged
+        for message in (judged["message"], *(row["message"] for row in judged["tests"])):
+            assert len(message.encode()) <= 4000

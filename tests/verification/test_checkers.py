@@ -1,7 +1,5 @@
 """Checkers and interactors as problem setters write them, in the sandbox: testlib in C++, Kattis validators in both languages."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from ocr_assets.suites import Suite, suite_from_json
@@ -10,12 +8,6 @@ from ocr_assets.verification.checkers import Output, check
 from ocr_assets.verification.grade import GradeSettings, grade
 from resources.sandbox.api import RunLimits
 from resources.sandbox.docker_pool import DockerSandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[DockerSandbox]:
-    with DockerSandbox(workers=2) as pool:
-        yield pool
 
 
 def testlib(source: str) -> dict:
@@ -373,6 +365,35 @@ def test_a_broken_interactor_is_never_the_programs_fault(sandbox: DockerSandbox,
     suite = interactive(interactor)
     suite["limits"]["cpu_s"] = 20  # whoever is slower must not be the program
     assert grade(sandbox, "python", code, suite)["verdict"] == "sandbox_error"
+
+
+LAST_WORDS = {
+    "language": "python",
+    "protocol": "kattis",
+    "source": "import sys, time\nanswer = sys.stdin.readline().strip()\nwhile sys.stdin.readline(): pass\n"
+    "for _ in range(2000): print('thank you ' * 10, flush=True)\nsys.exit(42 if answer == open(sys.argv[2]).read().strip() else 43)",
+}
+
+
+@pytest.mark.parametrize(("code", "verdict"), [("print(77)", "accepted"), ("print(78)", "wrong_answer"), ("", "wrong_answer")])
+def test_an_interactor_may_talk_to_a_program_that_has_left(sandbox: DockerSandbox, code: str, verdict: str) -> None:
+    assert grade(sandbox, "python", code, interactive(LAST_WORDS))["verdict"] == verdict
+
+
+def test_an_interactor_that_gives_much_to_read_to_a_program_that_does_not_listen(sandbox: DockerSandbox) -> None:
+    source = "import sys\nprint('5 ' * 10**6, flush=True)\nsys.exit(42 if sys.stdin.readline().strip() == '5' else 43)"
+    interactor = {"language": "python", "source": source, "protocol": "kattis"}
+    assert grade(sandbox, "python", "print(4)", interactive(interactor))["verdict"] == "wrong_answer"
+    assert grade(sandbox, "python", "print(input()[0])", interactive(interactor))["verdict"] == "accepted"
+
+
+def test_a_child_left_behind_does_not_keep_the_talk_open(sandbox: DockerSandbox) -> None:
+    code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(600)\nprint('! 1', end='', flush=True)"
+    interactor = {
+        **LAST_WORDS,
+        "source": LAST_WORDS["source"].replace("sys.stdin.readline().strip()", "sys.stdin.read().strip()"),
+    }
+    assert grade(sandbox, "python", code, interactive(interactor))["verdict"] == "wrong_answer"
 
 
 def test_all_talks_are_held_when_asked(sandbox: DockerSandbox) -> None:

@@ -204,6 +204,18 @@ TALKS = [
 ]  # fmt: skip
 
 
+def test_checkers_and_interactors_are_tried_by_both_cpp_standards() -> None:
+    cpp = {"language": "cpp", "source": "", "protocol": "kattis"}
+    sandbox = Scripted([OK], BROKEN, checks(42))
+    assert judged(sandbox, asked=suite(checker=cpp))["verdict"] == "accepted"
+    assert [program.std for program, _ in sandbox.asked[1:]] == ["gnu++17", "gnu++20"]
+    refused = replace(COMPILED, partner_message="no such name")
+    sandbox = Scripted(refused, [talk(42, False)])
+    assert judged(sandbox, asked=suite(interactor=cpp))["verdict"] == "accepted"
+    assert [program.partner and program.partner.std for program, _ in sandbox.asked] == ["gnu++17", "gnu++20"]
+    assert judged(Scripted(refused, refused), asked=suite(interactor=cpp))["verdict"] == "sandbox_error"
+
+
 @pytest.mark.parametrize(("run", "verdict"), TALKS)
 def test_who_ended_first_decides_a_talk(run: RunOutcome, verdict: str) -> None:
     assert judged(Scripted([run]), asked=suite(interactor=INTERACTOR))["verdict"] == verdict

@@ -1,7 +1,6 @@
 """What a solution finds on a call-based judge (LeetCode and its kin): imports, linked lists, trees, and nothing that solves
 the problem for it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,12 +8,6 @@ import pytest
 from ocr_assets.suites import suite_from_json
 from ocr_assets.verification.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[DockerSandbox]:
-    with DockerSandbox(workers=1) as pool:
-        yield pool
 
 
 def verdict(sandbox: DockerSandbox, code: str, entry: str, args: list[Any], expected: Any, **more: Any) -> str:

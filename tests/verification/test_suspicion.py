@@ -1,7 +1,6 @@
 """Programs that bend the tests they share a process with are suspect or rejected; honest ones never are."""
 
 import ast
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,12 +12,6 @@ from ocr_assets.verification.suspicion import flags
 from resources.sandbox.docker_pool import DockerSandbox
 
 test_from_json.__test__ = False  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[DockerSandbox]:
-    with DockerSandbox(workers=1) as pool:
-        yield pool
 
 
 def suite(kind: str, *codes: str) -> Suite:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,8 +97,7 @@ def _vocabulary(mapped: Sequence[str], pass_fail: bool) -> Any:
 
 
 def _checked(cases: Sequence[Any], vocabulary: Any, line: str | None, url: str | None, workers: int, timeout: float) -> list[Any]:
-    from tqdm import tqdm
-
+    from ocr_assets.progress import Progress
     from ocr_assets.verification.conformance import check
     from ocr_assets.verification.conformance.own import OwnGrader
     from resources.graders import FileGrader, Grader, GraderUnavailable, HttpGrader, LineGrader
@@ -120,7 +118,12 @@ def _checked(cases: Sequence[Any], vocabulary: Any, line: str | None, url: str |
                     sandbox = sandbox.model_copy(update={"workers": workers})
                 grader = OwnGrader(stack.enter_context(sandbox.opened()))  # type: ignore[attr-defined]
             answers = grader.answers([case.request() for case in cases])
-            bar = tqdm(answers, total=len(cases), unit=" cases", file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
-            return list(check.results(cases, bar, vocabulary))
+            found, wrong = [], 0
+            with Progress("conformance", len(cases), lambda line: click.echo(line, err=True), "cases") as progress:
+                for result in check.results(cases, answers, vocabulary):
+                    found.append(result)
+                    wrong += result.mark == "wrong"
+                    progress.add(note=f"{wrong} wrong")
+            return found
         except (SandboxUnavailable, GraderUnavailable) as error:
             raise click.ClickException(str(error)) from error

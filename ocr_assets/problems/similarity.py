@@ -1,0 +1,60 @@
+"""Exact search among unit vectors by blocked matrix products: memory is one block of scores, whatever the number of texts.
+
+Shared by the semantic layer of deduplication and by the contamination check. Embeddings come from ``resources/embedder.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+Places = npt.NDArray[np.intp]
+BLOCK = 2048  # rows at once: with 3,000 items 24 MB of scores, enough for the product to run at the speed of one large one
+SLACK = 1e-4  # a product's last digits depend on the block's shape; what is near the threshold is measured again
+SPARE = 2
+
+
+def above(
+    rows: Vectors, columns: Vectors, threshold: float, block: int = BLOCK
+) -> Iterator[tuple[Places, Places, npt.NDArray[np.float64]]]:
+    """(row, column, cosine) of all pairs at or above ``threshold``, a block of rows at a time. Both hold unit vectors."""
+    if not len(rows) or not len(columns):
+        return
+    for start in range(0, len(rows), block):
+        scores = rows[start : start + block] @ columns.T
+        row, column = _where(scores >= threshold - SLACK)
+        exact = cosines(rows[row + start], columns[column])
+        kept = exact >= threshold
+        yield row[kept] + start, column[kept], exact[kept]
+
+
+def cosines(rows: Vectors, columns: Vectors) -> npt.NDArray[np.float64]:
+    """Cosine of each row with the column at the same place: in double precision, the same however many are asked at once."""
+    result: npt.NDArray[np.float64] = np.einsum("ij,ij->i", rows, columns, dtype=np.float64)
+    return np.clip(result, -1.0, 1.0)
+
+
+def nearest(rows: Vectors, columns: Vectors, groups: npt.NDArray[np.int64], floor: float, most: int) -> tuple[Places, Places]:
+    """(row, column) of pairs worth keeping: for each row the nearest column of all, and from ``floor`` on the ``most`` nearest
+    of each group of columns. One product; a few more are given than asked, since those near in rank are told apart later."""
+    if not len(rows) or not len(columns):
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    scores = rows @ columns.T
+    best = scores.max(axis=1)
+    row, column = _where(scores >= np.minimum(best, floor)[:, None] - SLACK)
+    cosine, group = scores[row, column], groups[column]
+    order = np.lexsort((column, -cosine, group, row))
+    row, column, cosine, group = row[order], column[order], cosine[order], group[order]
+    run = row * (int(groups.max()) + 1) + group
+    rank = np.arange(len(run)) - np.searchsorted(run, run)
+    kept = (rank < most + SPARE) & (cosine >= floor - SLACK) | (cosine >= best[row] - SLACK)
+    return row[kept], column[kept]
+
+
+def _where(mask: npt.NDArray[np.bool_]) -> tuple[Places, Places]:
+    # Flat first: numpy finds the few true places of a large mask several times faster in one dimension than in two.
+    row, column = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    return row, column

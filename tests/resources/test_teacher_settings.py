@@ -1,0 +1,63 @@
+"""Which teacher answers is a setting, and a wrong one is refused by its name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from resources.settings import TeacherResource, resources_from_environment
+from resources.teacher.api import TeacherUnavailable
+from resources.teacher.ledger import Budget
+
+
+def teacher(**environment: str) -> TeacherResource:
+    found = resources_from_environment(environment)["teacher"]
+    assert isinstance(found, TeacherResource)
+    return found
+
+
+def test_each_kind_is_one_setting_away(tmp_path: Path) -> None:
+    assert (teacher().opened(tmp_path).name, teacher().opened(tmp_path).model) == ("recorded", "deepseek-ai/DeepSeek-R1")
+    urls = "http://one/v1, http://two/v1"
+    assert teacher(OCR_TEACHER="endpoint", OCR_TEACHER_URL=urls, OCR_TEACHER_MODEL="r1").opened(tmp_path).name == "endpoint"
+    vllm = teacher(OCR_TEACHER="vllm", OCR_VLLM_TENSOR_PARALLEL="4", OCR_VLLM_DTYPE="bfloat16", OCR_VLLM_ENGINE='{"seed": 1}')
+    opened = vllm.opened(tmp_path)  # the engine loads when it is first asked
+    assert opened.name == "vllm"
+    assert opened._engine_arguments == {  # type: ignore[attr-defined]
+        "tensor_parallel_size": 4, "max_model_len": None, "dtype": "bfloat16", "seed": 1,
+    }  # fmt: skip
+
+
+def test_any_teacher_can_be_recorded(tmp_path: Path) -> None:
+    recording = teacher(OCR_TEACHER="endpoint", OCR_TEACHER_URL="http://one/v1", OCR_TEACHER_RECORD=str(tmp_path / "kept"))
+    assert recording.opened(tmp_path).name == "endpoint" and (tmp_path / "kept").is_dir()
+
+
+def test_a_budget_from_the_environment() -> None:
+    settings = teacher(
+        OCR_TEACHER_MAX_REQUESTS="10", OCR_TEACHER_MAX_TOKENS="2000", OCR_TEACHER_MAX_COST="1.5",
+        OCR_TEACHER_PRICE_PROMPT="0.5", OCR_TEACHER_PRICE_COMPLETION="2.2",
+    )  # fmt: skip
+    assert settings.budget == Budget(10, 2000, 1.5, 0.5, 2.2)
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"OCR_TEACHER": "chatbot"}, "OCR_TEACHER="),
+        ({"OCR_TEACHER_THINK": "maybe"}, "OCR_TEACHER_THINK="),
+        ({"OCR_TEACHER_CONCURRENCY": "0"}, "OCR_TEACHER_CONCURRENCY="),
+        ({"OCR_TEACHER_DEADLINE": "-1"}, "OCR_TEACHER_DEADLINE="),
+        ({"OCR_TEACHER_MAX_COST": "5"}, "OCR_TEACHER_MAX_COST needs OCR_TEACHER_PRICE_PROMPT and OCR_TEACHER_PRICE_COMPLETION"),
+        ({"OCR_VLLM_ENGINE": json.dumps([1])}, "OCR_VLLM_ENGINE="),
+        ({"OCR_VLLM_ENGINE": "seed=1"}, "OCR_VLLM_ENGINE="),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        resources_from_environment(environment)
+
+
+def test_an_endpoint_without_an_address_says_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(TeacherUnavailable, match="OCR_TEACHER_URL"):
+        teacher(OCR_TEACHER="endpoint").opened(tmp_path)
