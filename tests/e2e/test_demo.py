@@ -197,7 +197,7 @@ def test_filters_choose_at_export_and_say_why(demo: Demo, tmp_path: Path) -> Non
         reasons = {
             row["reason"] for row in lake.rows("SELECT reason FROM funnel WHERE stage = 'sft_dataset' AND outcome = 'dropped'")
         }
-    assert reasons == {"filter: not accepted", "filter: language python"}
+    assert reasons == {"filter: not accepted", "filter: language python", "filter: contamination undecided"}
 
 
 def test_a_plain_duckdb_client_can_read_the_lake(demo: Demo) -> None:

@@ -71,6 +71,7 @@ TRIPLETS = [
     ("p2", "python", None, None, 0, 700, None, None, None),
     ("p2", "python", "e", "accepted", 1, 800, 0.3, None, None),
     ("p3", "python", "f", "accepted", 0, 100, 0.3, 0.5, 0.2),
+    ("p4", "python", "g", "accepted", 0, 100, 0.3, 1.0, 0.8),  # its contamination is undecided
 ]
 
 
@@ -87,6 +88,8 @@ def outcome(filters: Filters) -> dict[str, str | None]:
         CREATE VIEW r1_traces AS SELECT response_id, sample_index FROM verified_triplets;
         CREATE VIEW token_counts AS SELECT triplet_id, response_tokens FROM verified_triplets;
         CREATE VIEW verdicts AS SELECT verdict_id, cpu_s FROM verified_triplets;
+        CREATE VIEW clean_problems AS
+        SELECT DISTINCT problem_id, if(problem_id = 'p4', 'undecided', 'clean') AS contamination FROM t;
     """)
     rows = lake.sql(f"SELECT triplet_id, dropped FROM ({filters.chosen_sql()})").fetchall()
     assert len(rows) == len(TRIPLETS)  # labelled, none lost, none doubled
@@ -97,8 +100,10 @@ def kept(filters: Filters) -> set[str]:
     return {name for name, dropped in outcome(filters).items() if dropped is None}
 
 
-def test_by_default_every_triplet_is_released() -> None:
-    assert len(kept(Filters())) == len(TRIPLETS)
+def test_by_default_every_triplet_is_released_whose_problem_is_decided() -> None:
+    dropped = {name: reason for name, reason in outcome(Filters()).items() if reason is not None}
+    assert dropped == {"p4 python 0": "filter: contamination undecided"}
+    assert len(kept(Filters(undecided=True))) == len(TRIPLETS)
 
 
 def test_filters_say_why() -> None:
