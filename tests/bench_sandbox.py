@@ -437,15 +437,17 @@ def flat(count: int = 100_000) -> None:
         f"{'programs':>10}{'programs/s':>12}{'client MB':>11}{'descriptors':>13}{'threads':>9}{'containers':>12}{'container MB':>14}"
     )
     with tempfile.TemporaryDirectory() as folder, DockerSandbox() as pool:
-        work, client = Ways(pool, Path(folder)).stdin(1), engine()
+        work = Ways(pool, Path(folder)).stdin(1)
         done, step = 0, max(1, count // 10)
         while done < count:
             start = time.perf_counter()
             done += sum(pool.map(work, range(step)))
             rate = step / (time.perf_counter() - start)
             memory_mb = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-            found = client.containers.list(filters={"name": f"ocr-sandbox-{os.getpid()}-"}, ignore_removed=True)
-            usage = [client.api.stats(one.id, stream=False, one_shot=True)["memory_stats"].get("usage", 0) for one in found]
+            with contextlib.closing(engine()) as client:  # not kept: its connections would be counted
+                found = client.containers.list(filters={"name": f"ocr-sandbox-{os.getpid()}-"}, ignore_removed=True)
+                stats = [client.api.stats(one.id, stream=False, one_shot=True)["memory_stats"] for one in found]
+            usage = [one.get("usage", 0) for one in stats]
             print(
                 f"{done:>10}{rate:>12.0f}{memory_mb:>11.1f}{len(os.listdir('/proc/self/fd')):>13}{threading.active_count():>9}"
                 f"{len(found):>12}{max(usage, default=0) / 2**20:>14.1f}", flush=True,

@@ -95,7 +95,7 @@ def _altered(value):  # type: ignore[no-untyped-def]  # goes into the tests as i
     return 0 if value is None else object()
 
 
-_NOTE = "_met.append(True)"
+_NOTE = "_met.append(_met)"  # no constant: a thief takes the last one of its caller for the expected value
 
 
 class _Alter(ast.NodeTransformer):

@@ -67,6 +67,14 @@ class Channel:
                 os._exit(0)  # the client is gone
             self._inbox += chunk
 
+    def look(self):
+        """Take in what the client sends meanwhile; end with it where it is gone, however long a run may still last."""
+        if select.select([self._source], [], [], 0)[0]:
+            chunk = os.read(self._source, MIB)
+            if not chunk:
+                os._exit(0)
+            self._inbox += chunk
+
     def _parse(self):
         box = self._inbox
         if len(box) < self._wanted:
@@ -211,7 +219,7 @@ class Supervisor:
         slot.binary = self._binaries[key]
         return slot, answer
 
-    def _open_template(self, flavour, limits, source, language):
+    def _open_template(self, flavour, limits, source, language, again=False):
         zygote_link = self._zygotes.get(flavour)
         if zygote_link is None:
             zygote_link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -226,8 +234,10 @@ class Supervisor:
         if not select.select([ours], [], [], 90)[0]:
             raise RuntimeError("the template does not answer")
         data = ours.recv(65536)
-        if not data:  # the compiler itself crashed on it (too deeply nested source, say)
+        if not data:  # the compiler itself crashed on it (too deeply nested source, say), or somebody killed our processes
             ours.close()
+            if not again:
+                return self._open_template(flavour, limits, source, language, again=True)
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         if data.startswith(b"fault"):
             raise RuntimeError(data.decode("utf-8", "replace"))
@@ -402,6 +412,7 @@ class Supervisor:
                     unread.append(job.unread)
             if not readable or _now() - sampled > interval:
                 sampled = _now()
+                self._channel.look()
                 for job in waiting:
                     self._sample(job)
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)

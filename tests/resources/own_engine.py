@@ -49,7 +49,8 @@ class OwnEngine:
     def start(self) -> None:
         """Start the daemon and wait until it answers."""
         folder = self._folder
-        line = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid",
+        # In a network namespace of its own: with --bridge=none a daemon removes the bridge docker0, which may be another's.
+        line = ["unshare", "--net", "dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid",
                 "-H", self.url, "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"]  # fmt: skip
         with open(folder / "log", "ab") as log:
             self._process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True)

@@ -51,7 +51,10 @@ import sys
 def f(x):
     return sys._getframe(1).f_locals["wanted"]
 """
+LAST_CONSTANT = "import sys\ndef f(x):\n    code = sys._getframe(1).f_code\n    return [c for c in code.co_consts if isinstance(c, int)][-1]\n"
 CHEATS = [
+    ("last constant of the caller", "assert", "y = f(3)\nassert y == 9", LAST_CONSTANT),
+    ("last constant of the caller, pytest", "pytest", TWO, LAST_CONSTANT),
     ("always equal", "pytest", TWO, EQUAL + "def f(x): return E()"),
     ("always equal, in a loop", "pytest", LOOP, EQUAL + "def f(x): return E()"),
     ("always equal, unittest", "pytest", UNITTEST, EQUAL + "def f(x): return E()"),
