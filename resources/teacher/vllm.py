@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -45,6 +47,7 @@ class VllmTeacher:
         self.errors: Counter[str] = Counter()
         self._in_flight, self._engine_arguments = in_flight, engine
         self._llm: Any = None
+        self._watch: subprocess.Popen[bytes] | None = None
 
     @property
     def llm(self) -> Any:
@@ -65,6 +68,7 @@ class VllmTeacher:
                 self._llm = LLM(model=self.model, **arguments)
             except (OSError, ValueError, RuntimeError) as error:
                 raise TeacherUnavailable(f"vLLM cannot load {self.model}: {error}") from error
+            self._watch = _end_with_us()
         return self._llm
 
     async def answer(self, requests: Iterable[ChatRequest]) -> AsyncIterator[ChatAnswer]:
@@ -142,6 +146,28 @@ class VllmTeacher:
             completion_tokens=len(best.token_ids),
             latency_s=time.monotonic() - job.began,
         )
+
+
+# The engine's processes outlive a killed parent, for minutes, with all the GPU's memory. Its stdin closes when we are gone.
+_WATCH = """
+import psutil, sys
+sys.stdin.read()
+for pid, started in (word.split(":") for word in sys.argv[1:]):
+    try:
+        process = psutil.Process(int(pid))
+        if process.create_time() == float(started):
+            process.kill()
+    except psutil.NoSuchProcess:
+        pass
+"""
+
+
+def _end_with_us() -> subprocess.Popen[bytes]:
+    """A process that ends the engine's processes when this one has ended, however it did."""
+    import psutil  # vLLM brings it
+
+    ours = [f"{child.pid}:{child.create_time()!r}" for child in psutil.Process().children(recursive=True)]
+    return subprocess.Popen([sys.executable, "-c", _WATCH, *ours], stdin=subprocess.PIPE, start_new_session=True)
 
 
 _ENDPOINT = f"in process on {os.uname().nodename}"

@@ -3,6 +3,9 @@
 import asyncio
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from resources.teacher.template import render
 from resources.teacher.vllm import VllmTeacher
 from rows import problem
 from tiny_model import ENGINE, ENVIRONMENT, make
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +157,34 @@ def test_the_ledger_around_it_fills_the_lake(teacher: VllmTeacher, tmp_path: Pat
 def test_a_model_that_is_not_there_is_said_clearly(tmp_path: Path) -> None:
     with pytest.raises(TeacherUnavailable, match="cannot load"):
         _ = VllmTeacher(str(tmp_path / "nothing")).llm
+
+
+def test_a_killed_teacher_leaves_no_engine_behind(tiny_model: Path) -> None:
+    code = f"""
+import sys
+from resources.teacher.vllm import VllmTeacher
+if __name__ == "__main__":
+    teacher = VllmTeacher({str(tiny_model)!r}, **{ENGINE!r})
+    teacher.llm
+    import psutil
+    print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
+    sys.stdin.read()
+"""
+    script = tiny_model.with_name("killed.py")
+    script.write_text(code)
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    )
+    assert parent.stdout is not None
+    pids = next((line.split() for line in parent.stdout if line.strip() and line.replace(" ", "").strip().isdigit()), [])
+    parent.kill()
+    parent.wait()
+    assert len(pids) >= 2, "the engine's process and its watch"
+    deadline = time.monotonic() + 60
+    while (alive := [pid for pid in pids if Path(f"/proc/{pid}").exists()]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not alive
 
 
 class VllmTeacherOf(VllmTeacher):
