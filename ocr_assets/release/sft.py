@@ -75,9 +75,8 @@ class Filters:
         # Where rows compete, passing ones come first; what the preference leaves equal, the sample number and id decide.
         best = f"(t.verdict = 'accepted') IS NOT TRUE, {_ORDER[self.prefer]} NULLS LAST, r.sample_index, t.triplet_id"
         if self.distinct_code:
-            query = _ranked(
-                query, "t.problem_id, t.language, t.solution", best, 1, "t.solution IS NOT NULL", "same code as another"
-            )
+            same = "t.problem_id, t.language, md5(t.solution)"
+            query = _ranked(query, same, best, 1, "t.solution IS NOT NULL", "same code as another")
         if self.per_problem is not None:
             reason = f"beyond {self.per_problem} a problem"
             query = _ranked(query, "t.problem_id, t.language", best, self.per_problem, "true", reason)
