@@ -19,7 +19,7 @@ from typing import IO, Any
 import click
 from tqdm import tqdm
 
-from ocr_assets.jsonl import BadLine, read_jsonl
+from ocr_assets.jsonl import BadLine, read_rows
 from ocr_assets.records import json_text
 from ocr_assets.verification.conformance.command import conformance
 
@@ -178,7 +178,7 @@ def parse(responses: Path, output: str) -> None:
     from ocr_assets.traces.parsing import parse as take_apart
 
     def rows() -> Iterator[dict[str, Any]]:
-        for number, row in _read(responses):
+        for number, row in read_rows(responses):
             missing = [name for name in ("content", "language") if not isinstance(row.get(name), str)]
             if missing or row["language"] not in ("python", "cpp"):
                 raise BadLine(f"{responses}, row {number}: content (text) and language (python or cpp) are needed")
@@ -242,7 +242,7 @@ def dedup(problems: tuple[Path, ...], output: str) -> None:
     first: dict[str, tuple[Path, int]] = {}
     others: dict[str, list[str]] = {}
     for path in problems:
-        for number, row in _read(path):
+        for number, row in read_rows(path):
             key = problem_id(_statement(path, number, row))
             if key in first:
                 others.setdefault(key, []).append(f"{path.name}:{number}")
@@ -251,7 +251,7 @@ def dedup(problems: tuple[Path, ...], output: str) -> None:
 
     def rows() -> Iterator[dict[str, Any]]:
         for path in problems:
-            for number, row in _read(path):
+            for number, row in read_rows(path):
                 key = problem_id(_statement(path, number, row))
                 if first[key] == (path, number):
                     yield {"problem_id": key, **row, "duplicates": others.get(key, [])}
@@ -306,7 +306,7 @@ def files(problems: Path, benchmarks: tuple[Path, ...], output: str, threshold: 
     by_key = {item["item_key"]: item for item in read}
 
     def pairs() -> Iterator[dict[str, Any]]:
-        rows = _read(problems)
+        rows = read_rows(problems)
         while block := list(islice(rows, screening.BLOCK)):
             statements = [_statement(problems, number, row) for number, row in block]
             places = [str(place) for place in range(len(block))]
@@ -415,20 +415,6 @@ def _statement(path: Path, number: int, row: Mapping[str, Any]) -> str:
         if isinstance(row.get(name), str):
             return str(row[name])
     raise BadLine(f"{path}, row {number}: no statement (or question, or description)")
-
-
-def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(row number, row) of a JSONL or Parquet file."""
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        number = 0
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
-            for row in batch.to_pylist():
-                yield number, row
-                number += 1
-    else:
-        yield from read_jsonl(path)
 
 
 def _stream(rows: Iterable[Mapping[str, Any]], output: str, unit: str) -> None:

@@ -44,3 +44,17 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if not isinstance(value, dict):
                 raise BadLine(f"{path}, line {number}: {type(value).__name__} instead of an object")
             yield number, value
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(row number, row) of a Parquet file (from 0) or of JSON lines (line number from 1)."""
+    if path.suffix != ".parquet":
+        yield from read_jsonl(path)
+        return
+    import pyarrow.parquet as pq
+
+    number = 0
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
+        for row in batch.to_pylist():
+            yield number, row
+            number += 1

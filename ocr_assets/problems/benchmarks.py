@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ocr_assets.jsonl import read_jsonl
+from ocr_assets.jsonl import read_rows
 from ocr_assets.records import BenchmarkItem, content_id
 
 REGISTRY = "benchmarks.toml"
@@ -114,7 +114,7 @@ def read_benchmark(path: Path) -> list[BenchmarkItem]:
 
 def read_items(path: Path, benchmark: Benchmark) -> Iterator[BenchmarkItem]:
     """The items of one file that lie in the benchmark's window of dates."""
-    for number, row in _rows(path):
+    for number, row in read_rows(path):
         form = next((form for form in FORMATS if all(mark in row for mark in form.marks)), None)
         question = _text(row, benchmark.question, form.question if form else None, QUESTION_FIELDS)
         if question is None:
@@ -182,16 +182,3 @@ def _date(value: Any) -> date | None:
     if value is None or value == "":
         return None
     return date.fromisoformat(str(value)[:10])
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        number = 0
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
-            for row in batch.to_pylist():
-                yield number, row
-                number += 1
-    else:
-        yield from read_jsonl(path)
