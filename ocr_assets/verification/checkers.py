@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocr_assets.records import Checker
+from ocr_assets.verification.standards import STANDARDS, execute
 from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 LIMITS = RunLimits(cpu_s=30.0, wall_s=60.0, memory_mb=1024, output_mb=8, processes=32)
-STANDARDS = ("gnu++17", "gnu++20")  # of C++: what one refuses may be right by the other, and nobody says which was meant
 _JUDGE_MESSAGE = "feedback/judgemessage.txt"
 _LOG = "log.txt"
 _WRONG = {"testlib": (1, 2, 4, 8), "kattis": (43,)}
@@ -53,11 +53,7 @@ def check(sandbox: Sandbox, checker: Checker, outputs: Sequence[Output], *, stop
         return stop_at_wrong and not found[-1].right
 
     try:
-        for standard in STANDARDS:
-            program = Program(checker["language"], checker["source"], runs, LIMITS, std=standard, judge=True)
-            outcome = sandbox.execute(program, until)
-            if outcome.compiled or checker["language"] != "cpp" or not outcome.diagnosed:
-                break
+        outcome = execute(sandbox, Program(checker["language"], checker["source"], runs, LIMITS, judge=True), until)
     except SandboxFault as error:
         return [Judgement(False, f"checker: {error}", fault=True)]
     if not outcome.compiled:

@@ -20,6 +20,7 @@ from ocr_assets.suites import Suite
 from ocr_assets.verification import checkers, suspicion
 from ocr_assets.verification.asserts import AssertedCall, as_call
 from ocr_assets.verification.compare import compare_output, compare_value
+from ocr_assets.verification.standards import STANDARDS, execute
 from resources.sandbox.api import Outcome, Partner, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 GRADER_VERSION = "2"
@@ -255,7 +256,7 @@ class _Job:
             return self._enough(found)
 
         runs = [checkers.talk(interactor, _bytes(test.test["input"]), _bytes(test.test["output"])) for test in tests]
-        for standard in checkers.STANDARDS if interactor["language"] == "cpp" else checkers.STANDARDS[:1]:
+        for standard in STANDARDS if interactor["language"] == "cpp" else STANDARDS[:1]:
             outcome = self._execute(runs, limits, until, alone, checkers.partner(interactor, standard))
             if outcome.partner_message is None:
                 break
@@ -294,12 +295,8 @@ class _Job:
     ) -> Outcome:
         # Runs get 15 % more than they may use: who is stopped there is over the limit for certain, and needs no second run.
         generous = replace(limits, cpu_s=limits.cpu_s * (1 + NEAR), memory_mb=int(limits.memory_mb * (1 + NEAR)) + 1)
-        for standard in checkers.STANDARDS:
-            program = Program(self.language, self.code, runs, generous, std=standard, partner=partner)
-            outcome = self.sandbox.execute(program, until, alone=alone)
-            if outcome.compiled or self.language != "cpp" or not outcome.diagnosed:
-                break
-        return outcome
+        program = Program(self.language, self.code, runs, generous, partner=partner)
+        return execute(self.sandbox, program, until, alone=alone)
 
     def _enough(self, found: Sequence[TestVerdict]) -> bool:
         return self.settings.stop_at_first_failure and found[-1]["verdict"] != "accepted"
