@@ -1,10 +1,12 @@
 """Rows for tests and benches that need a lake with something in it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
+from ocr_assets.problems.readers.common import limits, stdin_test
 from ocr_assets.records import CLEAN_PROBLEMS
 from resources.tables import Table
 
@@ -33,3 +35,17 @@ def problem(number: int, **values: object) -> dict[str, Any]:
     row = row_of(CLEAN_PROBLEMS, problem_id=f"prob_{number:020x}", origins=[f"taco/train/{number}"])
     row["statement"] = f"Problem {number}. " + "Given are n numbers and q questions about them. " * 30
     return row | values
+
+
+def raw_problem(
+    name: str, statement: str = "Add two numbers.", tests: Sequence[tuple[str, str]] = (), **more: Any
+) -> dict[str, Any]:
+    """A row of ``raw_problems`` that reads stdin; ``tests``: inputs and outputs."""
+    return {
+        "raw_id": f"raw_{name}", "dataset": "taco", "split": "train", "index": name, "origin": f"taco/train/{name}",
+        "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
+        "statement": statement, "starter_code": None, "entry": None,
+        "tests": [stdin_test(i, given, out, "official") for i, (given, out) in enumerate(tests)],
+        "compare": None, "checker": None, "interactor": None, "checker_needed": None, "limits": limits(),
+        "reference_solutions": [], "file": "f", "row": 0, "notes": [], **more,
+    }  # fmt: skip

@@ -9,19 +9,9 @@ from hypothesis import strategies as st
 from ocr_assets.problems import dedup
 from ocr_assets.problems.dedup import key_of, merge_groups
 from ocr_assets.problems.normalize import normalize
-from ocr_assets.problems.readers.common import limits, stdin_test
+from ocr_assets.problems.readers.common import limits
 from ocr_assets.records import DEDUPED_PROBLEMS, TEST_CONFLICTS
-
-
-def raw(name: str, statement: str = "Add two numbers.", tests: tuple[tuple[str, str], ...] = (), **more: Any) -> Any:
-    return {
-        "raw_id": f"raw_{name}", "dataset": "taco", "split": "train", "index": name, "origin": f"taco/train/{name}",
-        "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
-        "statement": statement, "starter_code": None, "entry": None,
-        "tests": [stdin_test(i, given, out, "official") for i, (given, out) in enumerate(tests)],
-        "compare": None, "checker": None, "interactor": None, "checker_needed": None, "limits": limits(),
-        "reference_solutions": [], "file": "f", "row": 0, "notes": [], **more,
-    }  # fmt: skip
+from rows import raw_problem as raw
 
 
 def merge(members: list[Any], layers: dict[str, Any] | None = None) -> dedup.Merged:

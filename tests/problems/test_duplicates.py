@@ -25,26 +25,15 @@ from ocr_assets.problems.near import (
     words_of,
 )
 from ocr_assets.problems.normalize import normalize
-from ocr_assets.problems.readers.common import limits, stdin_test
 from ocr_assets.records import DEDUPED_PROBLEMS, DUPLICATE_PAIRS, RAW_PROBLEMS, TABLES, TEST_CONFLICTS
 from resources.lake import Lake, RunInfo
+from rows import raw_problem as raw
 
 SETTINGS = NearSettings()
 STORY = (
     "Ada keeps n boxes in a long row and every box holds some red apples . She walks along the row from the left to the right "
     "and wants to know how many apples lie between two given boxes . Answer all of her q questions quickly ."
 )
-
-
-def raw(name: str, statement: str, tests: Sequence[tuple[str, str]] = (), **more: Any) -> dict[str, Any]:
-    return {
-        "raw_id": f"raw_{name}", "dataset": "taco", "split": "train", "index": name, "origin": f"taco/train/{name}",
-        "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
-        "statement": statement, "starter_code": None, "entry": None,
-        "tests": [stdin_test(i, given, out, "official") for i, (given, out) in enumerate(tests)],
-        "compare": None, "checker": None, "interactor": None, "checker_needed": None, "limits": limits(),
-        "reference_solutions": [], "file": "f", "row": 0, "notes": [], **more,
-    }  # fmt: skip
 
 
 class CountingEmbedder:
