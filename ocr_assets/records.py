@@ -40,9 +40,12 @@ Contamination = Literal["clean", "cleared", "undecided", "reported"]
 DuplicateLayer = Literal["near", "semantic"]
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def content_id(prefix: str, *parts: object) -> str:
     """``prefix_`` and 20 hex digits (80 bits) of the BLAKE2b hash of ``parts``, each serialised as canonical JSON."""
-    payload = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    payload = _CANONICAL.encode(parts)
     return f"{prefix}_{hashlib.blake2b(payload.encode('utf-8', 'surrogatepass'), digest_size=10).hexdigest()}"
 
 

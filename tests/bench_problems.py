@@ -26,8 +26,9 @@ import numpy as np
 from joblib.externals.loky import get_reusable_executor
 
 from ocr_assets.problems import near, screening, similarity
-from ocr_assets.problems.near import NearSettings, Shingler, candidates, measured, signatures, telling_of, told_apart
+from ocr_assets.problems.near import NearSettings, candidates, measured, signatures, telling_of, told_apart
 from ocr_assets.problems.normalize import normalize
+from ocr_assets.problems.shingles import shingles
 from resources.embedder import Embedder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -213,7 +214,7 @@ def same(texts: Sequence[str]) -> Pairs:
 
 def ours_near(texts: Sequence[str], threshold: float, variants: bool = False) -> Pairs:
     settings = NearSettings(threshold)
-    bands = signatures(*Shingler(settings.shingle)(texts), settings)
+    bands = signatures(*shingles(texts, settings.shingle), settings)
     pairs = measured(candidates(bands, np.ones(len(texts), bool)), lambda rows: [texts[row] for row in rows], settings)
     return {(a, b) for a, b, jaccard, differ in pairs if jaccard >= threshold and (variants or not differ)}
 
@@ -442,7 +443,7 @@ def throughput(count: int, contenders: Iterable[str] = CONTENDERS) -> None:
 
 def contender(name: str, path: Path) -> None:
     documents = Documents(path)
-    near.signatures(*Shingler(3)(["warm up"]), NearSettings())
+    near.signatures(*shingles(["warm up"], 3), NearSettings())
     start = time.perf_counter()
     found, seconds = CONTENDERS[name](documents)
     wall = time.perf_counter() - start

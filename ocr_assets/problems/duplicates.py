@@ -24,7 +24,8 @@ import pyarrow as pa
 from ocr_assets.problems import near, normalize, similarity
 from ocr_assets.problems.dedup import VERSION as MERGE_VERSION
 from ocr_assets.problems.dedup import expected_of, place_of
-from ocr_assets.problems.near import NearSettings, Rows
+from ocr_assets.problems.near import NearSettings
+from ocr_assets.problems.shingles import Hashes, Rows
 from ocr_assets.records import (
     DUPLICATE_PAIRS,
     NEAR_INDEX,
@@ -109,7 +110,7 @@ class _Signed:
     """Statements read in this run with their signatures; duplicates of one statement stand beside each other."""
 
     keys: list[np.ndarray[Any, Any]] = field(default_factory=list)
-    bands: list[near.Hashes] = field(default_factory=list)
+    bands: list[Hashes] = field(default_factory=list)
 
 
 _UNREAD = """

@@ -7,11 +7,9 @@ is what makes an incremental refresh equal a full rebuild. Which pairs are merge
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -20,17 +18,12 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 
 from ocr_assets.problems import normalize as normal
+from ocr_assets.problems.shingles import MOST_WORDS, Hashes, Rows, mixed, shingles
 from ocr_assets.records import content_id
 
-Hashes = npt.NDArray[np.uint64]
-Rows = npt.NDArray[np.int64]
-VERSION = "2"  # of the measures; stored with every signature
+VERSION = "3"  # of the measures; stored with every signature
 FLOOR = 0.5  # pairs that share less are not kept
 VERIFIED_AT_ONCE = 4_000  # pairs whose texts are in memory together
-_LARGEST_WORD_TABLE = 1_000_000
-_PUNCTUATION = str.maketrans(dict.fromkeys(".,;:()[]{}\"?'#~@!", " "))
-_PRIMES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5, 0x85EBCA77C2B2AE63,
-                    0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53, 0xD6E8FEB86659FD93], dtype=np.uint64)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,8 +43,8 @@ class NearSettings:
     def __post_init__(self) -> None:
         if not FLOOR <= self.threshold <= 1:
             raise ValueError(f"near_threshold={self.threshold}: pairs below {FLOOR} are not kept; choose {FLOOR} to 1")
-        if not 1 <= self.shingle <= len(_PRIMES):
-            raise ValueError(f"shingle={self.shingle}: choose 1 to {len(_PRIMES)} words")
+        if not 1 <= self.shingle <= MOST_WORDS:
+            raise ValueError(f"shingle={self.shingle}: choose 1 to {MOST_WORDS} words")
 
     @property
     def signature(self) -> str:
@@ -71,53 +64,10 @@ class NearSettings:
         return "-".join(map(str, parts))
 
 
-class Shingler:
-    """Turns normalized texts into hashed word shingles. A text shorter than a shingle is one shingle."""
-
-    def __init__(self, words: int) -> None:
-        self._words = words
-        self._table = _WordHashes()
-
-    def __call__(self, texts: Sequence[str]) -> tuple[Hashes, Rows]:
-        """(hashes of all shingles, offsets): text i has ``hashes[offsets[i]:offsets[i + 1]]``, repeats included."""
-        split = [words_of(text) for text in texts]
-        width = self._words
-        # Padding makes every text at least one window long, and windows that reach into the next text are cut below.
-        padded = [words if len(words) >= width else [*words, *[""] * (width - len(words))] for words in split]
-        if len(self._table) > _LARGEST_WORD_TABLE:
-            self._table.clear()
-        flat = np.fromiter(map(self._table.__getitem__, chain.from_iterable(padded)), dtype=np.uint64)
-        lengths = np.fromiter(map(len, padded), dtype=np.int64, count=len(padded))
-        if not len(flat):
-            return flat, np.zeros(1, dtype=np.int64)
-        windows = flat[: len(flat) - width + 1] * _PRIMES[0]
-        for step in range(1, width):
-            windows = (windows ^ (windows >> np.uint64(29))) * _PRIMES[step] + flat[step : len(flat) - width + 1 + step]
-        windows ^= windows >> np.uint64(32)
-        inside = np.ones(len(flat), dtype=bool)
-        ends = np.cumsum(lengths)
-        for step in range(1, width):
-            inside[ends - step] = False
-        offsets = np.concatenate([[0], np.cumsum(lengths - width + 1)])
-        return windows[inside[: len(windows)]], offsets
-
-
-class _WordHashes(dict[str, int]):
-    def __missing__(self, word: str) -> int:
-        digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        value = self[word] = int.from_bytes(digest, "little")
-        return value
-
-
-def words_of(normalized: str) -> list[str]:
-    """The words of a normalized text; punctuation is left out, operators stay, since "a < b" is not "a > b"."""
-    return normalized.translate(_PUNCTUATION).split()
-
-
 def prepared(statements: Sequence[str], settings: NearSettings | None) -> tuple[list[str], Hashes | None]:
     """(keys of the normalized statements, their signatures or None): all that reading a statement costs, in one pass."""
     texts = [normal.normalize(statement) for statement in statements]
-    bands = None if settings is None else signatures(*_shingler(settings.shingle)(texts), settings)
+    bands = None if settings is None else signatures(*shingles(texts, settings.shingle), settings)
     return [content_id("prob", text) for text in texts], bands
 
 
@@ -132,12 +82,6 @@ def prepared_in_parallel(
         yield from Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs, batch_size=1)(work)
 
 
-@lru_cache(maxsize=2)
-def _shingler(words: int) -> Shingler:
-    """One a process: its table of word hashes is worth keeping."""
-    return Shingler(words)
-
-
 def signatures(hashes: Hashes, offsets: Rows, settings: NearSettings) -> Hashes:
     """One row a text, one hash a band: texts with an equal hash in any column are candidates."""
     import rensa
@@ -149,17 +93,14 @@ def signatures(hashes: Hashes, offsets: Rows, settings: NearSettings) -> Hashes:
         np.ascontiguousarray(hashes), offsets.astype(np.uint64), permutations, settings.seed
     )
     values = np.fromiter(chain.from_iterable(matrix.to_rows()), np.uint64).reshape(-1, settings.bands, settings.rows)
-    bands: Hashes = values[:, :, 0] * _PRIMES[0]
-    for row in range(1, settings.rows):
-        bands = (bands ^ (bands >> np.uint64(29))) * _PRIMES[row % len(_PRIMES)] + values[:, :, row]
-    return bands
+    return mixed([values[:, :, row] for row in range(settings.rows)])
 
 
 def candidates(bands: Hashes, is_new: npt.NDArray[np.bool_], agree: int = 2) -> Iterator[tuple[Rows, Rows]]:
     """Pairs of rows (left < right) equal in at least ``agree`` bands and of which at least one is new, each once, in blocks."""
     for band in range(bands.shape[1] - agree + 1):
         column = bands[:, band]
-        order = np.argsort(column, kind="stable")
+        order = np.argsort(column)
         starts = np.flatnonzero(np.concatenate([[True], column[order][1:] != column[order][:-1]]))
         sizes = np.diff(np.concatenate([starts, [len(order)]]))
         for left, right in _pairs_in_runs(order, starts[sizes > 1], sizes[sizes > 1]):
@@ -223,7 +164,7 @@ def _measured_block(
     left: Rows, right: Rows, rows: Rows, statements: Sequence[str], settings: NearSettings, floor: float
 ) -> list[Measured]:
     texts = [normal.normalize(statement) for statement in statements]
-    hashes, offsets = _shingler(settings.shingle)(texts)
+    hashes, offsets = shingles(texts, settings.shingle)
     sets = [frozenset(hashes[offsets[i] : offsets[i + 1]].tolist()) for i in range(len(rows))]
     told: dict[int, Telling] = {}
     found = []
@@ -262,6 +203,7 @@ def jaccard_of(one: frozenset[int], other: frozenset[int]) -> float:
 
 _POWER = re.compile(r"(?:(\d+)\s*\*\s*)?\b10\s*(?:\^|\*\*)\s*(\d{1,3})(?:\s*\+\s*(\d+))?")
 _EXPONENT = re.compile(r"\b(\d)e(\d{1,2})\b")
+_EXPONENTS = tuple(f"{digit}e" for digit in range(10))
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]*\d)")
 _SMALL = 10
 
@@ -294,7 +236,8 @@ def telling_of(normalized: str) -> Telling:
     text = normalized
     if "^" in text or "*" in text:
         text = _POWER.sub(lambda m: str(int(m[1] or 1) * 10 ** int(m[2]) + int(m[3] or 0)), text)
-    text = _EXPONENT.sub(lambda m: str(int(m[1]) * 10 ** int(m[2])), text)
+    if any(exponent in text for exponent in _EXPONENTS):
+        text = _EXPONENT.sub(lambda m: str(int(m[1]) * 10 ** int(m[2])), text)
     numbers = frozenset(value for value in map(int, _NUMBER.findall(text)) if value >= _SMALL)
     return Telling(numbers, frozenset(map(_SIDE_OF.__getitem__, _SIDE.findall(normalized))))
 

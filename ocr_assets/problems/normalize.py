@@ -37,6 +37,7 @@ _ESCAPED = re.compile(r"\\([{}%&#_$])")
 _LATEX_SPACE = re.compile(r"\\[,;:! ]")
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _SCRIPT = re.compile(r"([\^_])\{(\w+)\}")
+_MORE_THAN_A_SPACE = ("  ", *"\t\r\v\f\x1c\x1d\x1e\x1f")  # of what ASCII has
 _UNDERLINES = re.compile(r"__(?=\w)|(?<=\w)__")
 _THOUSANDS = re.compile(r"\b(\d{1,3})((?:\{?,\}?000)+)\b")
 # Only tags that lay out text: "a <b and c> d" is mathematics.
@@ -79,7 +80,15 @@ def normalize(statement: str) -> str:
     without = _furniture(text, keep_samples=False)
     if len(without.split(None, SAMPLE_FREE_WORDS)) <= SAMPLE_FREE_WORDS:
         without = _furniture(text, keep_samples=True)
-    return " ".join(without.casefold().split())
+    return _one_line(without.casefold())
+
+
+def _one_line(text: str) -> str:
+    if text.isascii():
+        text = text.replace("\n", " ")
+        if not any(space in text for space in _MORE_THAN_A_SPACE):
+            return text.strip(" ")  # taking it apart and putting it together again costs thrice as much
+    return " ".join(text.split())
 
 
 def problem_id(statement: str) -> str:
@@ -103,7 +112,8 @@ def _spelling(text: str) -> str:
         # Superscripts would become digits under NFKC (10⁵ → 105), so they are spelled as powers first.
         text = text.replace("\u00a0", " ")
         if not text.isascii():
-            text = _SUPERSCRIPTS.sub(lambda match: "^" + unicodedata.normalize("NFKC", match[0]), text)
+            if any(digit in text for digit in "⁰¹²³⁴⁵⁶⁷⁸⁹"):
+                text = _SUPERSCRIPTS.sub(lambda match: "^" + unicodedata.normalize("NFKC", match[0]), text)
             text = _SIGN.sub(lambda match: _SIGNS[match[0]], unicodedata.normalize("NFKC", text))
     if "{" in text:
         text = _SCRIPT.sub(r"\1\2", text)

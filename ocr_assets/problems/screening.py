@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from ocr_assets.problems import normalize, similarity
-from ocr_assets.problems.near import Hashes, Shingler, words_of
+from ocr_assets.problems.shingles import Hashes, shingles
 from ocr_assets.records import BENCHMARK_ITEMS, CONTAMINATION_SCORES, SCREENED, BenchmarkItem, content_id
 from resources.lake import Lake, Write
 
@@ -84,11 +84,8 @@ class Items:
 
 def _ngrams(texts: Sequence[str], width: int) -> tuple[Hashes, similarity.Places]:
     """(hashes, text they stand in) of the n-grams of each text, repeats included; a text shorter than one has none."""
-    hashes, offsets = Shingler(width)(texts)
-    owners = np.repeat(np.arange(len(texts)), np.diff(offsets))
-    long_enough = np.array([len(words_of(text)) >= width for text in texts], dtype=bool)
-    kept = long_enough[owners]
-    return hashes[kept], owners[kept]
+    hashes, offsets = shingles(texts, width, pad=False)
+    return hashes, np.repeat(np.arange(len(texts)), np.diff(offsets))
 
 
 def _distinct(grams: Hashes, owners: similarity.Places) -> tuple[Hashes, similarity.Places]:

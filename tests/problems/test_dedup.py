@@ -154,3 +154,9 @@ def test_order_never_matters_and_every_row_has_one_place(rows, random) -> None:
     assert sorted(placed) == sorted(r["raw_id"] for r in raws)
     assert len({merged.problem["problem_id"] for merged in one}) == len(one)
     assert all(sum(edge["relation"] == "derived" for edge in merged.edges) == 1 for merged in one)
+
+
+@given(st.text("aB. \t\n\r\x0b\x0c\x1c\x1f\u00a0\u2009\u2028", max_size=40))
+def test_a_normalized_statement_is_one_line_of_words_one_space_apart(statement: str) -> None:
+    normalized = normalize(statement)
+    assert normalized == " ".join(normalized.split())

@@ -1,6 +1,7 @@
 """Duplicates in the lake: what is found does not depend on order, on how rows came in, or on what was there before."""
 
 import itertools
+import random
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +17,14 @@ from ocr_assets.problems.dedup import merge_groups
 from ocr_assets.problems.duplicates import Layers, clusters
 from ocr_assets.problems.near import (
     NearSettings,
-    Shingler,
     candidates,
     measured,
     signatures,
     telling_of,
     told_apart,
-    words_of,
 )
 from ocr_assets.problems.normalize import normalize
+from ocr_assets.problems.shingles import shingles
 from ocr_assets.records import DEDUPED_PROBLEMS, DUPLICATE_PAIRS, RAW_PROBLEMS, TABLES, TEST_CONFLICTS
 from resources.lake import Lake, RunInfo
 from rows import raw_problem as raw
@@ -48,7 +48,7 @@ class CountingEmbedder:
         self.asked |= set(texts)
         vectors = np.zeros((len(texts), 64), dtype=np.float32)
         for row, text in enumerate(texts):
-            for word in words_of(text):
+            for word in text.split():
                 vectors[row, sum(word.encode()) % 64] += 1
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -227,21 +227,39 @@ def test_only_what_is_new_is_embedded_and_compared(lake: Lake) -> None:
 # --- the measures themselves
 
 
-def shingles(text: str, width: int) -> set[tuple[str, ...]]:
-    words = words_of(text)
+def words_of(normalized: str) -> list[str]:
+    """The words of a normalized text, by the plain way."""
+    return normalized.translate(str.maketrans(dict.fromkeys(".,;:()[]{}\"?'#~@!", " "))).split(" ")
+
+
+def plain_shingles(text: str, width: int) -> set[tuple[str, ...]]:
+    words = [word for word in words_of(text) if word]
     words += [""] * (width - len(words))
     return {tuple(words[i : i + width]) for i in range(len(words) - width + 1)}
 
 
 @settings(max_examples=60)
-@given(st.lists(st.text("ab ", max_size=12), min_size=1, max_size=8), st.integers(1, 4))
+@given(st.lists(st.text("ab .\0\u00e9\ud800", max_size=12), max_size=8), st.integers(1, 4))
 def test_hashed_shingles_are_the_shingles_of_each_text(texts: list[str], width: int) -> None:
-    hashes, offsets = Shingler(width)(texts)
+    hashes, offsets = shingles(texts, width)
     assert len(offsets) == len(texts) + 1
     own = [set(hashes[offsets[i] : offsets[i + 1]].tolist()) for i in range(len(texts))]
-    plain = [shingles(text, width) for text in texts]
+    plain = [plain_shingles(text, width) for text in texts]
     for (one, a), (other, b) in itertools.combinations(zip(own, plain, strict=True), 2):
         assert len(one & other) == len(a & b) and len(one | other) == len(a | b)
+    bare, places = shingles(texts, width, pad=False)
+    for i, text in enumerate(texts):
+        assert set(bare[places[i] : places[i + 1]].tolist()) == (own[i] if sum(map(bool, words_of(text))) >= width else set())
+
+
+def test_shingles_of_a_text_do_not_depend_on_its_neighbours() -> None:
+    luck = random.Random(3)
+    texts = [" ".join(luck.choices(("a", "bb", "x<=y", "na\u00efve", "9" * 40), k=luck.randint(0, 4000))) for _ in range(60)]
+    hashes, offsets = shingles(texts, 3)
+    for i, text in enumerate(texts):
+        assert hashes[offsets[i] : offsets[i + 1]].tolist() == shingles([text], 3)[0].tolist()
+    shuffled, ends = shingles(texts[::-1], 3)
+    assert shuffled[ends[0] : ends[1]].tolist() == hashes[offsets[-2] :].tolist()
 
 
 @settings(max_examples=60)
@@ -270,12 +288,12 @@ def test_found_pairs_are_measured_exactly_and_none_above_the_floor_is_missed_in_
 
     with gzip.open(shared_data / "leetcodedataset" / "LeetCodeDataset-v0.2.0-train.jsonl.gz", "rt") as file:
         texts = [normalize(json.loads(line)["query"]) for line in itertools.islice(file, 500)]
-    hashes, offsets = Shingler(3)(texts)
+    hashes, offsets = shingles(texts, 3)
     bands = signatures(hashes, offsets, SETTINGS)
     pairs = candidates(bands, np.ones(len(texts), bool))
     found = {(i, j): score for i, j, score, _ in measured(pairs, lambda rows: [texts[row] for row in rows], SETTINGS)}
     exact = {}
-    sets = [shingles(text, 3) for text in texts]
+    sets = [plain_shingles(text, 3) for text in texts]
     for i, j in itertools.combinations(range(len(texts)), 2):
         if (jaccard := len(sets[i] & sets[j]) / len(sets[i] | sets[j])) >= near.FLOOR:
             exact[i, j] = round(jaccard, 4)
