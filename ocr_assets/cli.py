@@ -231,33 +231,56 @@ def verify(problems: Path, solutions: Path, output: str, all_tests: bool) -> Non
 @main.command()
 @click.argument("problems", type=FILE, nargs=-1, required=True)
 @OUT
-def dedup(problems: tuple[Path, ...], output: str) -> None:
-    """Keep one of each set of problems with the same statement (exact, after normalization).
+@click.option(
+    "--near", type=float, help="Also merge by shared wording, from this Jaccard similarity on (0.5 to 1; OCR-like: 0.7)."
+)
+@click.option("--semantic", type=float, help="Also merge by embeddings, from this cosine on (0.9 to 1; KodCode: 0.95).")
+def dedup(problems: tuple[Path, ...], output: str, near: float | None, semantic: float | None) -> None:
+    """Keep one of each set of problems that are the same: by normalized statement, and by likeness where asked for.
 
     PROBLEMS: JSONL or Parquet with `statement` (or question, description). Out: the first row of each set as it was, with
-    `problem_id` if it had none and `duplicates` (file:row of the others).
+    `problem_id` if it had none and `duplicates` (of the others: row, as file:row, and layer: exact, near or semantic).
     """
-    from ocr_assets.problems.normalize import problem_id
+    from ocr_assets.problems.duplicates import Layers
+    from ocr_assets.problems.files import Texts, duplicates_of
+    from ocr_assets.problems.near import NearSettings
+    from resources.embedder import EmbedderUnavailable
+    from resources.settings import resources_from_environment
 
-    first: dict[str, tuple[Path, int]] = {}
-    others: dict[str, list[str]] = {}
-    for path in problems:
-        for number, row in read_rows(path):
-            key = problem_id(_statement(path, number, row))
-            if key in first:
-                others.setdefault(key, []).append(f"{path.name}:{number}")
-            else:
-                first[key] = (path, number)
-
-    def rows() -> Iterator[dict[str, Any]]:
+    def read() -> Iterator[tuple[Path, int, dict[str, Any]]]:
         for path in problems:
             for number, row in read_rows(path):
-                key = problem_id(_statement(path, number, row))
-                if first[key] == (path, number):
-                    yield {"problem_id": key, **row, "duplicates": others.get(key, [])}
+                yield path, number, row
+
+    try:
+        layers = Layers(near=None if near is None else NearSettings(near), semantic=semantic)
+        resources = resources_from_environment()
+        model = resources["embedder"].opened(resources["lake"].cache) if semantic is not None else None  # type: ignore[attr-defined]
+        places: list[str] = []
+
+        def statements() -> Iterator[str]:
+            for path, number, row in read():
+                places.append(f"{path.name}:{number}")
+                yield _statement(path, number, row)
+
+        with Texts(statements()) as texts:
+            keys, stands = duplicates_of(texts, layers, model)
+    except BadLine as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(USAGE) from error
+    except (EmbedderUnavailable, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    others: dict[int, list[dict[str, str]]] = {}
+    for place, (lead, layer) in stands.items():
+        others.setdefault(lead, []).append({"row": places[place], "layer": layer})
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for place, (_, _, row) in enumerate(read()):
+            if place not in stands:
+                yield {"problem_id": keys[place], **row, "duplicates": others.get(place, [])}
 
     _stream(rows(), output, "problems")
-    click.echo(f"{len(first):,} distinct, {sum(map(len, others.values())):,} duplicates", err=True)
+    click.echo(f"{len(keys) - len(stands):,} distinct, {len(stands):,} duplicates", err=True)
 
 
 class _FilesByDefault(click.Group):

@@ -5,9 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # what several rooms share: tiny_model, chaos
+
+settings.register_profile("untimed", settings(), deadline=None)  # timing never decides a test
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

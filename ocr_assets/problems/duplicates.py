@@ -252,14 +252,8 @@ def _compare_embeddings(store: Lake, writing: Writing, embedder: Embeds, done: R
         # The vectors lie in a file: of a million statements they are 1.5 GB.
         with tempfile.TemporaryDirectory() as folder:
             vectors = _vectors(store, keys, embedder, Path(folder) / "vectors")
-            for start in range(0, len(new), similarity.BLOCK):
-                mine = vectors[start : min(start + similarity.BLOCK, len(new))]
-                for other in range(start, len(keys), similarity.BLOCK):
-                    theirs = vectors[other : other + similarity.BLOCK]
-                    for row, column, cosine in similarity.above(mine, theirs, SEMANTIC_FLOOR):
-                        rows, columns = row + start, column + other
-                        once = rows < columns
-                        yield from _semantic_pairs(store, keys, rows[once], columns[once], cosine[once], embedder.model, done)
+            for left, right, cosine in similarity.among(vectors, len(new), SEMANTIC_FLOOR):
+                yield from _semantic_pairs(store, keys, left, right, cosine, embedder.model, done)
 
     stale = "SELECT statement_key FROM semantic_index WHERE model <> $model"
     with writing() as write:

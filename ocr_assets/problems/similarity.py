@@ -31,6 +31,22 @@ def above(
         yield row[kept] + start, column[kept], exact[kept]
 
 
+def among(
+    vectors: Vectors, new: int, threshold: float, block: int = BLOCK
+) -> Iterator[tuple[Places, Places, npt.NDArray[np.float64]]]:
+    """(one, other, cosine) of the pairs (one < other) at or above ``threshold`` of which the first ``new`` vectors hold one.
+
+    Each pair once; a block of vectors by a block is in memory, so ``vectors`` may lie in a file.
+    """
+    for start in range(0, new, block):
+        mine = vectors[start : min(start + block, new)]
+        for place in range(start, len(vectors), block):
+            for row, column, cosine in above(mine, vectors[place : place + block], threshold):
+                rows, columns = row + start, column + place
+                once = rows < columns
+                yield rows[once], columns[once], cosine[once]
+
+
 def cosines(rows: Vectors, columns: Vectors) -> npt.NDArray[np.float64]:
     """Cosine of each row with the column at the same place: in double precision, the same however many are asked at once."""
     result: npt.NDArray[np.float64] = np.einsum("ij,ij->i", rows, columns, dtype=np.float64)

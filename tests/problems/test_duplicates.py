@@ -108,7 +108,7 @@ corpora = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(corpora, st.data())
 def test_a_refresh_in_parts_in_any_order_equals_a_full_rebuild(corpus, data) -> None:
     layers = Layers(near=NearSettings(0.7), semantic=0.95)

@@ -94,7 +94,7 @@ def scores(lake: Lake) -> tuple[list, list, list]:
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(texts, min_size=1, max_size=7), st.lists(texts, min_size=1, max_size=9), st.data())
 def test_screening_in_parts_equals_screening_at_once(statements, questions, data) -> None:
     problems = [problem(f"{n:02}", statement) for n, statement in enumerate(statements)]
