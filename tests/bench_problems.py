@@ -29,9 +29,10 @@ from joblib.externals.loky import get_reusable_executor
 from ocr_assets.problems import near, screening, similarity
 from ocr_assets.problems.duplicates import Layers
 from ocr_assets.problems.files import Texts, duplicates_of
-from ocr_assets.problems.near import NearSettings, candidates, measured, signatures, telling_of, told_apart
+from ocr_assets.problems.near import NearSettings, candidates, measured, signatures
 from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.shingles import shingles
+from ocr_assets.problems.versions import Version, told_apart
 from resources.embedder import Embedder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -223,7 +224,7 @@ def ours_near(texts: Sequence[str], threshold: float, variants: bool = False) ->
 
 
 def ours_semantic(texts: Sequence[str], vectors: np.ndarray, threshold: float) -> Pairs:
-    return {(a, b) for a, b in cosine_pairs(vectors, threshold) if not told_apart(telling_of(texts[a]), telling_of(texts[b]))}
+    return {(a, b) for a, b in cosine_pairs(vectors, threshold) if not told_apart(Version(texts[a]), Version(texts[b]))}
 
 
 def cosine_pairs(vectors: np.ndarray, threshold: float) -> Pairs:

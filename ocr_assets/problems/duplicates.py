@@ -26,6 +26,7 @@ from ocr_assets.problems.dedup import VERSION as MERGE_VERSION
 from ocr_assets.problems.dedup import expected_of, place_of
 from ocr_assets.problems.near import NearSettings
 from ocr_assets.problems.shingles import Hashes, Rows
+from ocr_assets.problems.versions import Version, told_apart
 from ocr_assets.records import (
     DUPLICATE_PAIRS,
     NEAR_INDEX,
@@ -274,10 +275,10 @@ def _semantic_pairs(
     for start in range(0, len(left), near.VERIFIED_AT_ONCE):
         one, other = left[start : start + near.VERIFIED_AT_ONCE], right[start : start + near.VERIFIED_AT_ONCE]
         rows = np.unique(np.concatenate([one, other]))
-        telling = dict(zip(rows.tolist(), map(near.telling_of, _normalized(store, keys, rows)), strict=True))
+        version = dict(zip(rows.tolist(), map(Version, _normalized(store, keys, rows)), strict=True))
         for a, b, cosine in zip(one.tolist(), other.tolist(), cosines[start:].tolist(), strict=False):
             done.pairs += 1
-            apart = near.told_apart(telling[a], telling[b])
+            apart = told_apart(version[a], version[b])
             yield _pair(keys[a].decode(), keys[b].decode(), "semantic", model, round(cosine, 4), apart)
 
 

@@ -21,6 +21,7 @@ from ocr_assets.problems import near, similarity
 from ocr_assets.problems.duplicates import READ_IN_PARALLEL, Embeds, Layers, clusters
 from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.shingles import Rows
+from ocr_assets.problems.versions import Version, told_apart
 from ocr_assets.records import DuplicateLayer
 
 Layer = Literal["exact"] | DuplicateLayer
@@ -109,8 +110,7 @@ def _alike(texts: Texts, keys: Sequence[str], rows: Rows, threshold: float, embe
             vectors[start : start + len(part)] = part
         for left, right, _ in similarity.among(vectors, len(rows), threshold):
             for one, other in zip(left.tolist(), right.tolist(), strict=True):
-                telling = [near.telling_of(normalize(texts[int(rows[place])])) for place in (one, other)]
-                if not near.told_apart(*telling):
+                if not told_apart(*(Version(normalize(text)) for text in texts.of(rows[[one, other]]))):
                     yield _merged(keys, rows, one, other, "semantic")
 
 

@@ -7,11 +7,9 @@ is what makes an incremental refresh equal a full rebuild. Which pairs are merge
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +17,7 @@ from joblib import Parallel, delayed
 
 from ocr_assets.problems import normalize as normal
 from ocr_assets.problems.shingles import MOST_WORDS, Hashes, Rows, mixed, shingles
+from ocr_assets.problems.versions import Version, told_apart
 from ocr_assets.records import content_id
 
 VERSION = "3"  # of the measures; stored with every signature
@@ -166,15 +165,13 @@ def _measured_block(
     texts = [normal.normalize(statement) for statement in statements]
     hashes, offsets = shingles(texts, settings.shingle)
     sets = [frozenset(hashes[offsets[i] : offsets[i + 1]].tolist()) for i in range(len(rows))]
-    told: dict[int, Telling] = {}
+    versions = [Version(text) for text in texts]
     found = []
     for one, other in zip(np.searchsorted(rows, left).tolist(), np.searchsorted(rows, right).tolist(), strict=True):
         jaccard = jaccard_of(sets[one], sets[other])
         if jaccard >= floor:
-            for place in (one, other):
-                if place not in told:
-                    told[place] = telling_of(texts[place])
-            found.append((int(rows[one]), int(rows[other]), round(jaccard, 4), told_apart(told[one], told[other])))
+            apart = told_apart(versions[one], versions[other])
+            found.append((int(rows[one]), int(rows[other]), round(jaccard, 4), apart))
     return found
 
 
@@ -199,53 +196,3 @@ def jaccard_of(one: frozenset[int], other: frozenset[int]) -> float:
     """Shared over all; two empty texts share nothing."""
     shared = len(one & other)
     return shared / max(1, len(one) + len(other) - shared)
-
-
-_POWER = re.compile(r"(?:(\d+)\s*\*\s*)?\b10\s*(?:\^|\*\*)\s*(\d{1,3})(?:\s*\+\s*(\d+))?")
-_EXPONENT = re.compile(r"\b(\d)e(\d{1,2})\b")
-_EXPONENTS = tuple(f"{digit}e" for digit in range(10))
-_NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]*\d)")
-_SMALL = 10
-
-
-_SIDES = {
-    "max": ("maximum", "max", "maximal", "maximize", "largest", "greatest", "biggest", "highest"),
-    "min": ("minimum", "min", "minimal", "minimize", "smallest", "lowest"),
-    "long": ("longest",),
-    "short": ("shortest",),
-    "up": ("increasing", "ascending", "non-decreasing"),
-    "down": ("decreasing", "descending", "non-increasing"),
-    "odd": ("odd",),
-    "even": ("even",),
-}
-_SIDE_OF = {word: side for side, words in _SIDES.items() for word in words}
-_OPPOSITES = (("max", "min"), ("long", "short"), ("up", "down"), ("odd", "even"))
-_SIDE = re.compile(r"(?<![\w-])(?:" + "|".join(map(re.escape, _SIDE_OF)) + r")(?![\w-])")
-
-
-class Telling(NamedTuple):
-    """What tells versions of a problem apart however alike their wording is."""
-
-    numbers: frozenset[int]
-    sides: frozenset[str]
-
-
-def telling_of(normalized: str) -> Telling:
-    """The numbers from 10 on that a normalized text names, powers of ten written out ("2*10^5" is 200000), and which sides of
-    opposites (largest or smallest, odd or even …)."""
-    text = normalized
-    if "^" in text or "*" in text:
-        text = _POWER.sub(lambda m: str(int(m[1] or 1) * 10 ** int(m[2]) + int(m[3] or 0)), text)
-    if any(exponent in text for exponent in _EXPONENTS):
-        text = _EXPONENT.sub(lambda m: str(int(m[1]) * 10 ** int(m[2])), text)
-    numbers = frozenset(value for value in map(int, _NUMBER.findall(text)) if value >= _SMALL)
-    return Telling(numbers, frozenset(map(_SIDE_OF.__getitem__, _SIDE.findall(normalized))))
-
-
-def told_apart(one: Telling, other: Telling) -> bool:
-    """Whether each text names a number the other does not, or they stand on two sides of an opposite: the sign of two versions
-    of a problem (easy and hard, largest and smallest), whose tests must not be merged. A shorter text is not told apart."""
-    if one.numbers - other.numbers and other.numbers - one.numbers:
-        return True
-    mine, theirs = one.sides - other.sides, other.sides - one.sides
-    return any((a in mine and b in theirs) or (b in mine and a in theirs) for a, b in _OPPOSITES)

@@ -811,6 +811,9 @@ def main():
 
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans of tests come to us, in a container or not
     ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # not dumpable: /proc/<us> is closed to other users
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # these two Python ignores by itself
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)  # ignored by whoever started us, and by every program if it stayed so
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)

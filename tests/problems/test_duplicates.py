@@ -20,8 +20,6 @@ from ocr_assets.problems.near import (
     candidates,
     measured,
     signatures,
-    telling_of,
-    told_apart,
 )
 from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.shingles import shingles
@@ -299,36 +297,3 @@ def test_found_pairs_are_measured_exactly_and_none_above_the_floor_is_missed_in_
             exact[i, j] = round(jaccard, 4)
     assert {pair: score for pair, score in exact.items() if score >= 0.7}.items() <= found.items() <= exact.items()
     assert len(found) > 0.8 * len(exact) > 20
-
-
-@pytest.mark.parametrize(
-    ("text", "numbers"),
-    [
-        ("n up to 2*10^5 and a up to 10^9", {200_000, 10**9}),
-        ("answer modulo 10^9 + 7", {1_000_000_007}),
-        ("answer modulo 1000000007", {1_000_000_007}),
-        ("1e5 items of 2 kinds", {100_000}),
-        ("x10 is a name and 3.14 no whole number", set()),
-        ("between 12 and 99.", {12, 99}),
-    ],
-)
-def test_numbers_are_read_in_their_spellings(text: str, numbers: set[int]) -> None:
-    assert telling_of(text).numbers == numbers
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "apart"),
-    [
-        ("between 10 and 20", "more than 10", False),
-        ("between 10 and 20", "between 10 and 30", True),
-        ("the largest sum", "the smallest sum", True),
-        ("the largest sum", "the maximum sum", False),
-        ("the largest of the smallest", "the largest", False),
-        ("count odd values", "count even values", True),
-        ("a non-decreasing row", "a non-increasing row", True),
-        ("the maximum of odd values", "the even values", True),
-        ("the maximum of all", "the odd values", False),
-    ],
-)
-def test_versions_are_told_apart_by_numbers_and_opposites(one: str, other: str, apart: bool) -> None:
-    assert told_apart(telling_of(one), telling_of(other)) == told_apart(telling_of(other), telling_of(one)) == apart

@@ -1,6 +1,7 @@
 """The pool and its runner: what goes in and comes out, faults, order, what is left behind. Hostile programs: ``attacks.py``."""
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -170,7 +171,7 @@ def test_process_sandboxes_side_by_side_leave_each_other_alone() -> None:
 
 
 def test_a_run_finds_the_same_surroundings_however_it_was_launched(sandbox: DockerSandbox) -> None:
-    """``launch.c`` in the container, ``launch.py`` in the local process: two ways to one state."""
+    """``launch.c`` in the container, ``launch.py`` in the local process: two ways to one state, whoever started us."""
     code = """
 import os, resource, signal, sys
 print(sys.argv[1:], os.getsid(0) == os.getpid(), os.listdir('.'), os.path.basename(os.getcwd()).startswith('box'))
@@ -180,8 +181,12 @@ print(sys.stdin.encoding, sys.stdin.seekable(), sys.stdout.line_buffering, open(
 sys.stdout.write(sys.stdin.read())
 """
     run_ = Run(stdin=b"in\xff\n", argv=("x y", ""), files={"a/b.txt": b"file"})
-    with ProcessSandbox(workers=1) as local:
-        native, plain = (pool.execute(Program("python", code, [run_], LIMITS)).runs[0] for pool in (sandbox, local))
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with ProcessSandbox(workers=1) as local:
+            native, plain = (pool.execute(Program("python", code, [run_], LIMITS)).runs[0] for pool in (sandbox, local))
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert (native.status, native.stderr) == ("ok", b"")
     assert native.stdout.splitlines() == plain.stdout.splitlines()
     assert b"['x y', ''] True ['a'] True" in native.stdout and native.stdout.endswith(b"in\xff\n")

@@ -270,7 +270,8 @@ def children(pid: int) -> list[int]:
 
 
 CLIENT = """
-import os, sys, threading, time
+import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
 from resources.sandbox.api import Program, Run, RunLimits
 from resources.sandbox.docker_pool import DockerSandbox
 nap = Program("python", "import time\\nprint(1)\\ntime.sleep(600)", [Run()], RunLimits(cpu_s=20, wall_s=900))
