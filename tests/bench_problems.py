@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import itertools
 import json
-import mmap
 import os
 import random
 import re
@@ -266,22 +265,16 @@ def rensa_pairs(texts: Sequence[str], threshold: float) -> Pairs:
 
 
 class Documents:
-    """Statements in a file, one after another, read through memory mapping: random access without holding them."""
+    """Statements in a file, one after another, read some at a time."""
 
     def __init__(self, path: Path) -> None:
-        self.ends = np.fromfile(path.with_suffix(".ends"), dtype=np.int64)
-        self._file = path.open("rb")
-        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def __getitem__(self, row: int) -> str:
-        return self._map[int(self.ends[row - 1]) if row else 0 : int(self.ends[row])].decode()
+        self.path = path
 
     def batches(self, size: int = 2048) -> Iterator[list[str]]:
-        for start in range(0, len(self), size):
-            yield [self[row] for row in range(start, min(start + size, len(self)))]
+        lengths = np.diff(np.fromfile(self.path.with_suffix(".ends"), dtype=np.int64), prepend=0).tolist()
+        with self.path.open("rb") as file:
+            for start in range(0, len(lengths), size):
+                yield [file.read(length).decode() for length in lengths[start : start + size]]
 
 
 def write_documents(path: Path, count: int, seed: int = 1) -> int:
@@ -505,7 +498,7 @@ def contamination(problems: int, items: int, embedded: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "documents"
         write_documents(path, problems + items, seed=3)
-        documents = Documents(path)
+        documents = [text for batch in Documents(path).batches() for text in batch]
         asked = [item_of(f"bench{row % 5}", str(row), documents[problems + row]) for row in range(items)]
 
         def rows() -> Iterator[dict]:

@@ -5,7 +5,6 @@ What the lake adds is not here: tests that contradict each other, merging, and c
 
 from __future__ import annotations
 
-import mmap
 import os
 import tempfile
 from array import array
@@ -30,7 +29,7 @@ _BATCH = 2048
 
 
 class Texts(AbstractContextManager["Texts"]):
-    """Texts in a temporary file, read by number: as many as there are, in no memory but their places (8 bytes each)."""
+    """Texts in a temporary file, read by number: as many as there are, in memory only where they lie (8 bytes each)."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
@@ -39,21 +38,17 @@ class Texts(AbstractContextManager["Texts"]):
             self._file.write(text.encode("utf-8", "surrogatepass"))
             self._ends.append(self._file.tell())
         self._file.flush()
-        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) if self._ends[-1] else b""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._map = b""
         self._file.close()
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def __getitem__(self, number: int) -> str:
-        return self._map[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogatepass")
-
-    def of(self, numbers: Sequence[int] | Rows) -> list[str]:
+    def of(self, numbers: Iterable[int]) -> list[str]:
         """The texts of these numbers, in this order."""
-        return [self[int(number)] for number in numbers]
+        file, ends = self._file.fileno(), self._ends
+        return [os.pread(file, ends[n + 1] - ends[n], ends[n]).decode("utf-8", "surrogatepass") for n in numbers]
 
     def batches(self) -> Iterator[list[str]]:
         """All, in order, some at once."""

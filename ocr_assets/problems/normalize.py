@@ -37,7 +37,6 @@ _ESCAPED = re.compile(r"\\([{}%&#_$])")
 _LATEX_SPACE = re.compile(r"\\[,;:! ]")
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _SCRIPT = re.compile(r"([\^_])\{(\w+)\}")
-_MORE_THAN_A_SPACE = ("  ", *"\t\r\v\f\x1c\x1d\x1e\x1f")  # of what ASCII has
 _UNDERLINES = re.compile(r"__(?=\w)|(?<=\w)__")
 _THOUSANDS = re.compile(r"\b(\d{1,3})((?:\{?,\}?000)+)\b")
 # Only tags that lay out text: "a <b and c> d" is mathematics.
@@ -84,10 +83,9 @@ def normalize(statement: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if text.isascii():
-        text = text.replace("\n", " ")
-        if not any(space in text for space in _MORE_THAN_A_SPACE):
-            return text.strip(" ")  # taking it apart and putting it together again costs thrice as much
+    text = text.replace("\n", " ")
+    if text.isprintable() and "  " not in text:  # so no white space but single spaces
+        return text.strip(" ")
     return " ".join(text.split())
 
 
