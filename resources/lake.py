@@ -24,7 +24,7 @@ import duckdb
 import pyarrow as pa
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from resources.tables import Table
+from resources.tables import Column, Table
 
 
 class Edge(TypedDict):
@@ -138,7 +138,10 @@ class Lake:
     _connection: duckdb.DuckDBPyConnection | None = field(default=None, repr=False)
 
     def open(self) -> Lake:
-        """Attach the catalog, creating it and any missing table. Raises ``ValueError`` if a table's columns differ."""
+        """Attach the catalog, creating it and any missing table, and adding columns that were added to the end of a table.
+
+        Raises ``ValueError`` if a table's columns differ otherwise.
+        """
         self.home.mkdir(parents=True, exist_ok=True)
         spill = self.home / "spill" / str(os.getpid())
         connection = duckdb.connect(config={"memory_limit": self.memory_limit, "temp_directory": str(spill)})
@@ -234,18 +237,26 @@ class Lake:
         query = "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'lake' ORDER BY column_index"
         for table, column in self._connection.execute(query).fetchall():
             existing.setdefault(table, []).append(column)
-        created = False
+        changed = False
         with contextlib.closing(self.cursor()) as cursor, _transaction(cursor):
             for table in (*LINEAGE_TABLES, *self.tables):
                 if table.name not in existing:
                     _create(cursor, table)
-                    created = True
-                elif existing[table.name] != [column.name for column in table.columns]:
+                    changed = True
+                    continue
+                count = len(existing[table.name])
+                more = table.columns[count:]
+                as_before = existing[table.name] == [column.name for column in table.columns[:count]]
+                if as_before and more and all(column.nullable for column in more):
+                    # What was paid for or judged outlives a new version: its new columns are null.
+                    _add_columns(cursor, table, more)
+                    changed = True
+                elif not as_before or more:
                     raise ValueError(
                         f"lake at {self.home}: table {table.name} has columns {existing[table.name]}, the code expects "
                         f"{[column.name for column in table.columns]}; use another OCR_HOME or remove this lake"
                     )
-            if created and self.setup_sql:
+            if changed and self.setup_sql:
                 cursor.execute(self.setup_sql)
 
 
@@ -554,16 +565,40 @@ def load_extensions(connection: duckdb.DuckDBPyConnection, *, postgres: bool = F
         connection.execute(f"LOAD '{folder / f'{extension}.duckdb_extension'}'")
 
 
-def _create(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
+def _sql_types(cursor: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     cursor.register("empty_batch", pa.Table.from_batches([], table.schema))
     types = {row[0]: row[1] for row in cursor.execute("DESCRIBE empty_batch").fetchall()}
     cursor.unregister("empty_batch")
-    columns = (f'"{c.name}" {types[c.name]}{"" if c.nullable else " NOT NULL"}' for c in table.columns)
-    cursor.execute(f"CREATE TABLE lake.{table.name} ({', '.join(columns)})")
-    for column in table.columns:
+    return types
+
+
+def _comment(cursor: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[Column]) -> None:
+    for column in columns:
         if column.doc:
             text = column.doc.replace("'", "''")
             cursor.execute(f"COMMENT ON COLUMN lake.{table.name}.\"{column.name}\" IS '{text}'")
+
+
+def _add_columns(cursor: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]) -> None:
+    types = _sql_types(cursor, table)
+    for column in columns:
+        cursor.execute(f'ALTER TABLE lake.{table.name} ADD COLUMN "{column.name}" {types[column.name]}')
+    _comment(cursor, table, columns)
+    # A row's hash covers all columns, so the same rows have another version now.
+    version = f"SELECT bit_xor({_Plan(table)._hash('t')}) FROM lake.{table.name} t"
+    row = cursor.execute(version).fetchone()
+    cursor.execute(
+        "INSERT INTO dataset_version SELECT dataset, ?, rows, (SELECT max(snapshot_id) + 1 FROM lake.snapshots()), run_id, now() "
+        "FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 1",
+        [f"{int(row[0] or 0) if row else 0:032x}", table.name],
+    )
+
+
+def _create(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
+    types = _sql_types(cursor, table)
+    columns = (f'"{c.name}" {types[c.name]}{"" if c.nullable else " NOT NULL"}' for c in table.columns)
+    cursor.execute(f"CREATE TABLE lake.{table.name} ({', '.join(columns)})")
+    _comment(cursor, table, table.columns)
     if table.doc:
         text = table.doc.replace("'", "''")
         cursor.execute(f"COMMENT ON TABLE lake.{table.name} IS '{text}'")

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ocr_assets import samples
+from ocr_assets import asking, samples
 from ocr_assets.analysis import plots
 from ocr_assets.attempts import Attempts, Fixed, UntilPassing
 from ocr_assets.progress import Progress
@@ -90,7 +90,7 @@ def r1_traces(
             "teacher requests": done.collected.kept,
             "left": done.left,
             "stopped by": done.collected.stopped or "nothing",
-            **collect.figures(done.collected, done.missing),
+            **asking.figures(done.collected, done.missing),
         }
 
     yield from publish(context, lake, R1_TRACES, ask)

@@ -2,7 +2,7 @@
 
 import multiprocessing
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 import duckdb
 import pytest
@@ -155,6 +155,38 @@ def test_another_shape_of_a_table_is_refused_with_the_remedy(tmp_path: Path) -> 
     with (
         pytest.raises(ValueError, match=r"table items has columns .* use another OCR_HOME"),
         Lake(tmp_path, tables=[Table("items", Other, ("id",))]),
+    ):
+        pass
+
+
+def test_columns_added_to_the_end_keep_the_rows_and_their_version(tmp_path: Path) -> None:
+    class Longer(Item):
+        note: Annotated[str | None, "A remark"]
+        score: float | None
+
+    class Demanding(Item):
+        note: str
+
+    longer = Table("items", Longer, ("id",))
+    old, new = {**item("a"), "note": None, "score": None}, {**item("b"), "note": "n", "score": 0.5}
+    with Lake(tmp_path / "old", tables=[ITEMS]) as lake, lake.write(RUN, "s") as write:
+        write.append(ITEMS, [item("a"), item("c")])
+    view = "CREATE OR REPLACE VIEW noted AS SELECT * FROM items"
+    for _ in range(2):
+        with Lake(tmp_path / "old", tables=[longer], setup_sql=view) as lake:
+            with lake.write(RUN, "s") as write:
+                write.upsert(longer, [old, new])
+            assert lake.rows("FROM noted ORDER BY id") == [old, new, {**item("c"), "note": None, "score": None}]
+            version = lake.version("items")
+    with Lake(tmp_path / "new", tables=[longer]) as lake:
+        with lake.write(RUN, "s") as write:
+            write.append(longer, [old, new, {**item("c"), "note": None, "score": None}])
+        assert lake.version("items") == version
+    with Lake(tmp_path / "third", tables=[ITEMS]):
+        pass
+    with (
+        pytest.raises(ValueError, match="use another OCR_HOME"),
+        Lake(tmp_path / "third", tables=[Table("items", Demanding, ("id",))]),
     ):
         pass
 

@@ -9,6 +9,7 @@ import pytest
 
 from chaos import Chaos, text_of
 from ocr_assets import progress
+from ocr_assets.asking import Asked
 from ocr_assets.attempts import Fixed
 from ocr_assets.lineage import MACROS
 from ocr_assets.prompts import load_templates
@@ -51,7 +52,7 @@ def ask(
     budget: Budget | None = None,
     said: list[Any] | None = None,
     **more,
-) -> collect.Asking:
+) -> Asked:
     said = [] if said is None else said
     with Journal(folder, "r1_traces") as journal:
         teacher = EndpointTeacher("r1", [url], concurrency=4, **more)
@@ -64,7 +65,7 @@ def ask(
 def test_all_that_is_known_of_an_answer_is_a_column(lake: Lake, server: Chaos, tmp_path: Path) -> None:
     priced = Budget(prompt_price=2.0, completion_price=4.0)
     done = ask(lake, tmp_path, server.url, budget=priced)
-    assert (done.wanted, done.missing, done.left) == (30, 30, 0)
+    assert (done.missing, done.left) == (30, 0)
     assert done.summary() == "30 teacher requests, 150 tokens, $0.00"
     rows = lake.rows("SELECT * FROM r1_traces")
     prompts = {row["prompt_hash"]: row for row in lake.rows("FROM prompts")}
