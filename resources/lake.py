@@ -272,9 +272,10 @@ class Write:
         self._now = datetime.now(UTC)
         self.changes: dict[str, Change] = {}
 
-    def append(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows whose key is not in the table yet; known keys are left as they are."""
-        self._stage_rows(table, rows, _Plan(table, keep_known=True))
+    def append(self, table: Table, rows: Iterable[Mapping[str, Any]], *, replacing: str | None = None) -> None:
+        """Add rows whose key is not in the table yet; known keys are left as they are, but for published rows for which the
+        condition ``replacing`` holds: these give way."""
+        self._stage_rows(table, rows, _Plan(table, keep_known=True, replacing=replacing))
 
     def upsert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows, replacing those with the same key."""
@@ -467,6 +468,7 @@ class _Plan:
 
     table: Table
     keep_known: bool = False
+    replacing: str | None = None
     delete_others: bool = False
     scope: dict[str, str] = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
@@ -484,6 +486,12 @@ class _Plan:
         on = " AND ".join(f't."{column}" = s."{column}"' for column in self.table.key)
         self.inserted = self.deleted = self.hash_delta = 0
         if self.keep_known:
+            if self.replacing is not None:
+                cursor.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {stage}_gone AS SELECT {key}, {self._hash('t')} AS hash "
+                    f"FROM (FROM {name} WHERE {self.replacing}) t SEMI JOIN {stage} s ON {on}"
+                )
+                self._delete_gone(cursor, name, key)
             fresh = f"SELECT s.* FROM {stage} s ANTI JOIN {name} t ON {on}"
         else:
             # Rows that stand published exactly as staged are not touched; md5 of the row's JSON tells.
@@ -494,10 +502,7 @@ class _Plan:
             if not self.delete_others:
                 gone = f"SELECT g.* FROM ({gone}) g SEMI JOIN {stage}_new n USING ({key})"
             cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_gone AS {gone}")
-            gone_hash, self.deleted = _hash_and_count(cursor, f"{stage}_gone")
-            if self.deleted:
-                cursor.execute(f"DELETE FROM {name} WHERE ({key}) IN (SELECT ({key}) FROM {stage}_gone)")
-                self.hash_delta ^= gone_hash
+            self._delete_gone(cursor, name, key)
             fresh = (
                 f"SELECT s.* FROM {stage} s JOIN (SELECT s.* FROM {stage}_new s ANTI JOIN {stage}_old t "
                 f"ON {on} AND t.hash = s.hash) t ON {on}"
@@ -510,6 +515,12 @@ class _Plan:
         for suffix in ("old", "new", "gone", "fresh"):
             cursor.execute(f"DROP TABLE IF EXISTS {stage}_{suffix}")
         return self.inserted, self.deleted
+
+    def _delete_gone(self, cursor: duckdb.DuckDBPyConnection, name: str, key: str) -> None:
+        gone_hash, self.deleted = _hash_and_count(cursor, f"{self.stage}_gone")
+        if self.deleted:
+            cursor.execute(f"DELETE FROM {name} WHERE ({key}) IN (SELECT ({key}) FROM {self.stage}_gone)")
+            self.hash_delta ^= gone_hash
 
     def _where(self) -> str:
         conditions = [f't."{column}" = ?' for column in self.scope]

@@ -49,7 +49,7 @@ class Chaos:
     """``with Chaos(faults=0.3) as server``: in a thread of this process, at ``server.url``.
 
     ``faults``: the share of tries that go wrong, each in one of ``kinds``, drawn from ``seed``; ``delay_s``: an answer takes
-    up to so long; ``text``: what it answers to a request; ``upstream``: the base URL of the server that really answers.
+    up to so long; ``text``: what it answers to a request; ``broken``: requests whose every answer is cut; ``upstream``: the base URL of the server that really answers.
     """
 
     faults: float = 0.0
@@ -57,6 +57,7 @@ class Chaos:
     kinds: tuple[str, ...] = FAULTS
     upstream: str | None = None
     text: Callable[[int], str] = text_of
+    broken: Callable[[int], bool] = lambda name: False
     seed: int = 0
     asked: Counter[int] = field(default_factory=Counter)
     answered: Counter[int] = field(default_factory=Counter)
@@ -101,6 +102,8 @@ class Chaos:
         try:
             fault = self._chance.choice(self.kinds) if self._chance.random() < self.faults else None
             await asyncio.sleep(self.delay_s * self._chance.random())
+            if self.broken(name):
+                return await self._misbehave("cut JSON", request, body)
             if fault is not None:
                 self.faulty[fault] += 1
                 return await self._misbehave(fault, request, body)

@@ -107,6 +107,7 @@ def commit(store: Lake, run: RunInfo, rows: Iterable[Mapping[str, Any]]) -> None
         for row in responses.values()
     ]
     with store.write(run, "r1_traces") as write:
-        write.append(R1_TRACES, responses.values())
+        # Failures are asked again only where someone wants it; then the answer, paid for, stands in their place.
+        write.append(R1_TRACES, responses.values(), replacing="failure IS NOT NULL")
         write.append(PROMPTS, prompts.values())
         write.edges(edges, replace=False)

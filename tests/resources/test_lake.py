@@ -41,6 +41,23 @@ def snapshots(lake: Lake) -> int:
     return lake.scalar("SELECT count(*) FROM lake.snapshots()")
 
 
+def test_append_replaces_only_what_it_is_told_to(tmp_path: Path) -> None:
+    rows = [item("a", 1), item("b", -1)]
+    with Lake(tmp_path / "one", tables=[ITEMS]) as lake:
+        with lake.write(RUN, "stage") as write:
+            write.append(ITEMS, rows)
+        for _ in range(2):  # the second time nothing is left to replace
+            with lake.write(RUN, "stage") as write:
+                write.append(ITEMS, [item("a", 2), item("b", 2), item("c", 2)], replacing="number < 0")
+            assert contents(lake) == [("a", "g", 1), ("b", "g", 2), ("c", "g", 2)]
+        assert (write.changes["items"].inserted, write.changes["items"].deleted) == (0, 0)
+        version = lake.version("items")
+    with Lake(tmp_path / "two", tables=[ITEMS]) as lake:
+        with lake.write(RUN, "stage") as write:
+            write.append(ITEMS, [item("a", 1), item("b", 2), item("c", 2)])
+        assert lake.version("items") == version
+
+
 def test_append_leaves_known_rows_as_they_are(lake: Lake) -> None:
     with lake.write(RUN, "stage") as write:
         write.append(ITEMS, [item("a", 1)])
