@@ -243,7 +243,7 @@ class EndpointTeacher:
                 request.key, "", endpoint=endpoint.url, latency_s=time.monotonic() - began, attempts=tries, failure=failure,
                 extra={"message": str(error.message)},
             )  # fmt: skip
-        endpoint.succeeded()
+        endpoint.succeeded(time.monotonic() - began)
         call.endpoints.last_sign_of_life = time.monotonic()
         return ChatAnswer(
             key=request.key, endpoint=endpoint.url, think_mode=mode, latency_s=time.monotonic() - began, attempts=tries, **message

@@ -206,6 +206,29 @@ def test_a_key_that_one_of_two_servers_refuses_leaves_the_work_to_the_other() ->
     asyncio.run(main())
 
 
+def test_one_dead_server_of_two_leaves_all_places_to_the_other() -> None:
+    async def main() -> None:
+        inside = most = 0
+        full = asyncio.Event()
+
+        async def good(request, body, n):
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            if inside == 8:
+                full.set()
+            await full.wait()
+            inside -= 1
+            return web.json_response(completion("good"))
+
+        async with server(good) as (url, _):
+            teacher = EndpointTeacher("r1", ["http://127.0.0.1:9/v1", url], concurrency=8, attempts=50)
+            answers = [answer async for answer in teacher.answer(asked(*map(str, range(40))))]
+            assert len(answers) == 40 and most == 8
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
 def test_settings_that_every_request_is_refused_for_stop_it_before_anything_is_kept() -> None:
     async def handler(request, body, n):
         return web.json_response({"error": {"message": "top_p must be below 1"}}, status=400)
