@@ -25,7 +25,7 @@ import openai
 
 from resources.teacher.api import OPENING, ChatAnswer, ChatRequest, TeacherUnavailable, ThinkMode
 from resources.teacher.health import Endpoint, Endpoints
-from resources.teacher.template import load_tokenizer, render, spoken
+from resources.teacher.template import first_token_left_out, load_tokenizer, render, spoken
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 LONGEST_RETRY_AFTER_S = 3600.0
@@ -281,9 +281,12 @@ class EndpointTeacher:
         if request.seed is not None:
             payload["seed"] = request.seed
         if mode == "completion":
-            # The template's own special tokens stand in the text already.
-            payload["prompt"], _ = render(self._tokenizer, request.messages, mode)
-            payload["extra_body"] = {"add_special_tokens": False}
+            text, _ = render(self._tokenizer, request.messages, mode)
+            rest = first_token_left_out(self._tokenizer, text)
+            payload["prompt"] = text if rest is None else rest
+            if rest is None:
+                # The template's own special tokens stand in the text already.
+                payload["extra_body"] = {"add_special_tokens": False}
             return payload
         payload["messages"] = spoken(request.messages)
         if mode == "prefill":

@@ -6,6 +6,9 @@ decides how a request goes on, so it is as they write it.
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,6 +94,22 @@ def routed(message: str, code: int, **metadata: Any) -> dict[str, Any]:
 
 INVALID = "invalid_request_error"
 GOOD = vllm("fine")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def server(handler: Handler) -> AsyncIterator[str]:
+    """The base URL of a server whose completions of both kinds ``handler`` answers."""
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", handler)
+    app.router.add_post("/v1/completions", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    finally:
+        await runner.cleanup()
 
 
 def ask(*bodies: tuple[int, Any], **settings: Any) -> tuple[ChatAnswer | None, int, dict[str, int]]:
@@ -111,19 +130,12 @@ def ask(*bodies: tuple[int, Any], **settings: Any) -> tuple[ChatAnswer | None, i
         )
 
     async def main() -> tuple[ChatAnswer | None, dict[str, int]]:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", handler)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            teacher = EndpointTeacher(MODEL, [f"http://127.0.0.1:{runner.addresses[0][1]}/v1"], **{"attempts": 3, **settings})
+        async with server(handler) as url:
+            teacher = EndpointTeacher(MODEL, [url], **{"attempts": 3, **settings})
             requests = [ChatRequest(key, [{"role": "user", "content": key}], Sampling()) for key in ("other", "q")]
             answers = {answer.key: answer async for answer in teacher.answer(requests)}
             assert answers["other"].content == "fine"
             return answers.get("q"), dict(teacher.errors)
-        finally:
-            await runner.cleanup()
 
     answer, errors = asyncio.run(main())
     return answer, tries, errors
@@ -248,17 +260,49 @@ def test_a_server_that_will_answer_nothing_ends_it(status: int, body: Any, said:
         return web.json_response(body, status=status)
 
     async def main() -> None:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", handler)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        teacher = EndpointTeacher(MODEL, [f"http://127.0.0.1:{runner.addresses[0][1]}/v1"])
-        try:
-            async for _ in teacher.answer([ChatRequest("q", [{"role": "user", "content": "q"}], Sampling())]):
+        async with server(handler) as url:
+            async for _ in EndpointTeacher(MODEL, [url]).answer(
+                [ChatRequest("q", [{"role": "user", "content": "q"}], Sampling())]
+            ):
                 pytest.fail("nothing was answered")
-        finally:
-            await runner.cleanup()
 
     with pytest.raises(TeacherUnavailable, match=said):
         asyncio.run(main())
+
+
+@pytest.mark.parametrize("adds_first", [True, False])
+def test_a_raw_prompt_has_its_first_token_once_however_the_server_tokenizes(tmp_path: Path, adds_first: bool) -> None:
+    """DeepSeek's template begins with the token that its tokenizer puts first as well."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    raw.train_from_iterator(["ask"], trainers.BpeTrainer(special_tokens=["<s>", "<think>"], initial_alphabet=alphabet))
+    if adds_first:
+        raw.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", raw.token_to_id("<s>"))])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>")
+    tokenizer.chat_template = "<s>{% for m in messages %}{{ m.role }}: {{ m.content }} {% endfor %}"
+    tokenizer.save_pretrained(tmp_path)
+    sent: list[dict[str, Any]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        sent.append(await request.json())
+        body = {**sglang(None), "object": "text_completion"}
+        body["choices"] = [{"index": 0, "text": "so</think>yes", "logprobs": None, "finish_reason": "stop", "matched_stop": 2}]
+        return web.json_response(body)
+
+    async def main() -> list[ChatAnswer]:
+        async with server(handler) as url:
+            teacher = EndpointTeacher(MODEL, [url], think_mode="completion", tokenizer=str(tmp_path))
+            request = ChatRequest("q", [{"role": "user", "content": "ask"}], Sampling(), think=True)
+            return [answer async for answer in teacher.answer([request])]
+
+    (answer,) = asyncio.run(main())
+    assert (answer.content, answer.think_mode, answer.split.reasoning) == ("so</think>yes", "completion", "so")
+    (body,) = sent
+    wanted = tokenizer.encode("<s>user: ask <think>\n", add_special_tokens=False)
+    # SGLang knows no add_special_tokens, vLLM takes true where nothing is said.
+    assert tokenizer.encode(body["prompt"]) == wanted
+    assert tokenizer.encode(body["prompt"], add_special_tokens=body.get("add_special_tokens", True)) == wanted
