@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, get_type_hints
 
 import pytest
 from judging_pairs import MODELS, judge
@@ -19,8 +19,9 @@ from ocr_assets.problems import judging
 from ocr_assets.problems.contamination import ORDERS, Rules, decide
 from ocr_assets.problems.judging import Judge, judge_request
 from ocr_assets.prompts import Template, load_templates
-from ocr_assets.records import BENCHMARK_ITEMS, CONTAMINATION_SCORES, DEDUPED_PROBLEMS, TABLES
+from ocr_assets.records import BENCHMARK_ITEMS, CONTAMINATION_SCORES, DEDUPED_PROBLEMS, TABLES, JudgeVote
 from resources.lake import Lake, RunInfo
+from resources.tables import Table
 from resources.teacher import ledger
 from resources.teacher.api import ChatAnswer, TeacherUnavailable
 from resources.teacher.endpoint import EndpointTeacher
@@ -205,6 +206,24 @@ def test_whoever_watches_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         judge(lake, tmp_path, [of(Fake()), of(Fake("qwen"))], said.append, figures.append)
     assert any("contamination_report qwen: 6 of 6 votes" in line for line in said)
     assert {(one["model"], one["done"], one["planned"]) for one in figures} >= {("llama", 6, 6), ("qwen", 6, 6)}
+
+
+def test_a_lake_of_before_votes_had_all_their_columns_opens_and_keeps_its_votes(tmp_path: Path) -> None:
+    hints = get_type_hints(JudgeVote, include_extras=True)
+    older = TypedDict("older", {name: hints[name] for name in list(hints)[:10]})  # type: ignore[misc,operator]
+    votes_then = Table("judge_votes", older, ("vote_id",))
+    with Lake(tmp_path / "lake", tables=[t for t in TABLES if t.name != "judge_votes"] + [votes_then], setup_sql=MACROS) as lake:
+        with lake.write(RunInfo("then"), "contamination_report") as write:
+            write.append(votes_then, [row_of(votes_then, vote_id="vote_1", judge="llama", vote="yes", cost=0.5)])
+    with filled(tmp_path, 1) as lake:
+        judge(lake, tmp_path, [of(Fake())])
+        kept = lake.rows("SELECT vote_id = 'vote_1' AS old, vote, cost, attempts FROM judge_votes ORDER BY old DESC")
+        assert (
+            kept
+            == [{"old": True, "vote": "yes", "cost": 0.5, "attempts": None}]
+            + [{"old": False, "vote": "yes", "cost": None, "attempts": 1}] * 2
+        )
+        assert "deduped_problems" in {row["stage"] for row in lake.rows("FROM funnel")}
 
 
 def judging_process(home: Path, url: str) -> subprocess.Popen:
