@@ -32,7 +32,7 @@ Report = Callable[[Mapping[str, Any]], object]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Asking:
     """What was asked of one model: the loop's figures, answers missing when it began, and why it could not be reached."""
 
     collected: Collected
@@ -90,7 +90,7 @@ class Desk:
         row_of: Callable[[Item, ChatAnswer, Usage], Row],
         *,
         may_be_away: bool = False,
-    ) -> Asked:
+    ) -> Asking:
         """Ask ``teacher`` all ``requests`` (``missing`` of them) that ``account`` allows, and keep ``row_of`` each answer.
 
         ``what`` and ``unit`` name the work in progress lines. Raises what the teacher and ``commit`` raise; answers are kept.
@@ -106,8 +106,8 @@ class Desk:
             except TeacherUnavailable as error:
                 if not may_be_away:
                     raise
-                return Asked(loop.collected, missing, error, self.replayed)
-            return Asked(loop.collected, missing, None, self.replayed)
+                return Asking(loop.collected, missing, error, self.replayed)
+            return Asking(loop.collected, missing, None, self.replayed)
 
 
 def open_desk(

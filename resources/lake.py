@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ import pyarrow as pa
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from resources.tables import Column, Table
+
+log = logging.getLogger(__name__)
 
 
 class Edge(TypedDict):
@@ -591,6 +594,8 @@ def _comment(cursor: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[
 
 
 def _add_columns(cursor: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]) -> None:
+    names = ", ".join(column.name for column in columns)
+    log.warning("table %s is of before the columns %s: adding them, and reading all its rows once", table.name, names)
     types = _sql_types(cursor, table)
     for column in columns:
         cursor.execute(f'ALTER TABLE lake.{table.name} ADD COLUMN "{column.name}" {types[column.name]}')

@@ -205,6 +205,8 @@ class JudgesResource(dg.ConfigurableResource[Any]):
 
     @model_validator(mode="after")
     def _prices_are_prices(self) -> JudgesResource:
+        if self.kind == "none":
+            return self
         prices = prices_of(self.prices, self.names)
         if self.max_cost is not None and not all(prices.get(name, (0, 0))[1] for name in self.names):
             raise ValueError("OCR_JUDGE_MAX_COST needs OCR_JUDGE_PRICES of every judge")

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ocr_assets import asking, samples
 from ocr_assets.analysis import plots
-from ocr_assets.asking import Asked
+from ocr_assets.asking import Asking
 from ocr_assets.problems import benchmarks, contamination, duplicates, judging, review, screening
 from ocr_assets.problems import report as report_queries
 from ocr_assets.problems.dedup import merge_groups
@@ -257,7 +257,7 @@ def contamination_report(
     yield from publish(context, lake, CONTAMINATION_REPORT, report, after=pictures)
 
 
-def _figures(done: Asked) -> dict[str, Any]:
+def _figures(done: Asking) -> dict[str, Any]:
     left = {"left": done.left, "why": done.why_left} if done.left else {}
     return {**asking.figures(done.collected, done.missing), **left}
 

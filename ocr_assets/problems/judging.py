@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ocr_assets import asking
-from ocr_assets.asking import Asked, PromptsOnce, Report, Say
+from ocr_assets.asking import Asking, PromptsOnce, Report, Say
 from ocr_assets.problems.contamination import ORDERS, Order, vote_id, vote_of
 from ocr_assets.prompts import Template, prompt_hash
 from ocr_assets.records import JUDGE_VOTES, PROMPTS, JudgeVote, Prompt, json_text
@@ -65,7 +65,7 @@ def ask(
     warn: Say,
     report: Report,
     commit_rows: int = ledger.COMMIT_ROWS,
-) -> dict[str, Asked]:
+) -> dict[str, Asking]:
     """Ask each judge for its missing votes on ``pairs`` in both orders; returns what was done, by judge, where any were missing.
 
     The budget is one for all judges and all runs. A judge out of reach is warned of and the next one asked; its pairs have no
@@ -75,7 +75,7 @@ def ask(
         "contamination_report", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows
     )
     prompts = PromptsOnce()
-    done: dict[str, Asked] = {}
+    done: dict[str, Asking] = {}
     for judge in judges:
         wanted = {"pairs": list(pairs), "orders": list(ORDERS), "judge": judge.model, "template": template.hash}
         missing = store.scalar(f"SELECT count(*) FROM ({MISSING})", wanted)

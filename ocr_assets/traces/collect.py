@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ocr_assets import asking
-from ocr_assets.asking import Asked, PromptsOnce, Report, Say
+from ocr_assets.asking import Asking, PromptsOnce, Report, Say
 from ocr_assets.records import PROMPTS, R1_TRACES, Prompt, Response
 from ocr_assets.traces.planning import Planned, Wanted, plan
 from resources.journal import Journal
@@ -32,7 +32,7 @@ def ask(
     say: Say,
     report: Report,
     commit_rows: int = ledger.COMMIT_ROWS,
-) -> Asked:
+) -> Asking:
     """Ask for what ``wanted`` lacks, within ``budget``; every answer is journalled at once and committed in batches.
 
     ``say`` gets a line now and then, ``report`` figures as metadata. Raises what the teacher raises; answers are kept.

@@ -415,8 +415,8 @@ def _timed_out(error: BaseException | None) -> bool:
     return False
 
 
-_TOO_LONG = re.compile(r"context.(length|window|size|limit)|too long|longer than|maximum.{0,60}token")
-_FILTERED = re.compile(r"content\W.{0,80}(policy|filter)|content exists risk|content management|content_filter")
+_TOO_LONG = re.compile(r"context.?(length|window|size|limit)|too long|longer than|maximum.{0,60}token")
+_FILTERED = re.compile(r"content\W.{0,80}(policy|filter)|content exists risk|content_filter")
 _FLAGGED = re.compile(r"flagged|moderation")
 
 

@@ -51,6 +51,7 @@ def test_a_judge_has_its_own_price_within_one_budget_of_all() -> None:
     found = judges(OCR_JUDGE_PRICES="0.1/0.2,3/4", OCR_JUDGE_MAX_COST="9", OCR_JUDGE_MAX_TOKENS="8", OCR_JUDGE_MAX_REQUESTS="7")
     assert [found.budget(name) for name in found.names] == [Budget(7, 8, 9.0, 0.1, 0.2), Budget(7, 8, 9.0, 3.0, 4.0)]
     assert judges().budget("qwen") == Budget()
+    assert judges(OCR_JUDGES="none", OCR_JUDGE_PRICES="0.1/0.2,3/4").names == []
 
 
 def test_prices_of_judges() -> None:

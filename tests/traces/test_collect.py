@@ -9,7 +9,7 @@ import pytest
 
 from chaos import Chaos, text_of
 from ocr_assets import progress
-from ocr_assets.asking import Asked
+from ocr_assets.asking import Asking
 from ocr_assets.attempts import Fixed
 from ocr_assets.lineage import MACROS
 from ocr_assets.prompts import load_templates
@@ -52,7 +52,7 @@ def ask(
     budget: Budget | None = None,
     said: list[Any] | None = None,
     **more,
-) -> Asked:
+) -> Asking:
     said = [] if said is None else said
     with Journal(folder, "r1_traces") as journal:
         teacher = EndpointTeacher("r1", [url], concurrency=4, **more)
