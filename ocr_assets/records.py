@@ -244,9 +244,21 @@ class JudgeVote(TypedDict):
     vote: Annotated[Literal["yes", "no", "none"], "Only a bare yes is yes; none: the judge cannot answer this"]
     answer: Annotated[str, "Raw answer, or the failure"]
     template_hash: Annotated[str, "Hash of the template's text"]
-    prompt_tokens: Annotated[int | None, "As the server counts"]
-    completion_tokens: Annotated[int | None, "As the server counts"]
+    prompt_tokens: Annotated[int | None, "See tokens_from"]
+    completion_tokens: Annotated[int | None, "See tokens_from"]
     cost: Annotated[float | None, "US dollars, as the server reports them, else by OCR_JUDGE_PRICES; null: not known"]
+    # Null in votes of before these were kept.
+    tokens_from: Annotated[Literal["server", "counted"] | None, "server: as it counts; counted: Qwen tokens of the texts"]
+    prompt_hash: Annotated[str | None, "Hash of the rendered messages; they stand in the table prompts"]
+    served_model: Annotated[str | None, "Model as the server reports it"]
+    revision: Annotated[str | None, "Build or weights behind that name, as the server reports them"]
+    endpoint: Annotated[str | None, "Who answered"]
+    sampling: Annotated[str | None, "JSON of temperature, top_p, max_tokens"]
+    reasoning: Annotated[str | None, "reasoning_content, where the server sends it apart"]
+    finish_reason: Annotated[str | None, "stop, length …"]
+    latency_s: Annotated[float | None, "From asking to answer, seconds, of the try that was answered"]
+    attempts: Annotated[int | None, "Tries until the answer"]
+    created_at: Annotated[datetime | None, "When (UTC)"]
 
 
 class HumanDecision(TypedDict):
@@ -316,8 +328,11 @@ class Response(TypedDict):
     cost: Annotated[float | None, "US dollars: as the server says, else by the prices set; null: none are"]
     latency_s: Annotated[float | None, "From asking to answer, seconds, of the try that was answered"]
     attempts: Annotated[int, "Tries until the answer"]
-    failure: Annotated[str | None, "null: answered; else context_too_long, refused, …: permanent, not asked again"]
+    failure: Annotated[
+        str | None, "null: answered; else context_too_long, refused, bad_request, malformed: not asked again by itself"
+    ]
     created_at: Annotated[datetime, "When (UTC)"]
+    message: Annotated[str | None, "failure: what the server said, for malformed the beginning of what it sent"]
 
 
 class Prompt(TypedDict):

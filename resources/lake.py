@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,9 @@ import duckdb
 import pyarrow as pa
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from resources.tables import Table
+from resources.tables import Column, Table
+
+log = logging.getLogger(__name__)
 
 
 class Edge(TypedDict):
@@ -138,7 +141,10 @@ class Lake:
     _connection: duckdb.DuckDBPyConnection | None = field(default=None, repr=False)
 
     def open(self) -> Lake:
-        """Attach the catalog, creating it and any missing table. Raises ``ValueError`` if a table's columns differ."""
+        """Attach the catalog, creating it and any missing table, and adding columns that were added to the end of a table.
+
+        Raises ``ValueError`` if a table's columns differ otherwise.
+        """
         self.home.mkdir(parents=True, exist_ok=True)
         spill = self.home / "spill" / str(os.getpid())
         connection = duckdb.connect(config={"memory_limit": self.memory_limit, "temp_directory": str(spill)})
@@ -234,18 +240,26 @@ class Lake:
         query = "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'lake' ORDER BY column_index"
         for table, column in self._connection.execute(query).fetchall():
             existing.setdefault(table, []).append(column)
-        created = False
+        changed = False
         with contextlib.closing(self.cursor()) as cursor, _transaction(cursor):
             for table in (*LINEAGE_TABLES, *self.tables):
                 if table.name not in existing:
                     _create(cursor, table)
-                    created = True
-                elif existing[table.name] != [column.name for column in table.columns]:
+                    changed = True
+                    continue
+                count = len(existing[table.name])
+                more = table.columns[count:]
+                as_before = existing[table.name] == [column.name for column in table.columns[:count]]
+                if as_before and more and all(column.nullable for column in more):
+                    # What was paid for or judged outlives a new version: its new columns are null.
+                    _add_columns(cursor, table, more)
+                    changed = True
+                elif not as_before or more:
                     raise ValueError(
                         f"lake at {self.home}: table {table.name} has columns {existing[table.name]}, the code expects "
                         f"{[column.name for column in table.columns]}; use another OCR_HOME or remove this lake"
                     )
-            if created and self.setup_sql:
+            if changed and self.setup_sql:
                 cursor.execute(self.setup_sql)
 
 
@@ -261,9 +275,10 @@ class Write:
         self._now = datetime.now(UTC)
         self.changes: dict[str, Change] = {}
 
-    def append(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows whose key is not in the table yet; known keys are left as they are."""
-        self._stage_rows(table, rows, _Plan(table, keep_known=True))
+    def append(self, table: Table, rows: Iterable[Mapping[str, Any]], *, replacing: str | None = None) -> None:
+        """Add rows whose key is not in the table yet; known keys are left as they are, but for published rows for which the
+        condition ``replacing`` holds: these give way."""
+        self._stage_rows(table, rows, _Plan(table, keep_known=True, replacing=replacing))
 
     def upsert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows, replacing those with the same key."""
@@ -456,6 +471,7 @@ class _Plan:
 
     table: Table
     keep_known: bool = False
+    replacing: str | None = None
     delete_others: bool = False
     scope: dict[str, str] = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
@@ -473,6 +489,12 @@ class _Plan:
         on = " AND ".join(f't."{column}" = s."{column}"' for column in self.table.key)
         self.inserted = self.deleted = self.hash_delta = 0
         if self.keep_known:
+            if self.replacing is not None:
+                cursor.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {stage}_gone AS SELECT {key}, {self._hash('t')} AS hash "
+                    f"FROM (FROM {name} WHERE {self.replacing}) t SEMI JOIN {stage} s ON {on}"
+                )
+                self._delete_gone(cursor, name, key)
             fresh = f"SELECT s.* FROM {stage} s ANTI JOIN {name} t ON {on}"
         else:
             # Rows that stand published exactly as staged are not touched; md5 of the row's JSON tells.
@@ -483,10 +505,7 @@ class _Plan:
             if not self.delete_others:
                 gone = f"SELECT g.* FROM ({gone}) g SEMI JOIN {stage}_new n USING ({key})"
             cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_gone AS {gone}")
-            gone_hash, self.deleted = _hash_and_count(cursor, f"{stage}_gone")
-            if self.deleted:
-                cursor.execute(f"DELETE FROM {name} WHERE ({key}) IN (SELECT ({key}) FROM {stage}_gone)")
-                self.hash_delta ^= gone_hash
+            self._delete_gone(cursor, name, key)
             fresh = (
                 f"SELECT s.* FROM {stage} s JOIN (SELECT s.* FROM {stage}_new s ANTI JOIN {stage}_old t "
                 f"ON {on} AND t.hash = s.hash) t ON {on}"
@@ -499,6 +518,12 @@ class _Plan:
         for suffix in ("old", "new", "gone", "fresh"):
             cursor.execute(f"DROP TABLE IF EXISTS {stage}_{suffix}")
         return self.inserted, self.deleted
+
+    def _delete_gone(self, cursor: duckdb.DuckDBPyConnection, name: str, key: str) -> None:
+        gone_hash, self.deleted = _hash_and_count(cursor, f"{self.stage}_gone")
+        if self.deleted:
+            cursor.execute(f"DELETE FROM {name} WHERE ({key}) IN (SELECT ({key}) FROM {self.stage}_gone)")
+            self.hash_delta ^= gone_hash
 
     def _where(self) -> str:
         conditions = [f't."{column}" = ?' for column in self.scope]
@@ -554,16 +579,42 @@ def load_extensions(connection: duckdb.DuckDBPyConnection, *, postgres: bool = F
         connection.execute(f"LOAD '{folder / f'{extension}.duckdb_extension'}'")
 
 
-def _create(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
+def _sql_types(cursor: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     cursor.register("empty_batch", pa.Table.from_batches([], table.schema))
     types = {row[0]: row[1] for row in cursor.execute("DESCRIBE empty_batch").fetchall()}
     cursor.unregister("empty_batch")
-    columns = (f'"{c.name}" {types[c.name]}{"" if c.nullable else " NOT NULL"}' for c in table.columns)
-    cursor.execute(f"CREATE TABLE lake.{table.name} ({', '.join(columns)})")
-    for column in table.columns:
+    return types
+
+
+def _comment(cursor: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[Column]) -> None:
+    for column in columns:
         if column.doc:
             text = column.doc.replace("'", "''")
             cursor.execute(f"COMMENT ON COLUMN lake.{table.name}.\"{column.name}\" IS '{text}'")
+
+
+def _add_columns(cursor: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]) -> None:
+    names = ", ".join(column.name for column in columns)
+    log.warning("table %s is of before the columns %s: adding them, and reading all its rows once", table.name, names)
+    types = _sql_types(cursor, table)
+    for column in columns:
+        cursor.execute(f'ALTER TABLE lake.{table.name} ADD COLUMN "{column.name}" {types[column.name]}')
+    _comment(cursor, table, columns)
+    # A row's hash covers all columns, so the same rows have another version now.
+    version = f"SELECT bit_xor({_Plan(table)._hash('t')}) FROM lake.{table.name} t"
+    row = cursor.execute(version).fetchone()
+    cursor.execute(
+        "INSERT INTO dataset_version SELECT dataset, ?, rows, (SELECT max(snapshot_id) + 1 FROM lake.snapshots()), run_id, now() "
+        "FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 1",
+        [f"{int(row[0] or 0) if row else 0:032x}", table.name],
+    )
+
+
+def _create(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
+    types = _sql_types(cursor, table)
+    columns = (f'"{c.name}" {types[c.name]}{"" if c.nullable else " NOT NULL"}' for c in table.columns)
+    cursor.execute(f"CREATE TABLE lake.{table.name} ({', '.join(columns)})")
+    _comment(cursor, table, table.columns)
     if table.doc:
         text = table.doc.replace("'", "''")
         cursor.execute(f"COMMENT ON TABLE lake.{table.name} IS '{text}'")

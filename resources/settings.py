@@ -133,7 +133,8 @@ class TeacherResource(dg.ConfigurableResource[Any]):
 
     @model_validator(mode="after")
     def _cost_has_a_price(self) -> TeacherResource:
-        _ = self.budget
+        if self.max_cost is not None and not self.price_completion:
+            raise ValueError("OCR_TEACHER_MAX_COST needs OCR_TEACHER_PRICE_PROMPT and OCR_TEACHER_PRICE_COMPLETION")
         return self
 
     @property
@@ -198,26 +199,58 @@ class JudgesResource(dg.ConfigurableResource[Any]):
         "",
         description="OCR_JUDGE_PRICES: of a million prompt/completion tokens, e.g. 0.12/0.30, one pair or one a judge by comma",
     )
+    max_requests: int | None = Field(None, ge=0, description="OCR_JUDGE_MAX_REQUESTS: of all judges, over all runs")
+    max_tokens: int | None = Field(None, ge=0, description="OCR_JUDGE_MAX_TOKENS: prompt and completion, over all runs")
+    max_cost: float | None = Field(None, ge=0, description="OCR_JUDGE_MAX_COST: US dollars, over all runs; needs prices")
+
+    @model_validator(mode="after")
+    def _prices_are_prices(self) -> JudgesResource:
+        if self.kind == "none":
+            return self
+        prices = prices_of(self.prices, self.names)
+        if self.max_cost is not None and not all(prices.get(name, (0, 0))[1] for name in self.names):
+            raise ValueError("OCR_JUDGE_MAX_COST needs OCR_JUDGE_PRICES of every judge")
+        return self
 
     @property
     def names(self) -> list[str]:
         return [name.strip() for name in self.models.split(",") if name.strip()] if self.kind != "none" else []
 
-    def opened(self, bundled: Path) -> list[Teacher]:
-        """One model each. Raises ``TeacherUnavailable`` with the remedy."""
+    def budget(self, name: str) -> Budget:
+        """What all judges together may be asked, use and cost, at the prices of one of them."""
+        return Budget(self.max_requests, self.max_tokens, self.max_cost, *prices_of(self.prices, self.names).get(name, (0, 0)))
+
+    def opened(self, name: str, bundled: Path) -> Teacher:
+        """One of the judges. Raises ``TeacherUnavailable`` with the remedy."""
         if self.kind == "recorded":
             from resources.teacher.recorded import RecordedTeacher
 
-            folder = bundled if self.recordings == BUNDLED else Path(self.recordings)
-            return [RecordedTeacher(folder, name) for name in self.names]
+            return RecordedTeacher(bundled if self.recordings == BUNDLED else Path(self.recordings), name)
+        from resources.teacher.api import TeacherUnavailable
         from resources.teacher.endpoint import EndpointTeacher
 
         urls = [url.strip() for url in self.url.split(",") if url.strip()]
-        each = urls if len(urls) == len(self.names) else [",".join(urls)] * len(self.names)
-        return [
-            EndpointTeacher(name, [u for u in own.split(",") if u], self.api_key, "none", 32, 600)
-            for name, own in zip(self.names, each, strict=True)
-        ]
+        if not urls:
+            raise TeacherUnavailable("no endpoint of the judges is set; give OCR_JUDGE_URL, e.g. http://127.0.0.1:8000/v1")
+        own = [urls[self.names.index(name)]] if len(urls) == len(self.names) else urls
+        return EndpointTeacher(name, own, self.api_key, "none", 32, 600)
+
+
+def prices_of(text: str, judges: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Judge → price of a million prompt and completion tokens, from "0.12/0.30,0.10/0.20" (one pair for all, or one each).
+
+    Raises ``ValueError`` naming the setting if it is written otherwise.
+    """
+    pairs = [part.split("/") for part in text.split(",") if part.strip()]
+    if not pairs:
+        return {}
+    if any(len(pair) != 2 for pair in pairs) or len(pairs) not in (1, len(judges)):
+        raise ValueError(f"OCR_JUDGE_PRICES={text}: give prompt/completion prices, one pair for all judges or one each")
+    try:
+        prices = [(float(prompt), float(completion)) for prompt, completion in pairs]
+    except ValueError as error:
+        raise ValueError(f"OCR_JUDGE_PRICES={text}: {error}") from error
+    return dict(zip(judges, prices * len(judges) if len(prices) == 1 else prices, strict=False))
 
 
 class EmbedderResource(dg.ConfigurableResource[Any]):
@@ -297,7 +330,9 @@ _PREFIXES = {
     "OCR_VLLM_TENSOR_PARALLEL": ("teacher", "tensor_parallel"), "OCR_VLLM_MAX_MODEL_LEN": ("teacher", "max_model_len"),
     "OCR_VLLM_DTYPE": ("teacher", "dtype"), "OCR_JUDGES": ("judges", "kind"), "OCR_JUDGE_MODELS": ("judges", "models"),
     "OCR_JUDGE_URL": ("judges", "url"), "OCR_JUDGE_KEY": ("judges", "api_key"),
-    "OCR_JUDGE_PRICES": ("judges", "prices"), "OCR_CONTAMINATION_POLICY": ("judges", "policy"),
+    "OCR_JUDGE_PRICES": ("judges", "prices"), "OCR_JUDGE_MAX_REQUESTS": ("judges", "max_requests"),
+    "OCR_JUDGE_MAX_TOKENS": ("judges", "max_tokens"), "OCR_JUDGE_MAX_COST": ("judges", "max_cost"),
+    "OCR_CONTAMINATION_POLICY": ("judges", "policy"),
     "OCR_JUDGE_RECORDINGS": ("judges", "recordings"), "OCR_CONTAMINATION_THRESHOLD": ("judges", "threshold"),
     "OCR_EMBEDDER": ("embedder", "model"), "OCR_EMBEDDER_BATCH": ("embedder", "batch"),
     "OCR_TOKENIZER": ("tokenizer", "vocabulary"), "OCR_SANDBOX": ("sandbox", "kind"),

@@ -1,13 +1,16 @@
 """A server that misbehaves in every way servers do, by itself or in front of a real one.
 
-It counts: how often each request was asked, and how often its answer was sent in full. A request is known by its seed.
+It counts: how often each request was asked, and how often its answer was sent in full. A request is known by its seed, or
+where it has none by its messages and model.
 """
 
 import asyncio
 import json
 import random
 import threading
+import zlib
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -36,18 +39,25 @@ def text_of(seed: int) -> str:
     return f"thinking {seed}</think>\n```python\nprint({seed})\n```"
 
 
+def name_of(body: dict[str, Any]) -> int:
+    """What a request is known by."""
+    return body["seed"] if "seed" in body else zlib.crc32(json.dumps([body["model"], body["messages"]]).encode())
+
+
 @dataclass
 class Chaos:
     """``with Chaos(faults=0.3) as server``: in a thread of this process, at ``server.url``.
 
     ``faults``: the share of tries that go wrong, each in one of ``kinds``, drawn from ``seed``; ``delay_s``: an answer takes
-    up to so long; ``upstream``: the base URL of the server that really answers.
+    up to so long; ``text``: what it answers to a request; ``broken``: requests whose every answer is cut; ``upstream``: the base URL of the server that really answers.
     """
 
     faults: float = 0.0
     delay_s: float = 0.0
     kinds: tuple[str, ...] = FAULTS
     upstream: str | None = None
+    text: Callable[[int], str] = text_of
+    broken: Callable[[int], bool] = lambda name: False
     seed: int = 0
     asked: Counter[int] = field(default_factory=Counter)
     answered: Counter[int] = field(default_factory=Counter)
@@ -85,13 +95,15 @@ class Chaos:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        seed = body["seed"]
-        self.asked[seed] += 1
+        name = name_of(body)
+        self.asked[name] += 1
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             fault = self._chance.choice(self.kinds) if self._chance.random() < self.faults else None
             await asyncio.sleep(self.delay_s * self._chance.random())
+            if self.broken(name):
+                return await self._misbehave("cut JSON", request, body)
             if fault is not None:
                 self.faulty[fault] += 1
                 return await self._misbehave(fault, request, body)
@@ -99,19 +111,19 @@ class Chaos:
             with suppress(ConnectionError):  # the client was killed meanwhile
                 await response.prepare(request)
                 await response.write_eof()
-                self.answered[seed] += response.status == 200
+                self.answered[name] += response.status == 200
             return response
         finally:
             self.in_flight -= 1
 
     async def _good(self, request: web.Request, body: dict[str, Any]) -> web.Response:
         if self.upstream is None:
-            return web.json_response(completion(text_of(body["seed"])))
+            return web.json_response(completion(self.text(name_of(body))))
         async with self._session.post(self.upstream + request.path.removeprefix("/v1"), json=body) as answer:
             return web.Response(body=await answer.read(), status=answer.status, content_type=answer.content_type)
 
     async def _misbehave(self, fault: str, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        good = completion(text_of(body["seed"]))
+        good = completion(self.text(name_of(body)))
         match fault:
             case "429" | "500" | "503":
                 return web.Response(status=int(fault), text="no")

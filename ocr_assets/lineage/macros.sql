@@ -2,7 +2,7 @@
 --   FROM trace('sft_…');  FROM why('raw_…');  FROM funnel;  FROM triplets LIMIT 5;
 
 -- Where does this row come from? Every step back to the raw rows (and through them to file and row).
-CREATE MACRO trace(row_id) AS TABLE
+CREATE OR REPLACE MACRO trace(row_id) AS TABLE
 WITH RECURSIVE up AS (
     SELECT 1 AS step, child, relation, parent, stage, reason, run_id, created_at
     FROM record_edge WHERE child = row_id
@@ -16,7 +16,7 @@ FROM up LEFT JOIN raw_problems r ON r.raw_id = up.parent
 ORDER BY up.step, up.parent;
 
 -- What became of this row? Every step forward, with the reason where it ends.
-CREATE MACRO why(row_id) AS TABLE
+CREATE OR REPLACE MACRO why(row_id) AS TABLE
 WITH RECURSIVE down AS (
     SELECT 1 AS step, child, relation, parent, stage, reason, run_id, created_at
     FROM record_edge WHERE parent = row_id
@@ -29,7 +29,7 @@ SELECT step, parent AS id, relation,
 FROM down ORDER BY step, became;
 
 -- What happened at each stage: rows kept, and rows dropped or labelled, by reason.
-CREATE VIEW funnel AS
+CREATE OR REPLACE VIEW funnel AS
 WITH counted(place, stage, outcome, reason, rows) AS (
     SELECT 1, 'raw_problems', 'in', 'source rows',
         (SELECT count(*) FROM raw_problems) + (SELECT count(*) FROM quarantine WHERE stage = 'raw_problems')
@@ -70,6 +70,6 @@ SELECT * FROM counted WHERE rows > 0
 ORDER BY place, outcome = 'in' DESC, outcome IN ('kept', 'released', 'judged') DESC, outcome, rows DESC, reason;
 
 -- Question, solution, verdict and the tests they were judged by.
-CREATE VIEW triplets AS
+CREATE OR REPLACE VIEW triplets AS
 SELECT t.*, p.tests, p.checker, p.compare, p.limits, p.origins, r.content AS response
 FROM verified_triplets t JOIN clean_problems p USING (problem_id) JOIN r1_traces r USING (response_id);

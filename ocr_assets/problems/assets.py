@@ -1,39 +1,39 @@
 """The assets of the problems stage: ``raw_problems``, ``deduped_problems``, ``contamination_report``, ``clean_problems``."""
 
-import asyncio
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, get_args
 
 import dagster as dg
 from pydantic import Field
 
-from ocr_assets import samples
+from ocr_assets import asking, samples
 from ocr_assets.analysis import plots
+from ocr_assets.asking import Asking
 from ocr_assets.problems import benchmarks, contamination, duplicates, judging, review, screening
 from ocr_assets.problems import report as report_queries
 from ocr_assets.problems.dedup import merge_groups
 from ocr_assets.problems.near import NearSettings
 from ocr_assets.problems.sources import read_source
 from ocr_assets.progress import Progress
+from ocr_assets.prompts import Template, load_templates
 from ocr_assets.publishing import Results, declared, described, picture, publish, run_info, table_of
 from ocr_assets.records import (
     CLEAN_PROBLEMS,
     CONTAMINATION_REPORT,
     DEDUPED_PROBLEMS,
     DUPLICATE_PAIRS,
-    JUDGE_VOTES,
     RAW_PROBLEMS,
     TEST_CONFLICTS,
     CleanProblem,
     Dataset,
-    JudgeVote,
     Problem,
     TestConflict,
 )
 from ocr_assets.suites import checker_needed
+from resources.journal import Journal
 from resources.lake import Edge, Lake, Quarantined, Write
 from resources.settings import (
     EmbedderResource,
@@ -42,7 +42,6 @@ from resources.settings import (
     SourcesResource,
     TokenizerResource,
 )
-from resources.teacher.api import TeacherUnavailable
 
 # Single-run backfills have been marked beta for years; a warning at every start teaches nothing.
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy.*")
@@ -160,9 +159,13 @@ class ContaminationConfig(dg.Config):
     overlap: float = Field(
         0.8, description="Share of an item's n-grams in a problem from which the pair is certain; at least 0.3"
     )
+    templates: str | None = Field(None, description="Folder whose judge.jinja replaces the judges' prompt: all pairs anew")
 
     def measure(self) -> screening.Measure:
         return screening.Measure(self.neighbours, self.ngram)
+
+    def template(self) -> Template:
+        return load_templates(["judge"], Path(self.templates) if self.templates else None)["judge"]
 
 
 @dg.asset(
@@ -179,6 +182,7 @@ def contamination_report(
     sources: SourcesResource,
     embedder: EmbedderResource,
     judges: JudgesResource,
+    tokenizer: TokenizerResource,
 ) -> Results:
     """Every problem that resembles a benchmark item, with scores, judges' votes and the decision.
 
@@ -196,12 +200,24 @@ def contamination_report(
         writing = partial(store.write, run_info(context), "contamination_report")
         with Progress("contamination_report", None, context.log.info, "problems") as progress:
             done = screening.screen(store, writing, items, model, config.measure(), progress.add)
-        prompt = contamination.JudgePrompt.load()
+        template = config.template()
         found = store.rows(contamination.FOUND, {"overlap": rules.overlap, "cosine": rules.cosine})
         layers = {row["pair_id"]: layer for row in found if (layer := contamination.found_by(row, rules))}
-        asked = _ask(context, store, writing, judges, rules, prompt, layers)
+        with Journal(lake.journals, "contamination_report") as journal:
+            asked = judging.ask(
+                store,
+                run_info(context),
+                journal,
+                [judging.Judge(name, judges.budget(name), partial(judges.opened, name, samples.VOTES)) for name in judges.names],
+                [pair_id for pair_id, layer in layers.items() if contamination.wants_judges(layer, rules)],
+                template,
+                lambda texts: tokenizer.opened().count(texts),
+                context.log.info,
+                context.log.warning,
+                lambda figures: context.log_event(dg.AssetObservation(context.asset_key, metadata=figures)),
+            )
         votes: dict[str, list[dict[str, Any]]] = {}
-        for vote in store.stream('FROM judge_votes WHERE template_hash = ? ORDER BY judge, "order"', [prompt.hash]):
+        for vote in store.stream('FROM judge_votes WHERE template_hash = ? ORDER BY judge, "order"', [template.hash]):
             votes.setdefault(vote["pair_id"], []).append(vote)
         people = {row["pair_id"]: row for row in store.rows(review.LATEST)}
         pairs = [
@@ -221,7 +237,9 @@ def contamination_report(
             "problems compared now": done.problems,
             "items compared now": done.items,
             "embedded now": model.embedded,
-            "judge requests": asked,
+            "judge requests": sum(done.collected.kept for done in asked.values()),
+            "votes left": sum(done.left for done in asked.values()),
+            "judges": dg.MetadataValue.json({name: _figures(done) for name, done in asked.items()}),
             "seconds": dg.MetadataValue.json({part: round(value, 2) for part, value in done.seconds.items()}),
         }
 
@@ -239,51 +257,9 @@ def contamination_report(
     yield from publish(context, lake, CONTAMINATION_REPORT, report, after=pictures)
 
 
-_ASKED_OF = """
-SELECT s.pair_id, i.benchmark, i.item_id, i.question AS item_question, d.statement, d.origins
-FROM contamination_scores s JOIN benchmark_items i USING (item_key) JOIN deduped_problems d USING (problem_id)
-WHERE list_contains($wanted, s.pair_id) ORDER BY s.pair_id
-"""
-
-
-def _ask(
-    context: dg.AssetExecutionContext,
-    store: Lake,
-    writing: Callable[[], AbstractContextManager[Write]],
-    judges: JudgesResource,
-    rules: contamination.Rules,
-    prompt: contamination.JudgePrompt,
-    layers: Mapping[str, contamination.Layer],
-) -> int:
-    """Ask the judges for votes not stored yet; returns how many answers came. A judge out of reach gives no votes."""
-    wanted = [pair_id for pair_id, layer in layers.items() if contamination.wants_judges(layer, rules)]
-    stored = frozenset(row["vote_id"] for row in store.rows("SELECT vote_id FROM judge_votes"))
-    ids = [
-        pair
-        for pair in wanted
-        if any(
-            contamination.vote_id(pair, judge, order, prompt.hash) not in stored
-            for judge in judges.names
-            for order in contamination.ORDERS
-        )
-    ]
-    if not ids:
-        return 0
-    pairs = store.rows(_ASKED_OF, {"wanted": ids})
-    prices = contamination.prices_of(judges.prices, judges.names)
-
-    def keep(votes: list[JudgeVote]) -> None:
-        with writing() as write:
-            write.append(JUDGE_VOTES, votes)
-
-    answered = 0
-    for judge in judges.opened(samples.VOTES):
-        asking = judging.missing_votes(judge, pairs, stored, prompt, prices.get(judge.model), keep)
-        try:
-            answered += asyncio.run(asking)
-        except TeacherUnavailable as error:
-            context.log.warning(f"contamination_report: {error}; its pairs stay undecided")
-    return answered
+def _figures(done: Asking) -> dict[str, Any]:
+    left = {"left": done.left, "why": done.why_left} if done.left else {}
+    return {**asking.figures(done.collected, done.missing), **left}
 
 
 @dg.asset(

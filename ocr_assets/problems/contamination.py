@@ -8,24 +8,17 @@ in ``judging.py``.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal
 
-import jinja2
-
 from ocr_assets.problems.screening import COSINE_FLOOR, OVERLAP_FLOOR
-from ocr_assets.records import CleanProblem, Contamination, ContaminationPair, Decision, JudgeVote, Problem, content_id
+from ocr_assets.records import CleanProblem, Contamination, ContaminationPair, Decision, Problem, content_id
 from resources.lake import Edge
-from resources.teacher.api import ChatAnswer, ChatRequest, Sampling
 
 MAX_QUESTION_TOKENS = 3_200  # OCR: longer questions are not asked
 TEST_SPLITS = {("code_contests", "test"), ("codeforces", "test")}  # excluded from the release (OCR, step 1)
-JUDGE_SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=16)
 Order = Literal["problem_first", "benchmark_first"]
 WEIGHTIEST: tuple[Contamination, ...] = ("undecided", "reported", "cleared")
 ORDERS: tuple[Order, Order] = ("problem_first", "benchmark_first")
@@ -58,36 +51,6 @@ class Rules:
             raise ValueError(f"threshold={self.cosine}: scores below {COSINE_FLOOR} are not kept; choose {COSINE_FLOOR} to 1")
         if not OVERLAP_FLOOR <= self.overlap <= 1:
             raise ValueError(f"overlap={self.overlap}: shares below {OVERLAP_FLOOR} are not kept; choose {OVERLAP_FLOOR} to 1")
-
-
-@dataclass(frozen=True)
-class JudgePrompt:
-    """The judges' template and its hash; a file given by the user replaces ours."""
-
-    text: str
-
-    @classmethod
-    def load(cls, path: Path | None = None) -> JudgePrompt:
-        source = path if path is not None else files(__package__).joinpath("templates", "judge.jinja")
-        return cls(source.read_text(encoding="utf-8"))
-
-    @property
-    def hash(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
-
-    def request(self, pair: Mapping[str, Any], statement: str, origins: Sequence[str], model: str, order: Order) -> ChatRequest:
-        """The question to one judge in one order."""
-        texts = (statement, pair["item_question"])
-        first, second = texts if order == "problem_first" else reversed(texts)
-        content = jinja2.Template(self.text, undefined=jinja2.StrictUndefined).render(first=first, second=second)
-        item = f"{pair['benchmark']}/{pair['item_id']}"
-        return ChatRequest(
-            key=vote_id(pair["pair_id"], model, order, self.hash),
-            messages=[{"role": "user", "content": content.strip()}],
-            sampling=JUDGE_SAMPLING,
-            aliases=[f"judge|{model}|{origin}|{item}|{order}" for origin in origins]
-            + [f"judge|*|{origin}|{item}|{order}" for origin in origins],
-        )
 
 
 def vote_of(answer: str) -> Literal["yes", "no"]:
@@ -183,45 +146,6 @@ def pair_row(
         "decision": decision,
         "reason": reason,
         "decided_by": human["name"] if human else None,
-    }
-
-
-def prices_of(text: str, judges: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Judge → price of a million prompt and completion tokens, from "0.12/0.30,0.10/0.20" (one pair for all, or one each).
-
-    Raises ``ValueError`` naming the setting if it is written otherwise.
-    """
-    pairs = [part.split("/") for part in text.split(",") if part.strip()]
-    if not pairs:
-        return {}
-    if any(len(pair) != 2 for pair in pairs) or len(pairs) not in (1, len(judges)):
-        raise ValueError(f"OCR_JUDGE_PRICES={text}: give prompt/completion prices, one pair for all judges or one each")
-    try:
-        prices = [(float(prompt), float(completion)) for prompt, completion in pairs]
-    except ValueError as error:
-        raise ValueError(f"OCR_JUDGE_PRICES={text}: {error}") from error
-    return dict(zip(judges, prices * len(judges) if len(prices) == 1 else prices, strict=False))
-
-
-def vote_row(
-    pair_id: str, judge: str, order: Order, answer: ChatAnswer, template: str, price: tuple[float, float] | None
-) -> JudgeVote:
-    """What is kept of an answer; a permanent failure is kept too, as no vote, and is not asked again."""
-    prompt, completion = answer.prompt_tokens, answer.completion_tokens
-    cost = answer.cost
-    if cost is None and price is not None and prompt is not None and completion is not None:
-        cost = round((prompt * price[0] + completion * price[1]) / 1e6, 8)
-    return {
-        "vote_id": vote_id(pair_id, judge, order, template),
-        "pair_id": pair_id,
-        "judge": judge,
-        "order": order,
-        "vote": "none" if answer.failure else vote_of(answer.content),
-        "answer": answer.failure or answer.content,
-        "template_hash": template,
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "cost": cost,
     }
 
 

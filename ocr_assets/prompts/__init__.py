@@ -1,7 +1,7 @@
 """Prompts to models, as template files that a user can replace. Wording is ours; pipeline.md describes the papers'.
 
 A template's hash goes into the key of every answer it brought, so a changed template asks anew. Which template a stage uses
-is the stage's matter; the judges' stands with the contamination report.
+is the stage's matter.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "python_stdin": ("question", "starter_code", "entry"),
     "python_call": ("question", "starter_code", "entry"),
     "cpp_stdin": ("question", "starter_code", "entry"),
+    # Whether two problems are one (OCR, step 3).
+    "judge": ("first", "second"),
     # A second model's judgement of a solution (OCR-II).
     "critique": ("question", "solution"),
     # KodCode: questions from seeds, from a snippet, from documentation; solution and tests; other styles.

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ocr_assets import samples
+from ocr_assets import asking, samples
 from ocr_assets.analysis import plots
 from ocr_assets.attempts import Attempts, Fixed, UntilPassing
 from ocr_assets.progress import Progress
@@ -21,7 +21,7 @@ from ocr_assets.traces.prompts import NAMES
 from resources.journal import Journal
 from resources.lake import Lake, Write
 from resources.settings import LakeResource, TeacherResource, TokenizerResource
-from resources.teacher.api import Sampling
+from resources.teacher.api import FAILURES, Sampling
 
 
 class TracesConfig(dg.Config):
@@ -38,6 +38,7 @@ class TracesConfig(dg.Config):
     top_p: float = Field(0.95, gt=0, le=1)
     max_tokens: int = Field(16_384, ge=1)
     templates: str | None = Field(None, description="Folder whose <name>.jinja files replace the prompts")
+    ask_again: list[str] = Field([], description=f"Failures to be asked again, each once a run: {', '.join(FAILURES)}")
 
     def wanted(self, model: str) -> Wanted:
         """What these settings want of ``model``. Raises ``ValueError`` naming the setting that is wrong."""
@@ -49,8 +50,11 @@ class TracesConfig(dg.Config):
             for language, count in counts.items()
             if count
         }
+        if unknown := set(self.ask_again) - set(FAILURES):
+            raise ValueError(f"ask_again: {', '.join(sorted(unknown))} is none of {', '.join(FAILURES)}")
         sampling = Sampling(self.temperature, self.top_p, self.max_tokens)
-        return Wanted(attempts, sampling, model, load_templates(NAMES, Path(self.templates) if self.templates else None))
+        templates = load_templates(NAMES, Path(self.templates) if self.templates else None)
+        return Wanted(attempts, sampling, model, templates, self.ask_again)
 
 
 @dg.asset(
@@ -90,7 +94,7 @@ def r1_traces(
             "teacher requests": done.collected.kept,
             "left": done.left,
             "stopped by": done.collected.stopped or "nothing",
-            **collect.figures(done.collected, done.missing),
+            **asking.figures(done.collected, done.missing),
         }
 
     yield from publish(context, lake, R1_TRACES, ask)

@@ -45,7 +45,8 @@ MISSING = """
 CREATE OR REPLACE TEMP TABLE missing AS
 SELECT w.problem_id, w.language, w.sample_index
 FROM (SELECT * EXCLUDE (samples), unnest(range(samples)) AS sample_index FROM wanted) w
-ANTI JOIN (SELECT * FROM r1_traces WHERE model = $model AND sampling = $sampling) r
+ANTI JOIN (SELECT * FROM r1_traces WHERE model = $model AND sampling = $sampling
+           AND NOT list_contains($ask_again::VARCHAR[], coalesce(failure, ''))) r
 ON r.problem_id = w.problem_id AND r.language = w.language AND r.template_hash = w.template_hash
    AND r.prompt_hash = w.prompt_hash AND r.sample_index = w.sample_index
 """
@@ -61,12 +62,16 @@ ORDER BY p.problem_id
 
 @dataclass(frozen=True)
 class Wanted:
-    """How many samples a problem in each language (by a policy), how they are drawn, from which model, by which prompts."""
+    """How many samples a problem in each language (by a policy), how they are drawn, from which model, by which prompts.
+
+    ``ask_again``: labelled failures that count as missing.
+    """
 
     attempts: Mapping[Language, Attempts]
     sampling: Sampling
     model: str
     templates: Mapping[str, Template]
+    ask_again: Sequence[str] = ()
 
     @property
     def sampling_json(self) -> str:
@@ -112,7 +117,7 @@ def plan(store: Lake, wanted: Wanted) -> Iterator[Plan]:
         schema = _CANDIDATES.append(pa.field("samples", pa.int64()))
         # Drawn whole before the next statement on this cursor: one small row a prompt, not a sample.
         _stage(cursor, "wanted", schema, list(_with_samples(standings, wanted)))
-        cursor.execute(MISSING, identity)
+        cursor.execute(MISSING, {**identity, "ask_again": list(wanted.ask_again)})
         total, missing = (
             _one(cursor, "SELECT coalesce(sum(samples), 0) FROM wanted"),
             _one(cursor, "SELECT count(*) FROM missing"),

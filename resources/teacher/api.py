@@ -55,9 +55,10 @@ class ChatRequest:
 
 @dataclass(frozen=True)
 class ChatAnswer:
-    """What came back, raw. ``failure`` set: a permanent failure (context_too_long, refused, bad_request), content empty.
+    """What came back, raw. ``failure`` set: a permanent failure (see ``FAILURES``), content empty.
 
-    ``revision``: what the server says of the weights or build behind the name (``system_fingerprint``, weight version).
+    ``revision``: what the server says of the weights or build behind the name (``system_fingerprint``, weight version, the
+    router's provider).
     ``cost``: US dollars as the server reports them, if it does. ``attempts``: tries until this answer.
     """
 
@@ -81,6 +82,10 @@ class ChatAnswer:
     def split(self) -> Split:
         """Reasoning and answer, whichever way they arrived."""
         return split(self.content, self.reasoning, opened=self.think_mode != "none")
+
+
+# Why a request is never answered. malformed: every try brought something that is no completion, while others are answered.
+FAILURES = ("context_too_long", "refused", "bad_request", "malformed")
 
 
 class TeacherUnavailable(RuntimeError):

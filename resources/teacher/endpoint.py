@@ -1,8 +1,8 @@
 """A teacher behind any OpenAI-compatible server: vLLM, SGLang, DeepSeek, a router. By the official client.
 
-Passing faults (429, 5xx, a cut connection, a malformed body) are asked again with growing waits, Retry-After obeyed; what
-the server refuses for good is a labelled failure; what never came stays unanswered. Which server is asked, and how much at
-once, is ``health.py``.
+Passing faults (429, 5xx, a cut connection, an aborted answer, a malformed body) are asked again with growing waits,
+Retry-After obeyed; what the server refuses for good, or answers with malformed bodies only, is a labelled failure; what never
+came stays unanswered. Which server is asked, and how much at once, is ``health.py``.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import asyncio
 import json
 import logging
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -23,12 +25,14 @@ import openai
 
 from resources.teacher.api import OPENING, ChatAnswer, ChatRequest, TeacherUnavailable, ThinkMode
 from resources.teacher.health import Endpoint, Endpoints
-from resources.teacher.template import load_tokenizer, render, spoken
+from resources.teacher.template import first_token_left_out, load_tokenizer, render, spoken
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 LONGEST_RETRY_AFTER_S = 3600.0
 START_PATIENCE_S = 15.0  # a server that never answered is not waited for as one that did
 REFUSED_IN_ROW = 8  # so many bad requests and no answer: it is the settings that are wrong, not the requests
+# Finish reasons of an answer that the server, not the model, ended: vLLM's and SGLang's, OpenRouter's, DeepSeek's.
+UNFINISHED = ("abort", "error", "insufficient_system_resource")
 log = logging.getLogger(__name__)
 
 
@@ -36,8 +40,42 @@ class Malformed(RuntimeError):
     """The server answered something that is no completion."""
 
 
-class _Denied(RuntimeError):
-    """The server will answer nothing: wrong key, unknown model, no balance."""
+class Aborted(RuntimeError):
+    """The server broke off its answer."""
+
+
+class ErrorInBody(RuntimeError):
+    """An error with a status of its own in a body that came with 200, as routers send what their provider said."""
+
+    def __init__(self, status_code: int, message: str) -> None:
+        super().__init__(f"{message} (code {status_code} in the body)")
+        self.status_code, self.message = status_code, message
+
+
+Refusal = openai.APIStatusError | ErrorInBody
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of a request: its answer, or the error that ends everything, or neither: no answer came.
+
+    ``place``: the endpoint whose place the answer still holds; ``senders``: of a malformed failure, who sent the bodies.
+    """
+
+    answer: ChatAnswer | None = None
+    error: Exception | None = None
+    place: Endpoint | None = None
+    senders: tuple[Endpoint, ...] = ()
+
+    @property
+    def doubtful(self) -> bool:
+        """It may be the settings that are wrong: to be held until something is answered."""
+        return self.answer is not None and self.answer.failure in ("bad_request", "malformed")
+
+    @property
+    def believed(self) -> bool:
+        """A malformed failure is one of the request only where each endpoint concerned answers others."""
+        return all(endpoint.answered for endpoint in self.senders)
 
 
 class EndpointTeacher:
@@ -82,15 +120,15 @@ class EndpointTeacher:
         self.endpoints = call.endpoints
         waiting = iter(requests)
         running: set[asyncio.Task[None]] = set()
-        done: asyncio.Queue[tuple[ChatAnswer | Exception | None, Endpoint | None]] = asyncio.Queue()
-        held: list[ChatAnswer] = []
+        done: asyncio.Queue[_Outcome] = asyncio.Queue()
+        held: list[_Outcome] = []
         unanswered = 0
 
         async def one(request: ChatRequest) -> None:
             try:
                 done.put_nowait(await self._one(call, request))
             except Exception as error:
-                done.put_nowait((error, None))
+                done.put_nowait(_Outcome(error=error))
 
         try:
             in_hand, exhausted = 0, False
@@ -106,29 +144,34 @@ class EndpointTeacher:
                     in_hand += 1
                 if not in_hand:
                     break
-                outcome, endpoint = await done.get()
-                if isinstance(outcome, Exception):
-                    raise outcome
-                if outcome is None:
+                outcome = await done.get()
+                if outcome.error is not None:
+                    raise outcome.error
+                if outcome.answer is None:
                     unanswered += 1
                     if not call.endpoints.answered and unanswered >= min(self._concurrency, REFUSED_IN_ROW):
                         raise self._not_up(f"{unanswered} requests and no answer")
-                elif outcome.failure == "bad_request" and not call.endpoints.answered:
-                    held.append(outcome)
-                    if len(held) >= REFUSED_IN_ROW:
-                        raise TeacherUnavailable(
-                            f"{outcome.endpoint} refuses every request: {outcome.extra.get('message', '')}; nothing was kept"
-                        )
                 else:
-                    while held:
-                        yield held.pop()
-                    yield outcome
+                    held.append(outcome)
+                    if call.endpoints.answered or not outcome.doubtful:
+                        while held:
+                            settled = held.pop()
+                            if settled.answer is not None and settled.believed:
+                                yield settled.answer
+                            else:
+                                unanswered += 1
+                    elif len(held) >= REFUSED_IN_ROW:
+                        raise _nothing_of_use(held)
                 # Only now, when the caller has what it needs of the answer, may something be asked in its place.
-                if endpoint is not None:
-                    call.endpoints.release(endpoint)
+                if outcome.place is not None:
+                    call.endpoints.release(outcome.place)
                 in_hand -= 1
+            if any(outcome.senders for outcome in held):
+                raise _nothing_of_use(held)
             while held:
-                yield held.pop()
+                refused = held.pop().answer
+                assert refused is not None
+                yield refused
             if unanswered and not call.endpoints.answered:
                 raise self._not_up("no request was answered")
         finally:
@@ -143,10 +186,10 @@ class EndpointTeacher:
             f"{', '.join(self._urls)}: {what} ({kinds}); is the server up and is {self.model} the model it serves?"
         )
 
-    async def _one(self, call: _Call, request: ChatRequest) -> tuple[ChatAnswer | None, Endpoint | None]:
-        """The answer and the endpoint whose place it still holds; (None, None): no answer came."""
+    async def _one(self, call: _Call, request: ChatRequest) -> _Outcome:
         tries = failed = 0
         fault: Exception | None = None
+        malformed: list[Endpoint] = []
         try:
             async with asyncio.timeout(self._deadline_s):
                 while failed < self._attempts:
@@ -156,11 +199,13 @@ class EndpointTeacher:
                     try:
                         answer = await self._ask(call, endpoint, request, began, tries)
                         kept = True
-                        return answer, endpoint
-                    except (openai.APIError, Malformed, _Denied, OSError) as error:
+                        return _Outcome(answer, place=endpoint)
+                    except (openai.APIError, Malformed, Aborted, ErrorInBody, OSError) as error:
                         fault = error
                         counts, wait = self._judge(call, endpoint, error, began, failed)
                         failed += counts
+                        if isinstance(error, Malformed):
+                            malformed.append(endpoint)
                     finally:
                         if not kept:
                             call.endpoints.release(endpoint)
@@ -170,15 +215,25 @@ class EndpointTeacher:
         except TimeoutError:
             self.errors["deadline"] += 1
         log.warning("request %s got no answer in %d tries, the last: %s", request.key, tries, fault)
-        return None, None
+        if len(malformed) < self._attempts:
+            return _Outcome()
+        # Each try may have been paid for, and another run would only pay again.
+        answer = ChatAnswer(
+            request.key, "", endpoint=malformed[-1].url, think_mode=self._mode(request), latency_s=time.monotonic() - began,
+            attempts=tries, failure="malformed", extra={"message": str(fault)},
+        )  # fmt: skip
+        return _Outcome(answer, senders=tuple(malformed))
+
+    def _mode(self, request: ChatRequest) -> ThinkMode:
+        return self.think_mode if request.think else "none"
 
     async def _ask(self, call: _Call, endpoint: Endpoint, request: ChatRequest, began: float, tries: int) -> ChatAnswer:
         """One try. Raises what went wrong; a permanent refusal is an answer with ``failure`` set."""
-        mode: ThinkMode = self.think_mode if request.think else "none"
+        mode = self._mode(request)
         try:
             body = await call.send(endpoint, self._payload(request, mode), chat=mode != "completion")
             message = read_completion(body[0], body[1])
-        except openai.APIStatusError as error:
+        except (openai.APIStatusError, ErrorInBody) as error:
             failure = refusal_of(error)
             if failure is None:
                 raise
@@ -188,7 +243,7 @@ class EndpointTeacher:
                 request.key, "", endpoint=endpoint.url, latency_s=time.monotonic() - began, attempts=tries, failure=failure,
                 extra={"message": str(error.message)},
             )  # fmt: skip
-        endpoint.succeeded()
+        endpoint.succeeded(time.monotonic() - began)
         call.endpoints.last_sign_of_life = time.monotonic()
         return ChatAnswer(
             key=request.key, endpoint=endpoint.url, think_mode=mode, latency_s=time.monotonic() - began, attempts=tries, **message
@@ -226,9 +281,12 @@ class EndpointTeacher:
         if request.seed is not None:
             payload["seed"] = request.seed
         if mode == "completion":
-            # The template's own special tokens stand in the text already.
-            payload["prompt"], _ = render(self._tokenizer, request.messages, mode)
-            payload["extra_body"] = {"add_special_tokens": False}
+            text, _ = render(self._tokenizer, request.messages, mode)
+            rest = first_token_left_out(self._tokenizer, text)
+            payload["prompt"] = text if rest is None else rest
+            if rest is None:
+                # The template's own special tokens stand in the text already.
+                payload["extra_body"] = {"add_special_tokens": False}
             return payload
         payload["messages"] = spoken(request.messages)
         if mode == "prefill":
@@ -268,14 +326,27 @@ class _Call:
             await client.close()
 
 
+def _nothing_of_use(held: Sequence[_Outcome]) -> TeacherUnavailable:
+    """Why nothing was kept, though every request got a reply."""
+    failed = held[-1].answer
+    assert failed is not None
+    what = "sends no completion to any request" if held[-1].senders else "refuses every request"
+    return TeacherUnavailable(f"{failed.endpoint} {what}: {failed.extra.get('message', '')}; nothing was kept")
+
+
 def read_completion(body: bytes, content_type: str) -> dict[str, Any]:
-    """The fields of ``ChatAnswer`` in the body of a chat or text completion. Raises ``Malformed`` where it is neither."""
+    """The fields of ``ChatAnswer`` in the body of a chat or text completion.
+
+    Raises ``Malformed`` where it is neither, ``ErrorInBody`` where it is an error, ``Aborted`` where the server broke it off.
+    """
     shown = body[:200]
     if "json" not in content_type:
         raise Malformed(f"content type {content_type or 'missing'}: {shown!r}")
     try:
         completion = json.loads(body)
+        _raise_error_in(completion, completion if completion.get("object") == "error" else completion.get("error"))
         choice = completion["choices"][0]
+        _raise_error_in(completion, choice.get("error"))
         message = choice.get("message") or {"content": choice["text"]}
         content, refusal = message.get("content"), message.get("refusal")
         reasoning = message.get("reasoning_content") or message.get("reasoning") or None
@@ -283,9 +354,13 @@ def read_completion(body: bytes, content_type: str) -> dict[str, Any]:
         usage = completion.get("usage") or {}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Malformed(f"no completion ({error!r}): {shown!r}") from error
+    if finish in UNFINISHED:
+        raise Aborted(f"finish reason {finish}")
     if not isinstance(finish, str) or not all(isinstance(text, str | None) for text in (content, reasoning, refusal)):
         raise Malformed(f"an unfinished choice: {shown!r}")
-    if content is None and reasoning is None and refusal is None and finish != "content_filter":
+    said = (content, reasoning, refusal)
+    # SGLang, known by matched_stop, writes null for an empty text; elsewhere that is no answer.
+    if all(text is None for text in said) and finish != "content_filter" and "matched_stop" not in choice:
         raise Malformed(f"an empty choice: {shown!r}")
     weights = (completion.get("metadata") or {}).get("weight_version")  # SGLang's
     cost = usage.get("cost")  # OpenRouter's
@@ -294,7 +369,7 @@ def read_completion(body: bytes, content_type: str) -> dict[str, Any]:
         "reasoning": reasoning,
         "finish_reason": finish,
         "served_model": completion.get("model"),
-        "revision": completion.get("system_fingerprint") or weights,
+        "revision": completion.get("system_fingerprint") or weights or completion.get("provider"),  # the last: OpenRouter's
         "prompt_tokens": usage.get("prompt_tokens"),
         "completion_tokens": usage.get("completion_tokens"),
         "cost": float(cost) if isinstance(cost, int | float) else None,
@@ -302,24 +377,33 @@ def read_completion(body: bytes, content_type: str) -> dict[str, Any]:
     }
 
 
+def _raise_error_in(completion: Mapping[str, Any], error: Mapping[str, Any] | None) -> None:
+    if error:
+        code = error.get("code")
+        if isinstance(code, int) and 400 <= code < 600:
+            raise ErrorInBody(code, str(error.get("message")))
+        if "choices" not in completion:
+            raise ValueError(f"an error without a status: {error.get('message')}")
+
+
 def kind_of(error: Exception) -> str:
     """The name a fault is counted under."""
     match error:
-        case openai.APIStatusError(status_code=429):
-            return "rate_limited"
-        case openai.APIStatusError(status_code=401 | 402 | 403 | 404):
-            return "denied"
-        case openai.APIStatusError(status_code=503 | 529):
-            return "overloaded"
-        case openai.APIStatusError(status_code=408 | 504):
-            return "timeout"
         case openai.APITimeoutError():
             return "timeout" if _timed_out(error) else "connection"
-        case openai.APIStatusError():
-            return "server_error"
+        case Aborted():
+            return "aborted"
         case Malformed() | openai.APIResponseValidationError():
             return "malformed"
+        case openai.APIStatusError() | ErrorInBody():
+            return _KINDS.get(error.status_code, "server_error")
     return "connection"
+
+
+_KINDS = {
+    429: "rate_limited", 401: "denied", 402: "denied", 403: "denied", 404: "denied", 503: "overloaded", 529: "overloaded",
+    408: "timeout", 504: "timeout",
+}  # fmt: skip
 
 
 def _timed_out(error: BaseException | None) -> bool:
@@ -331,15 +415,23 @@ def _timed_out(error: BaseException | None) -> bool:
     return False
 
 
-def refusal_of(error: openai.APIStatusError) -> str | None:
+_TOO_LONG = re.compile(r"context.?(length|window|size|limit)|too long|longer than|maximum.{0,60}token")
+_FILTERED = re.compile(r"content\W.{0,80}(policy|filter)|content exists risk|content_filter")
+_FLAGGED = re.compile(r"flagged|moderation")
+
+
+def refusal_of(error: Refusal) -> str | None:
     """Why a request is refused for good: context_too_long, refused or bad_request; None: it may be asked again."""
-    if error.status_code in (401, 402, 403, 404, 408, 409, 425, 429) or error.status_code >= 500:
+    status = error.status_code
+    # Only the beginning: some servers repeat the request, and with it the prompt, in their message.
+    text = str(error.message).lower()[:400]
+    if status == 403 and _FLAGGED.search(text):
+        return "refused"  # OpenRouter's moderation; any other 403 is about the key
+    if status in (401, 402, 403, 404, 408, 409, 425, 429) or status >= 500:
         return None
-    text = str(error.message).lower()
-    if error.status_code == 413 or "context" in text or "too long" in text or ("maximum" in text and "token" in text):
+    if status == 413 or _TOO_LONG.search(text):
         return "context_too_long"
-    filtered = ("content" in text and ("policy" in text or "filter" in text)) or "risk" in text
-    return "refused" if filtered else "bad_request"
+    return "refused" if _FILTERED.search(text) else "bad_request"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,8 +1,10 @@
 """Which endpoint may be asked now and how much at once: adaptive concurrency, Retry-After, health, circuit breaker.
 
-Each endpoint has a limit of requests in flight that grows by a constant a round of answers and halves when the server is
-overloaded (additive up, multiplicative down, as TCP does: Chiu & Jain 1989). An endpoint that fails several times in a row
-is left alone for a growing while; then one request probes it. No network here: the caller reports what happened.
+All endpoints share one number of places. Each has a limit of its own that halves when the server is overloaded and grows by a
+constant a round of answers (additive up, multiplicative down, as TCP does: Chiu & Jain 1989); within the limits a place goes
+where its request is likely to be answered first. So what a slow, small or dead server does not take, the others get. An
+endpoint that fails several times in a row is left alone for a growing while; then one request probes it. No network here: the
+caller reports what happened.
 """
 
 from __future__ import annotations
@@ -17,17 +19,20 @@ from dataclasses import dataclass, field
 TRIP_AFTER = 5  # failures in a row
 FIRST_REST_S, LONGEST_REST_S = 2.0, 60.0
 ROUNDS_TO_CEILING = 20  # how soon a limit that was cut to nothing is back
+PACE_WEIGHT = 0.1  # of the latest answer in the running mean of seconds an answer takes
 
 
 @dataclass
 class Endpoint:
-    """One server. ``limit`` moves between 1 and ``ceiling``; ``denied`` says why it will not be asked again."""
+    """One server. ``limit`` moves between 1 and ``ceiling``; ``denied`` says why it will not be asked again; ``pace``: seconds
+    an answer takes of late."""
 
     url: str
     ceiling: int
     limit: float = field(init=False)
     in_flight: int = 0
     answered: int = 0
+    pace: float | None = None
     errors: Counter[str] = field(default_factory=Counter)
     tripped: bool = False
     denied: str | None = None
@@ -46,11 +51,13 @@ class Endpoint:
             return 0
         return (1 if self.tripped else int(self.limit)) - self.in_flight
 
-    def succeeded(self) -> None:
-        """It answered."""
+    def succeeded(self, seconds: float) -> None:
+        """It answered in so many seconds."""
         self.answered += 1
+        self.pace = seconds if self.pace is None else self.pace + PACE_WEIGHT * (seconds - self.pace)
         self._alive()
-        self.limit = min(self.ceiling, self.limit + max(1.0, self.ceiling / ROUNDS_TO_CEILING) / self.limit)
+        if self.in_flight >= int(self.limit):  # a limit that is not reached has not been tried
+            self.limit = min(self.ceiling, self.limit + max(1.0, self.ceiling / ROUNDS_TO_CEILING) / self.limit)
 
     def refused(self) -> None:
         """It refused this one request for good, which says that it works."""
@@ -87,10 +94,11 @@ class Endpoint:
 
 
 class Endpoints:
-    """Hands out endpoints in the order they were asked for, as each has room. Used from one event loop."""
+    """Hands out ``concurrency`` places, in the order they were asked for, as endpoints have room. Used from one event loop."""
 
     def __init__(self, urls: Sequence[str], concurrency: int) -> None:
-        self.all = [Endpoint(url, max(1, concurrency // len(urls))) for url in urls]
+        self.all = [Endpoint(url, concurrency) for url in urls]
+        self._concurrency = concurrency
         self.last_sign_of_life = time.monotonic()
         self._waiting: deque[asyncio.Future[Endpoint]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -125,10 +133,18 @@ class Endpoints:
         return all(endpoint.tripped or endpoint.denied is not None for endpoint in self.all)
 
     def _free(self) -> Endpoint | None:
+        if sum(endpoint.in_flight for endpoint in self.all) >= self._concurrency:
+            return None
         now = time.monotonic()
-        rooms = [(endpoint.room(now) / endpoint.limit, endpoint) for endpoint in self.all]
-        share, best = max(rooms, key=lambda room: room[0])
-        return best if share > 0 else None
+        able = [endpoint for endpoint in self.all if endpoint.room(now) > 0]
+        # One that has not answered yet counts as the fastest, so at first all get the same.
+        fastest = min((endpoint.pace for endpoint in self.all if endpoint.pace is not None), default=1.0)
+
+        def load(endpoint: Endpoint) -> float:
+            # Never none at all: how fast it is now would not be known.
+            return endpoint.in_flight and (endpoint.in_flight + 1) * (endpoint.pace or fastest)
+
+        return min(able, key=load, default=None)
 
     def _hand_out(self) -> None:
         if self._timer is not None:

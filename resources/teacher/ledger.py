@@ -40,9 +40,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.max_cost is not None and not self.completion_price:
-            raise ValueError(
-                "OCR_TEACHER_MAX_COST needs OCR_TEACHER_PRICE_PROMPT and OCR_TEACHER_PRICE_COMPLETION in US dollars a million"
-            )
+            raise ValueError("max_cost needs prompt_price and completion_price in US dollars a million tokens")
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
         """By our prices; None if none are set."""

@@ -46,6 +46,18 @@ def render(tokenizer: Any, messages: Sequence[Message], mode: ThinkMode) -> tupl
     return text, mode if opened else "none"
 
 
+def first_token_left_out(tokenizer: Any, text: str) -> str | None:
+    """``text`` without the token that the tokenizer itself puts before every text (``<s>`` …); None: it puts none, or the text
+    does not begin with it.
+
+    Servers tokenize a raw prompt so, and not all of them can be told otherwise: with both, the model would see it twice.
+    """
+    first = tokenizer.bos_token
+    if not first or not text.startswith(first) or tokenizer.encode("a")[0] != tokenizer.bos_token_id:
+        return None
+    return text.removeprefix(first)
+
+
 def spoken(messages: Sequence[Message]) -> list[Message]:
     """The turns that say something: an empty system turn means none, and some templates stumble over it."""
     return [message for message in messages if message["content"] or message["role"] != "system"]

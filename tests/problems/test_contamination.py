@@ -1,6 +1,5 @@
 """Votes, thresholds and policies decide as written; the report is what its parts say; real reworded questions are found."""
 
-import asyncio
 import gzip
 import json
 from datetime import UTC, datetime
@@ -13,12 +12,10 @@ from hypothesis import strategies as st
 
 from ocr_assets.problems import contamination
 from ocr_assets.problems.benchmarks import item_of
-from ocr_assets.problems.contamination import ORDERS, JudgePrompt, Rules, clean, decide, drop_reason, found_by, prices_of, vote_of
-from ocr_assets.problems.judging import missing_votes
+from ocr_assets.problems.contamination import ORDERS, Rules, clean, decide, drop_reason, found_by, vote_of
 from ocr_assets.problems.review import decision_row, side_by_side
 from ocr_assets.problems.similarity import above, nearest
 from resources.embedder import Embedder
-from resources.teacher.api import ChatAnswer, TeacherUnavailable
 
 JUDGES = ["llama", "qwen"]
 
@@ -115,69 +112,6 @@ PAIR = {
     "pair_id": "pair_1", "benchmark": "b", "item_id": "1", "item_question": "ITEM", "statement": "PROBLEM",
     "origins": ["taco/train/1"],
 }  # fmt: skip
-
-
-def test_both_orders_ask_different_things() -> None:
-    prompt = JudgePrompt.load()
-    one, other = (prompt.request(PAIR, "PROBLEM", ["taco/train/1"], "m", order) for order in ORDERS)
-    assert one.key != other.key
-    assert one.messages[0]["content"].index("PROBLEM") < one.messages[0]["content"].index("ITEM")
-    assert other.messages[0]["content"].index("PROBLEM") > other.messages[0]["content"].index("ITEM")
-
-
-class Judge:
-    """Says yes; ``fail_after`` answers it is gone; what it was asked is counted."""
-
-    name, model = "fake", "llama"
-
-    def __init__(self, fail_after: int = 10**9, failure: str | None = None) -> None:
-        self.asked, self.fail_after, self.failure = 0, fail_after, failure
-
-    async def answer(self, requests):
-        for request in requests:
-            if self.asked == self.fail_after:
-                raise TeacherUnavailable("gone")
-            self.asked += 1
-            yield ChatAnswer(request.key, "Yes", prompt_tokens=1_000_000, completion_tokens=2, failure=self.failure)
-
-
-def test_votes_are_kept_with_tokens_and_cost_and_asked_once() -> None:
-    prompt, kept = JudgePrompt.load(), []
-    pairs = [{**PAIR, "pair_id": f"pair_{number}"} for number in range(3)]
-    asking = missing_votes(Judge(), pairs, frozenset(), prompt, (0.25, 1.0), kept.extend)
-    assert asyncio.run(asking) == 6 and len({vote["vote_id"] for vote in kept}) == 6
-    assert {(vote["vote"], vote["cost"], vote["answer"], vote["template_hash"]) for vote in kept} == {
-        ("yes", 0.250002, "Yes", prompt.hash)
-    }
-    stored = frozenset(vote["vote_id"] for vote in kept[:4])
-    again = Judge()
-    assert asyncio.run(missing_votes(again, pairs, stored, prompt, None, kept.extend)) == 2 == again.asked
-    other_prompt = JudgePrompt(prompt.text + "\nThink first.")
-    assert asyncio.run(missing_votes(Judge(), pairs, stored, other_prompt, None, kept.extend)) == 6
-
-
-def test_what_came_before_a_judge_was_gone_is_kept() -> None:
-    kept: list = []
-    pairs = [{**PAIR, "pair_id": f"pair_{number}"} for number in range(3)]
-    with pytest.raises(TeacherUnavailable):
-        asyncio.run(missing_votes(Judge(fail_after=3), pairs, frozenset(), JudgePrompt.load(), None, kept.extend))
-    assert len(kept) == 3
-
-
-def test_a_permanent_failure_is_kept_as_no_vote() -> None:
-    kept: list = []
-    asyncio.run(missing_votes(Judge(failure="context_too_long"), [PAIR], frozenset(), JudgePrompt.load(), None, kept.extend))
-    assert [(vote["vote"], vote["answer"]) for vote in kept] == [("none", "context_too_long")] * 2
-    assert decide("embedding", kept, ["llama"], Rules())[0] == "undecided"
-
-
-def test_prices() -> None:
-    assert prices_of("", JUDGES) == {}
-    assert prices_of("0.1/0.2", JUDGES) == {"llama": (0.1, 0.2), "qwen": (0.1, 0.2)}
-    assert prices_of("0.1/0.2,3/4", JUDGES) == {"llama": (0.1, 0.2), "qwen": (3.0, 4.0)}
-    for wrong in ("0.1", "a/b", "1/2,3/4,5/6", "1/2/3"):
-        with pytest.raises(ValueError, match="OCR_JUDGE_PRICES"):
-            prices_of(wrong, JUDGES)
 
 
 def unit(random, count: int):

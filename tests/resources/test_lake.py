@@ -2,7 +2,7 @@
 
 import multiprocessing
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 import duckdb
 import pytest
@@ -39,6 +39,23 @@ def contents(lake: Lake) -> list[tuple]:
 
 def snapshots(lake: Lake) -> int:
     return lake.scalar("SELECT count(*) FROM lake.snapshots()")
+
+
+def test_append_replaces_only_what_it_is_told_to(tmp_path: Path) -> None:
+    rows = [item("a", 1), item("b", -1)]
+    with Lake(tmp_path / "one", tables=[ITEMS]) as lake:
+        with lake.write(RUN, "stage") as write:
+            write.append(ITEMS, rows)
+        for _ in range(2):  # the second time nothing is left to replace
+            with lake.write(RUN, "stage") as write:
+                write.append(ITEMS, [item("a", 2), item("b", 2), item("c", 2)], replacing="number < 0")
+            assert contents(lake) == [("a", "g", 1), ("b", "g", 2), ("c", "g", 2)]
+        assert (write.changes["items"].inserted, write.changes["items"].deleted) == (0, 0)
+        version = lake.version("items")
+    with Lake(tmp_path / "two", tables=[ITEMS]) as lake:
+        with lake.write(RUN, "stage") as write:
+            write.append(ITEMS, [item("a", 1), item("b", 2), item("c", 2)])
+        assert lake.version("items") == version
 
 
 def test_append_leaves_known_rows_as_they_are(lake: Lake) -> None:
@@ -155,6 +172,38 @@ def test_another_shape_of_a_table_is_refused_with_the_remedy(tmp_path: Path) -> 
     with (
         pytest.raises(ValueError, match=r"table items has columns .* use another OCR_HOME"),
         Lake(tmp_path, tables=[Table("items", Other, ("id",))]),
+    ):
+        pass
+
+
+def test_columns_added_to_the_end_keep_the_rows_and_their_version(tmp_path: Path) -> None:
+    class Longer(Item):
+        note: Annotated[str | None, "A remark"]
+        score: float | None
+
+    class Demanding(Item):
+        note: str
+
+    longer = Table("items", Longer, ("id",))
+    old, new = {**item("a"), "note": None, "score": None}, {**item("b"), "note": "n", "score": 0.5}
+    with Lake(tmp_path / "old", tables=[ITEMS]) as lake, lake.write(RUN, "s") as write:
+        write.append(ITEMS, [item("a"), item("c")])
+    view = "CREATE OR REPLACE VIEW noted AS SELECT * FROM items"
+    for _ in range(2):
+        with Lake(tmp_path / "old", tables=[longer], setup_sql=view) as lake:
+            with lake.write(RUN, "s") as write:
+                write.upsert(longer, [old, new])
+            assert lake.rows("FROM noted ORDER BY id") == [old, new, {**item("c"), "note": None, "score": None}]
+            version = lake.version("items")
+    with Lake(tmp_path / "new", tables=[longer]) as lake:
+        with lake.write(RUN, "s") as write:
+            write.append(longer, [old, new, {**item("c"), "note": None, "score": None}])
+        assert lake.version("items") == version
+    with Lake(tmp_path / "third", tables=[ITEMS]):
+        pass
+    with (
+        pytest.raises(ValueError, match="use another OCR_HOME"),
+        Lake(tmp_path / "third", tables=[Table("items", Demanding, ("id",))]),
     ):
         pass
 

@@ -206,6 +206,29 @@ def test_a_key_that_one_of_two_servers_refuses_leaves_the_work_to_the_other() ->
     asyncio.run(main())
 
 
+def test_one_dead_server_of_two_leaves_all_places_to_the_other() -> None:
+    async def main() -> None:
+        inside = most = 0
+        full = asyncio.Event()
+
+        async def good(request, body, n):
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            if inside == 8:
+                full.set()
+            await full.wait()
+            inside -= 1
+            return web.json_response(completion("good"))
+
+        async with server(good) as (url, _):
+            teacher = EndpointTeacher("r1", ["http://127.0.0.1:9/v1", url], concurrency=8, attempts=50)
+            answers = [answer async for answer in teacher.answer(asked(*map(str, range(40))))]
+            assert len(answers) == 40 and most == 8
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
 def test_settings_that_every_request_is_refused_for_stop_it_before_anything_is_kept() -> None:
     async def handler(request, body, n):
         return web.json_response({"error": {"message": "top_p must be below 1"}}, status=400)
@@ -223,6 +246,71 @@ def test_one_bad_request_among_good_ones_is_a_labelled_row() -> None:
     answers, _ = ask(handler, asked("bad", *map(str, range(5))))
     assert answers.pop("bad").failure == "bad_request" and len(answers) == 5
     assert {answer.failure for answer in answers.values()} == {None}
+
+
+MALFORMED = [name for name in FAULTS if name in ("cut JSON", "HTML", "no choices", "null content", "an array")]
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_one_whose_every_answer_is_malformed_is_a_labelled_row_while_others_are_answered(name: str) -> None:
+    async def handler(request, body, n):
+        return FAULTS[name](request) if body["messages"][0]["content"] == "bad" else web.json_response(completion("good"))
+
+    answers, tries = ask(handler, asked("bad", *map(str, range(5))), attempts=3)
+    bad = answers.pop("bad")
+    assert (bad.failure, bad.content, bad.attempts, tries["bad"]) == ("malformed", "", 3, 3)
+    assert bad.extra["message"] and bad.endpoint is not None
+    assert [answer.failure for answer in answers.values()] == [None] * 5
+
+
+def test_malformed_answers_among_other_faults_leave_it_unanswered() -> None:
+    async def handler(request, body, n):
+        if body["messages"][0]["content"] == "bad":
+            return FAULTS["cut JSON"](request) if n != 2 else web.Response(status=500, text="")
+        return web.json_response(completion("good"))
+
+    answers, tries = ask(handler, asked("bad", *map(str, range(5))), attempts=3)
+    assert "bad" not in answers and tries["bad"] == 3 and len(answers) == 5
+
+
+def test_being_told_to_wait_in_between_does_not_make_malformed_answers_better() -> None:
+    async def handler(request, body, n):
+        if body["messages"][0]["content"] == "bad":
+            return FAULTS["cut JSON"](request) if n % 2 else FAULTS["429 with Retry-After"](request)
+        return web.json_response(completion("good"))
+
+    answers, tries = ask(handler, asked("bad", *map(str, range(5))), attempts=3)
+    assert (answers["bad"].failure, answers["bad"].attempts, tries["bad"]) == ("malformed", 5, 5)
+
+
+@pytest.mark.parametrize("requests", [1, 3, 30])
+def test_a_server_that_sends_nothing_but_malformed_bodies_is_no_server_and_nothing_is_kept(requests: int) -> None:
+    async def handler(request, body, n):
+        return FAULTS["HTML"](request)
+
+    with pytest.raises(TeacherUnavailable, match=r"sends no completion to any request: content type text/html.*nothing was kept"):
+        ask(handler, asked(*map(str, range(requests))), attempts=2)
+
+
+def test_what_one_of_two_servers_garbles_is_not_held_against_the_request() -> None:
+    async def main() -> None:
+        answered = asyncio.Event()
+
+        async def garble(request, body, n):
+            await answered.wait()
+            return FAULTS["HTML"](request)
+
+        async def good(request, body, n):
+            answered.set()
+            return web.json_response(completion("good"))
+
+        async with server(garble) as (garbling, tries), server(good) as (url, _):
+            teacher = EndpointTeacher("r1", [garbling, url], concurrency=4, attempts=1)
+            answers = [answer async for answer in teacher.answer(asked(*map(str, range(20))))]
+            assert tries.total() > 0 and len(answers) == 20 - tries.total()
+            assert {answer.failure for answer in answers} == {None}
+
+    asyncio.run(main())
 
 
 def test_a_content_filter_is_a_refusal() -> None:

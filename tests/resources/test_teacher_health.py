@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import time
+from collections import Counter
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +29,7 @@ def test_the_limit_stays_between_one_and_its_ceiling(events: list[str], ceiling:
             began = time.monotonic()
             match event:
                 case "success":
-                    endpoint.succeeded()
+                    endpoint.succeeded(1.0)
                 case "refused":
                     endpoint.refused()
                 case "overloaded":
@@ -50,11 +52,15 @@ def test_down_by_half_once_a_round_and_up_by_steps() -> None:
     assert endpoint.limit == 16
     limits = []
     for _ in range(16):
-        endpoint.succeeded()
+        endpoint.succeeded(1.0)
         limits.append(endpoint.limit)
     assert limits == sorted(limits) and 18 < limits[-1] < 21  # a round of answers adds a twentieth of the ceiling
     for _ in range(2000):
-        endpoint.succeeded()
+        endpoint.succeeded(1.0)
+    assert 32 < endpoint.limit < 34, "a limit that is not reached has not been tried, and stays"
+    endpoint.in_flight = 64
+    for _ in range(2000):
+        endpoint.succeeded(1.0)
     assert endpoint.limit == 64
 
 
@@ -80,7 +86,7 @@ def test_the_breaker_opens_rests_longer_each_time_and_lets_one_through() -> None
         assert endpoint.room(now) == 0
         assert endpoint.room(endpoint.not_before + 0.001) == 1
     assert all(later > earlier * 1.2 for earlier, later in itertools.pairwise(rests))
-    endpoint.succeeded()
+    endpoint.succeeded(1.0)
     assert not endpoint.tripped and endpoint._trips == 0
 
 
@@ -97,7 +103,7 @@ def test_faults_between_answers_do_not_open_it() -> None:
     for _ in range(100):
         for _ in range(TRIP_AFTER - 1):
             endpoint.failed("malformed", time.monotonic())
-        endpoint.succeeded()
+        endpoint.succeeded(1.0)
     assert not endpoint.tripped
 
 
@@ -105,15 +111,14 @@ def test_faults_between_answers_do_not_open_it() -> None:
 @given(st.integers(1, 4), st.integers(1, 12), st.integers(0, 40), st.randoms(use_true_random=False))
 def test_no_place_is_lost_or_given_twice_whoever_gives_up(urls: int, concurrency: int, count: int, chance) -> None:
     async def main() -> None:
-        endpoints = Endpoints([f"u{n}" for n in range(urls)], max(concurrency, urls))
-        places = sum(endpoint.ceiling for endpoint in endpoints.all)
+        endpoints = Endpoints([f"u{n}" for n in range(urls)], concurrency)
         done = 0
 
         async def work() -> None:
             nonlocal done
             endpoint = await endpoints.acquire()
             try:
-                assert sum(other.in_flight for other in endpoints.all) <= places
+                assert sum(other.in_flight for other in endpoints.all) <= concurrency
                 for _ in range(chance.randrange(3)):
                     await asyncio.sleep(0)
                 done += 1
@@ -132,17 +137,73 @@ def test_no_place_is_lost_or_given_twice_whoever_gives_up(urls: int, concurrency
     asyncio.run(asyncio.wait_for(main(), 30))
 
 
-def test_work_goes_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+async def taken(endpoints: Endpoints) -> Counter[str]:
+    """Take every place there is; how many each endpoint gives."""
+    found: Counter[str] = Counter()
+    with suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(0):
+                found[(await endpoints.acquire()).url] += 1
+    return found
+
+
+def held(endpoints: Endpoints) -> dict[str, int]:
+    return {endpoint.url: endpoint.in_flight for endpoint in endpoints.all}
+
+
+def test_at_first_all_get_the_same_and_a_dead_one_leaves_its_places_to_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "FIRST_REST_S", 60.0)
 
     async def main() -> None:
-        endpoints = Endpoints(["good", "bad"], 8)
-        bad = endpoints.all[1]
-        for _ in range(TRIP_AFTER):
-            bad.failed("connection", time.monotonic())
-        taken = [await endpoints.acquire() for _ in range(4)]
-        assert {endpoint.url for endpoint in taken} == {"good"} and not endpoints.down
-        bad.denied = "wrong key"
+        endpoints = Endpoints(["good", "dead"], 12)
+        dead = endpoints.all[1]
+        assert await taken(endpoints) == {"good": 6, "dead": 6}
+        for _ in range(6):
+            dead.failed("connection", time.monotonic())
+            endpoints.release(dead)
+        assert dead.tripped and await taken(endpoints) == {"good": 6}
+        assert held(endpoints) == {"good": 12, "dead": 0} and not endpoints.down
+        dead.denied = "wrong key"
         assert [endpoint.room(time.monotonic() + 1e6) for endpoint in endpoints.all] == [0, 0]
+
+    asyncio.run(main())
+
+
+def test_what_an_overloaded_one_gives_up_the_other_gets() -> None:
+    async def main() -> None:
+        endpoints = Endpoints(["big", "small"], 16)
+        small = endpoints.all[1]
+        await taken(endpoints)
+        sent = time.monotonic()
+        for _ in range(8):  # all at the small one are turned away, in one round
+            small.overloaded("rate_limited", sent, 0.0)
+            endpoints.release(small)
+        assert await taken(endpoints) == {"big": 4, "small": 4} and held(endpoints) == {"big": 12, "small": 4}
+
+    asyncio.run(main())
+
+
+def test_places_go_where_answers_come_sooner_and_no_one_is_forgotten() -> None:
+    async def main() -> None:
+        endpoints = Endpoints(["fast", "slow"], 20)
+        fast, slow = endpoints.all
+        await taken(endpoints)
+        for _ in range(10):
+            for endpoint, seconds in ((fast, 1.0), (slow, 4.0)):
+                endpoint.succeeded(seconds)
+                endpoints.release(endpoint)
+        assert await taken(endpoints) == {"fast": 16, "slow": 4}
+        for _ in range(4):
+            slow.succeeded(10_000.0)
+            endpoints.release(slow)
+        assert await taken(endpoints) == {"fast": 3, "slow": 1}
+        for _ in range(100):  # it has recovered: by its one place this is found out
+            slow.succeeded(1.0)
+            endpoints.release(slow)
+            await taken(endpoints)
+            fast.succeeded(1.0)
+            endpoints.release(fast)
+            await taken(endpoints)
+        assert held(endpoints) == {"fast": 10, "slow": 10}
 
     asyncio.run(main())

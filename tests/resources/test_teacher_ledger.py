@@ -210,7 +210,7 @@ def test_what_the_server_bills_counts_before_our_prices() -> None:
 
 
 def test_a_cost_that_cannot_be_reckoned_cannot_be_bounded() -> None:
-    with pytest.raises(ValueError, match="OCR_TEACHER_PRICE_COMPLETION"):
+    with pytest.raises(ValueError, match="max_cost needs prompt_price and completion_price"):
         Budget(max_cost=10.0)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.settings import TeacherResource, resources_from_environment
+from resources.settings import JudgesResource, TeacherResource, prices_of, resources_from_environment
 from resources.teacher.api import TeacherUnavailable
 from resources.teacher.ledger import Budget
 
@@ -13,6 +13,12 @@ from resources.teacher.ledger import Budget
 def teacher(**environment: str) -> TeacherResource:
     found = resources_from_environment(environment)["teacher"]
     assert isinstance(found, TeacherResource)
+    return found
+
+
+def judges(**environment: str) -> JudgesResource:
+    found = resources_from_environment({"OCR_JUDGE_MODELS": "llama,qwen", **environment})["judges"]
+    assert isinstance(found, JudgesResource)
     return found
 
 
@@ -41,6 +47,32 @@ def test_a_budget_from_the_environment() -> None:
     assert settings.budget == Budget(10, 2000, 1.5, 0.5, 2.2)
 
 
+def test_a_judge_has_its_own_price_within_one_budget_of_all() -> None:
+    found = judges(OCR_JUDGE_PRICES="0.1/0.2,3/4", OCR_JUDGE_MAX_COST="9", OCR_JUDGE_MAX_TOKENS="8", OCR_JUDGE_MAX_REQUESTS="7")
+    assert [found.budget(name) for name in found.names] == [Budget(7, 8, 9.0, 0.1, 0.2), Budget(7, 8, 9.0, 3.0, 4.0)]
+    assert judges().budget("qwen") == Budget()
+    assert judges(OCR_JUDGES="none", OCR_JUDGE_PRICES="0.1/0.2,3/4").names == []
+
+
+def test_prices_of_judges() -> None:
+    names = ["llama", "qwen"]
+    assert prices_of("", names) == {}
+    assert prices_of("0.1/0.2", names) == {"llama": (0.1, 0.2), "qwen": (0.1, 0.2)}
+    assert prices_of("0.1/0.2,3/4", names) == {"llama": (0.1, 0.2), "qwen": (3.0, 4.0)}
+    for wrong in ("0.1", "a/b", "1/2,3/4,5/6", "1/2/3"):
+        with pytest.raises(ValueError, match="OCR_JUDGE_PRICES"):
+            judges(OCR_JUDGE_PRICES=wrong)
+
+
+def test_each_judge_at_its_own_address_or_all_at_one(tmp_path: Path) -> None:
+    with pytest.raises(TeacherUnavailable, match="OCR_JUDGE_URL"):
+        judges(OCR_JUDGES="endpoint").opened("llama", tmp_path)
+    apart = judges(OCR_JUDGES="endpoint", OCR_JUDGE_URL="http://one/v1,http://two/v1")
+    together = judges(OCR_JUDGES="endpoint", OCR_JUDGE_URL="http://one/v1")
+    assert [apart.opened(name, tmp_path)._urls for name in apart.names] == [["http://one/v1"], ["http://two/v1"]]  # type: ignore[attr-defined]
+    assert [together.opened(name, tmp_path)._urls for name in together.names] == [["http://one/v1"]] * 2  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
@@ -49,6 +81,8 @@ def test_a_budget_from_the_environment() -> None:
         ({"OCR_TEACHER_CONCURRENCY": "0"}, "OCR_TEACHER_CONCURRENCY="),
         ({"OCR_TEACHER_DEADLINE": "-1"}, "OCR_TEACHER_DEADLINE="),
         ({"OCR_TEACHER_MAX_COST": "5"}, "OCR_TEACHER_MAX_COST needs OCR_TEACHER_PRICE_PROMPT and OCR_TEACHER_PRICE_COMPLETION"),
+        ({"OCR_JUDGE_MAX_COST": "5"}, "OCR_JUDGE_MAX_COST needs OCR_JUDGE_PRICES"),
+        ({"OCR_JUDGE_MAX_TOKENS": "-1"}, "OCR_JUDGE_MAX_TOKENS="),
         ({"OCR_VLLM_ENGINE": json.dumps([1])}, "OCR_VLLM_ENGINE="),
         ({"OCR_VLLM_ENGINE": "seed=1"}, "OCR_VLLM_ENGINE="),
     ],

@@ -9,6 +9,7 @@ import pytest
 
 from chaos import Chaos, text_of
 from ocr_assets import progress
+from ocr_assets.asking import Asking
 from ocr_assets.attempts import Fixed
 from ocr_assets.lineage import MACROS
 from ocr_assets.prompts import load_templates
@@ -51,7 +52,7 @@ def ask(
     budget: Budget | None = None,
     said: list[Any] | None = None,
     **more,
-) -> collect.Asking:
+) -> Asking:
     said = [] if said is None else said
     with Journal(folder, "r1_traces") as journal:
         teacher = EndpointTeacher("r1", [url], concurrency=4, **more)
@@ -64,7 +65,7 @@ def ask(
 def test_all_that_is_known_of_an_answer_is_a_column(lake: Lake, server: Chaos, tmp_path: Path) -> None:
     priced = Budget(prompt_price=2.0, completion_price=4.0)
     done = ask(lake, tmp_path, server.url, budget=priced)
-    assert (done.wanted, done.missing, done.left) == (30, 30, 0)
+    assert (done.missing, done.left) == (30, 0)
     assert done.summary() == "30 teacher requests, 150 tokens, $0.00"
     rows = lake.rows("SELECT * FROM r1_traces")
     prompts = {row["prompt_hash"]: row for row in lake.rows("FROM prompts")}
@@ -142,3 +143,21 @@ def test_whoever_watches_is_told(lake: Lake, tmp_path: Path, monkeypatch: pytest
     assert (last["done"], last["planned"], last["completion tokens"], last["time left"]) == (30, 30, 150, "none")
     assert last["errors"] == {"malformed": slow.faulty["sent twice"]} and "malformed" in lines[-1]
     assert any(0 < figure["done"] < 30 and figure["time left"] != "none" for figure in figures)
+
+
+def test_failures_are_asked_again_where_that_is_wanted_and_the_answer_takes_their_place(lake: Lake, tmp_path: Path) -> None:
+    with Chaos(broken=lambda name: name % 10 == 0) as server:
+        first = ask(lake, tmp_path, server.url, attempts=2)
+        failed = {name for name in server.asked if name % 10 == 0}
+        assert failed and first.collected.failed == {"malformed": len(failed)} and first.left == 0
+        rows = lake.rows("SELECT content, message, attempts, seed FROM r1_traces WHERE failure = 'malformed'")
+        assert {row["seed"] for row in rows} == failed
+        assert all(row["content"] == "" and "no completion" in row["message"] and row["attempts"] == 2 for row in rows)
+        asked = server.asked.total()
+        assert ask(lake, tmp_path, server.url).missing == 0 and server.asked.total() == asked
+    assert ask(lake, tmp_path, "http://127.0.0.1:9/v1", replace(WANTED, ask_again=["refused"])).missing == 0
+    with Chaos() as mended:
+        again = ask(lake, tmp_path, mended.url, replace(WANTED, ask_again=["malformed"]))
+        assert (again.missing, again.left, set(mended.asked)) == (len(failed), 0, failed)
+    assert lake.scalar("SELECT count(*) FROM r1_traces WHERE failure IS NOT NULL") == 0
+    assert lake.scalar("SELECT count(DISTINCT response_id) FROM r1_traces") == lake.scalar("SELECT count(*) FROM r1_traces") == 30

@@ -1,15 +1,12 @@
 """Killed at twenty random moments: the table is that of an undisturbed run, and only what was in flight is asked again."""
 
 import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import pytest
+from killing import kill_and_finish, said_at_the_end
 
 from chaos import FAULTS, Chaos
 from ocr_assets.lineage import MACROS
@@ -37,11 +34,7 @@ def asking(home: Path, url: str) -> subprocess.Popen:
 
 
 def finished(home: Path, url: str) -> str:
-    process = asking(home, url)
-    said, _ = process.communicate(timeout=300)
-    if process.returncode:
-        pytest.fail(f"it ended with {process.returncode}: {said[-3000:]}")
-    return said
+    return said_at_the_end(asking(home, url))
 
 
 def table(home: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
@@ -60,33 +53,9 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
         planned = len(server.asked)
         assert planned == PROBLEMS * (SAMPLES + 1)
 
-    chance = random.Random(11)
     killed = filled(tmp_path / "killed")
-    in_flight, stages = 0, []
     with Chaos(faults=0.1, delay_s=0.03, kinds=KINDS, seed=5) as server:
-        for number in range(KILLS):
-            process = asking(killed, server.url)
-            # A quarter while it starts, reads its journal and plans; the others some answers and a moment later.
-            early = number % 4 == 3
-            target = server.answered.total() + (0 if early else chance.randrange(1, 45))
-            deadline = time.monotonic() + 120
-            while not early and server.answered.total() < target and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.001)
-            time.sleep(chance.random() * (1.5 if early else 0.03))
-            if process.poll() is not None:
-                pytest.fail(f"it ended before it could be killed: {process.communicate()[0][-3000:]}")
-            os.kill(process.pid, signal.SIGKILL)
-            process.communicate()
-            settle = time.monotonic() + 10
-            while server.in_flight and time.monotonic() < settle:
-                time.sleep(0.005)
-            in_flight += CONCURRENCY
-            stages.append(server.answered.total())
-        finished(killed, server.url)
-        assert stages[-1] < planned, "the last kill must hit a run that is not done"
-        again = sum(count - 1 for count in server.answered.values())
-        assert len(server.asked) == len(server.answered) == planned
-        assert again <= in_flight, f"{again} answers were asked for again, {in_flight} could be in flight at the kills"
+        kill_and_finish(server, lambda: asking(killed, server.url), KILLS, CONCURRENCY, planned, most_between=45)
         asked = server.asked.total()
         assert "0 teacher requests" in finished(killed, server.url)
         assert server.asked.total() == asked

@@ -14,6 +14,7 @@ from ocr_assets.attempts import Fixed, UntilPassing
 from ocr_assets.lineage import MACROS
 from ocr_assets.prompts import load_templates
 from ocr_assets.records import CLEAN_PROBLEMS, SOLUTIONS, TABLES, VERDICTS
+from ocr_assets.traces.assets import TracesConfig
 from ocr_assets.traces.collect import commit, response_row
 from ocr_assets.traces.planning import Planned, Wanted, plan
 from ocr_assets.traces.prompts import NAMES, solution_prompt
@@ -180,3 +181,9 @@ def test_prompts_carry_question_and_starter_code() -> None:
     assert [message["role"] for message in messages] == ["system", "user"] and messages[0]["content"] == ""
     assert "Call." in messages[1]["content"] and "def f(x):" in messages[1]["content"]
     assert "```cpp" in solution_prompt(TEMPLATES["cpp_stdin"], PROBLEMS[0])[1]["content"]
+
+
+def test_a_failure_nobody_knows_cannot_be_asked_again() -> None:
+    assert TracesConfig(ask_again=["malformed"]).wanted("r1").ask_again == ["malformed"]
+    with pytest.raises(ValueError, match=r"ask_again: malfromed is none of context_too_long, .*malformed"):
+        TracesConfig(ask_again=["malfromed"]).wanted("r1")
