@@ -166,8 +166,9 @@ class EndpointTeacher:
                 if outcome.place is not None:
                     call.endpoints.release(outcome.place)
                 in_hand -= 1
-            if any(outcome.senders for outcome in held):
-                raise _nothing_of_use(held)
+            for sender in {id(sender): sender for outcome in held for sender in outcome.senders}.values():
+                if not await call.serves_models(sender):
+                    raise _nothing_of_use(held)
             while held:
                 refused = held.pop().answer
                 assert refused is not None
@@ -320,6 +321,14 @@ class _Call:
         resource: Any = client.chat.completions if chat else client.completions
         raw = await resource.with_raw_response.create(**payload)
         return raw.content, raw.headers.get("content-type", "")
+
+    async def serves_models(self, endpoint: Endpoint) -> bool:
+        """Whether it lists models, which a server of another kind, or a page of its maintainers, does not."""
+        try:
+            raw = await self._clients[endpoint.url].models.with_raw_response.list()
+            return bool(json.loads(raw.content)["data"])
+        except (openai.APIError, OSError, ValueError, LookupError, TypeError):
+            return False
 
     async def close(self) -> None:
         for client in self._clients.values():

@@ -27,8 +27,9 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def server(handler: Handler) -> AsyncIterator[tuple[str, Counter[str]]]:
-    """A server whose ``handler(request, body, n)`` answers the n-th try (from 1) of each prompt; its URL and the tries."""
+async def server(handler: Handler, models: object = None) -> AsyncIterator[tuple[str, Counter[str]]]:
+    """A server whose ``handler(request, body, n)`` answers the n-th try (from 1) of each prompt; its URL and the tries.
+    ``models``: what it lists as its models, if it does."""
     tries: Counter[str] = Counter()
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -39,6 +40,12 @@ async def server(handler: Handler) -> AsyncIterator[tuple[str, Counter[str]]]:
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", answer)
+
+    async def list_models(request: web.Request) -> web.StreamResponse:
+        return web.json_response(models)
+
+    if models is not None:
+        app.router.add_get("/v1/models", list_models)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -56,9 +63,11 @@ def asked(*prompts: str, think: bool = False) -> list[ChatRequest]:
     ]
 
 
-def ask(handler: Handler, requests: list[ChatRequest], **settings: object) -> tuple[dict[str, ChatAnswer], Counter[str]]:
+def ask(
+    handler: Handler, requests: list[ChatRequest], models: object = None, **settings: object
+) -> tuple[dict[str, ChatAnswer], Counter[str]]:
     async def all_answers() -> tuple[dict[str, ChatAnswer], Counter[str]]:
-        async with server(handler) as (url, tries):
+        async with server(handler, models) as (url, tries):
             teacher = EndpointTeacher("r1", [url], **settings)  # type: ignore[arg-type]
             return {answer.key: answer async for answer in teacher.answer(requests)}, tries
 
@@ -281,6 +290,17 @@ def test_being_told_to_wait_in_between_does_not_make_malformed_answers_better() 
 
     answers, tries = ask(handler, asked("bad", *map(str, range(5))), attempts=3)
     assert (answers["bad"].failure, answers["bad"].attempts, tries["bad"]) == ("malformed", 5, 5)
+
+
+def test_the_last_request_of_all_is_labelled_too_where_the_server_is_one() -> None:
+    async def handler(request, body, n):
+        return FAULTS["cut JSON"](request)
+
+    answers, _ = ask(handler, asked("bad"), attempts=2, models={"object": "list", "data": [{"id": "r1", "object": "model"}]})
+    assert answers["bad"].failure == "malformed"
+    for no_list in (["HTML"], {"data": []}, "text"):
+        with pytest.raises(TeacherUnavailable, match="sends no completion"):
+            ask(handler, asked("bad"), attempts=2, models=no_list)
 
 
 @pytest.mark.parametrize("requests", [1, 3, 30])
