@@ -241,7 +241,9 @@ class JudgeVote(TypedDict):
     pair_id: Annotated[str, "The pair"]
     judge: Annotated[str, "Model name"]
     order: Annotated[Literal["problem_first", "benchmark_first"], "Which text came first"]
-    vote: Annotated[Literal["yes", "no", "none"], "Only a bare yes is yes; none: the judge cannot answer this"]
+    vote: Annotated[
+        Literal["yes", "no", "none"], "Only a bare yes is yes; none: the judge cannot answer this, or did not come to the point"
+    ]
     answer: Annotated[str, "Raw answer, or the failure"]
     template_hash: Annotated[str, "Hash of the template's text"]
     prompt_tokens: Annotated[int | None, "See tokens_from"]

@@ -53,10 +53,17 @@ class Rules:
             raise ValueError(f"overlap={self.overlap}: shares below {OVERLAP_FLOOR} are not kept; choose {OVERLAP_FLOOR} to 1")
 
 
-def vote_of(answer: str) -> Literal["yes", "no"]:
-    """Only a bare yes counts as yes (a reasoning model's thoughts before it are left aside)."""
-    said = answer.rpartition("</think>")[2]
-    return "yes" if re.fullmatch(r"\W*yes\W*", said.strip(), re.IGNORECASE) else "no"
+def vote_of(answer: str, cut: bool = False) -> Literal["yes", "no", "none"]:
+    """Only a bare yes counts as yes (a reasoning model's thoughts before it are left aside).
+
+    An empty answer, or one cut off by its token limit before it came to the point, is no vote.
+    """
+    said = answer.rpartition("</think>")[2].strip()
+    if re.fullmatch(r"\W*yes\W*", said, re.IGNORECASE):
+        return "yes"
+    if not said or (cut and not re.match(r"\W*(yes|no)\b", said, re.IGNORECASE)):
+        return "none"
+    return "no"
 
 
 def found_by(score: Mapping[str, Any], rules: Rules) -> Layer | None:

@@ -128,7 +128,7 @@ def vote_row(planned: PlannedVote, judge: str, template: str, answer: ChatAnswer
         "pair_id": planned.pair_id,
         "judge": judge,
         "order": planned.order,
-        "vote": "none" if answer.failure else vote_of(answer.content),
+        "vote": "none" if answer.failure else vote_of(answer.content, cut=answer.finish_reason == "length"),
         "answer": answer.failure or answer.content,
         "template_hash": template,
         "prompt_tokens": usage.prompt_tokens,

@@ -103,9 +103,14 @@ def test_a_bare_yes_is_yes(answer: str) -> None:
     assert vote_of(answer) == "yes"
 
 
-@pytest.mark.parametrize("answer", ["no", "", "Yes, but no", "yes and no", "I think yes", "yesterday", "Yes</think>no"])
+@pytest.mark.parametrize("answer", ["no", "Yes, but no", "yes and no", "I think yes", "yesterday", "Yes</think>no"])
 def test_anything_else_is_no(answer: str) -> None:
     assert vote_of(answer) == "no"
+
+
+def test_what_never_came_to_the_point_is_no_vote() -> None:
+    assert vote_of("") == vote_of("<think>hm</think>\n") == vote_of("<think>Let me compare the", cut=True) == "none"
+    assert vote_of("No, because the first", cut=True) == vote_of("Yes, since both", cut=True) == "no"
 
 
 PAIR = {
