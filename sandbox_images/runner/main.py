@@ -3,7 +3,7 @@
 Processes: supervisor (this one; sees requests, measures, kills, wipes) → zygote (modules preloaded; its memory never
 holds a request) → a template a program (reads and compiles the code) → a child a test (``child.py``).
 Runs as root with SETUID and SETGID in a container, or as any user without one (``--process``). Standard library only.
-Protocol and rules: README.md beside this folder.
+What the kernel says is read in ``kernel.py``, a box's files in ``boxes.py``. Protocol and rules: README.md beside this folder.
 """
 
 import collections
@@ -14,19 +14,18 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from runner import child, launch, zygote
+from runner import boxes, child, kernel, launch, zygote
+from runner.channel import Channel
 
 MIB = 1024 * 1024
 HEAD = 64 * 1024  # bytes of stderr, compiler output and collected files that travel
 SAMPLE_S = 0.01
 UNTOLD_S = 0.1  # of CPU time in a container that may be the runner's own
-FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
 STARVED_S = 240.0  # the client waits five minutes beyond the wall limit
 COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 40.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
 CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
@@ -35,81 +34,9 @@ BINARIES = 64 * MIB  # of compiled programs kept
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-CGROUP = "/sys/fs/cgroup"  # the container's own control group, v2; v1 has a folder a controller
 # Seconds the fixed loop takes on the machine the limits were chosen for.
 REFERENCE_LOOP_S = 0.050
 IN_PROCESS = ("call", "assert", "pytest")  # kinds whose result comes through a descriptor of its own
-
-
-class Channel:
-    """Frames on two descriptors: 4 bytes length, JSON header, then the blobs whose lengths the header lists."""
-
-    def __init__(self, source, sink):
-        self._source, self._sink = source, sink
-        self._inbox, self._outbox = bytearray(), []
-        self._wanted = 4
-        self._flushed = 0.0
-
-    def receive(self, wait=True):
-        """The next message; None at the end of the stream, or (not ``wait``) where no whole message has come yet."""
-        while True:
-            message = self._parse()
-            if message is not None:
-                return message
-            if wait:
-                self.flush()
-            elif not select.select([self._source], [], [], 0)[0]:
-                return None
-            chunk = os.read(self._source, MIB)
-            if not chunk:
-                if wait:
-                    return None
-                os._exit(0)  # the client is gone
-            self._inbox += chunk
-
-    def look(self):
-        """Take in what the client sends meanwhile; end with it where it is gone, however long a run may still last."""
-        if select.select([self._source], [], [], 0)[0]:
-            chunk = os.read(self._source, MIB)
-            if not chunk:
-                os._exit(0)
-            self._inbox += chunk
-
-    def _parse(self):
-        box = self._inbox
-        if len(box) < self._wanted:
-            return None
-        size = struct.unpack_from(">I", box)[0]
-        if len(box) < 4 + size:
-            self._wanted = 4 + size
-            return None
-        message = json.loads(box[4 : 4 + size])
-        total = 4 + size + sum(message["sizes"])
-        if len(box) < total:
-            self._wanted = total
-            return None
-        position, blobs = 4 + size, []
-        for length in message["sizes"]:
-            blobs.append(bytes(box[position : position + length]))
-            position += length
-        message["blobs"] = blobs
-        del box[:total]
-        self._wanted = 4
-        return message
-
-    def send(self, message, blobs=()):
-        """Queue a message; it leaves with the next, or when the supervisor has nothing to do."""
-        text = json.dumps({**message, "sizes": [len(blob) for blob in blobs]}).encode()
-        self._outbox += [struct.pack(">I", len(text)), text, *blobs]
-        if _now() - self._flushed > FLUSH_S:
-            self.flush()
-
-    def flush(self):
-        view = memoryview(b"".join(self._outbox))
-        self._outbox.clear()
-        while view:
-            view = view[os.write(self._sink, view) :]
-        self._flushed = _now()
 
 
 def memfd(name, data=b""):
@@ -163,11 +90,11 @@ class Supervisor:
         self._zygotes["plain"] = ours
         self._binaries = collections.OrderedDict()
         self._slot = self._partner = None
-        self._kernel_kills, self._idle_shared_kb = kernel_kills(), shared_kb()
+        self._kernel_kills, self._idle_shared_kb = kernel.memory_kills(), kernel.shared_kb()
         self.times = collections.Counter()
 
     def serve(self):
-        self._channel.send({"ready": True, "host_speed": host_speed(), "filtered": filtered()})
+        self._channel.send({"ready": True, "host_speed": host_speed(), "filtered": kernel.filtered()})
         while (message := self._channel.receive()) is not None:
             if message["op"] == "program":
                 self._program(message)
@@ -186,14 +113,14 @@ class Supervisor:
 
     def _program(self, message):
         self._end()
-        start = _now()
+        start = time.monotonic()
         self._slot, answer = self._open(message, message["blobs"][0])
         partner = message.get("partner")
         if partner is not None and answer["compiled"]:
             self._partner, theirs = self._open(partner, message["blobs"][1])
             answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
-        self._idle_shared_kb = shared_kb()
-        self.times["compile"] += _now() - start
+        self._idle_shared_kb = kernel.shared_kb()
+        self.times["compile"] += time.monotonic() - start
         self._channel.send(answer)
         if not answer["compiled"] or not answer.get("partner_compiled", True):
             self._end()
@@ -295,9 +222,9 @@ class Supervisor:
                 self._take_result(outcome, kind, spec, result)
         collected = out[2:]
         outcome["collected"] = [blob is not None for blob in collected]
-        start = _now()
+        start = time.monotonic()
         self._channel.send(outcome, [out[0], out[1], *[blob or b"" for blob in collected]])
-        self.times["answer"] += _now() - start
+        self.times["answer"] += time.monotonic() - start
 
     @staticmethod
     def _take_result(outcome, kind, spec, result):
@@ -348,20 +275,20 @@ class Supervisor:
 
     def _one(self, slot, spec, stdin, files, data, collect, collect_limit):
         """One child from fork to a wiped box. Returns its facts and [stdout, stderr, (result,) *collected]."""
-        start = _now()
+        start = time.monotonic()
         stdin_fd, stdout_fd = memfd("stdin", stdin), memfd("stdout")
         cpu_before = self._programs_cpu_s()
         job = self._start(slot, spec, stdin_fd, stdout_fd, files, data)
         job.cpu_before = cpu_before
         os.close(stdin_fd)
         job.fds[0] = stdout_fd
-        sent = _now()
+        sent = time.monotonic()
         self._watch([job])
-        ran = _now()
+        ran = time.monotonic()
         found = self._finish(job, collect, collect_limit)
         self.times["set up"] += sent - start
         self.times["fork, run, exit"] += ran - sent
-        self.times["kill, read, wipe"] += _now() - ran
+        self.times["kill, read, wipe"] += time.monotonic() - ran
         return found
 
     def _start(self, slot, spec, stdin_fd, stdout_fd, files, data):
@@ -373,7 +300,7 @@ class Supervisor:
         with self._as(uid):
             os.mkdir(box, 0o700)
             for name, content in files.items():
-                _write(os.path.join(box, name), content)
+                boxes.write(os.path.join(box, name), content)
         limits, kind, text, command = slot.limits, spec["kind"], b"", None
         if kind == "exec":
             env = {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root}
@@ -386,14 +313,14 @@ class Supervisor:
         cpu_s = int(limits["cpu_s"]) + 2  # a backstop: what all processes of the run have used is measured here
         file_bytes = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
         message = launch.pack(uid, box, cpu_s, limits["processes"], file_bytes, text, command)
-        job = Job(slot, kind, limits, uid, box, [None, stderr_fd, *extra], _now())
+        job = Job(slot, kind, limits, uid, box, [None, stderr_fd, *extra], time.monotonic())
         job.given = sum(os.fstat(fd).st_size for fd in (stdin_fd, *extra))
         socket.send_fds(slot.link, [message], [*fds, *extra, *program])
         return job
 
     def _watch(self, jobs):
         """Until all are done: measure every few milliseconds, kill what crosses a limit."""
-        interval, waiting, unread, sampled = SAMPLE_S, list(jobs), [], _now()
+        interval, waiting, unread, sampled = SAMPLE_S, list(jobs), [], time.monotonic()
         while waiting:
             readable, _, _ = select.select([*(job.slot.link for job in waiting), *unread], [], [], interval)
             for fd in [fd for fd in unread if fd in readable]:
@@ -404,14 +331,14 @@ class Supervisor:
                 if not data:
                     raise RuntimeError("the template died")
                 *job.done, job.ended_at = launch.REPORT.unpack(data)
-                job.wall_s = _now() - job.started
+                job.wall_s = time.monotonic() - job.started
                 waiting.remove(job)
                 if job.ends:
                     self._leave_talk(job)
                 if job.unread is not None:
                     unread.append(job.unread)
-            if not readable or _now() - sampled > interval:
-                sampled = _now()
+            if not readable or time.monotonic() - sampled > interval:
+                sampled = time.monotonic()
                 self._channel.look()
                 for job in waiting:
                     self._sample(job)
@@ -438,10 +365,10 @@ class Supervisor:
             cpu += sum(int(field) for field in fields[11:15])
             # What a fork shares with the program's template counts once, not in each process.
             memory_kb += max(0, int(fields[21]) * PAGE // 1024 - shared)
-        limits, wall_s = job.limits, _now() - job.started
+        limits, wall_s = job.limits, time.monotonic() - job.started
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
         # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
-        unmapped_kb = shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
+        unmapped_kb = kernel.shared_kb() - self._idle_shared_kb - (written + job.given) // 1024
         job.peak_kb = max(job.peak_kb, memory_kb + shared, unmapped_kb)
         if max(cpu / TICK, self._untold_cpu_s(job)) > limits["cpu_s"]:
             self._stop(job, "time_limit")
@@ -449,12 +376,12 @@ class Supervisor:
             self._stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self._stop(job, "output_limit")
-        elif wall_s > limits["wall_s"] and wall_s - min(starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - min(kernel.starved_s(self._others(job)), STARVED_S) > limits["wall_s"]:
             self._stop(job, "idle_limit")
 
     def _programs_cpu_s(self):
         """CPU seconds of all in this container but the supervisor; None where that cannot be told."""
-        used = None if self._uid_base is None else container_cpu_s()
+        used = None if self._uid_base is None else kernel.container_cpu_s()
         return None if used is None else used - time.process_time()
 
     def _untold_cpu_s(self, job):
@@ -477,9 +404,9 @@ class Supervisor:
         limits = job.limits
         out_fd, err_fd = job.fds[:2]
         written = sum(os.fstat(fd).st_size for fd in job.fds[:2] if fd is not None)
-        blobs = [b"" if out_fd is None else _read(out_fd, int(limits["output_mb"] * MIB) + 1), _read(err_fd, HEAD)]
+        blobs = [b"" if out_fd is None else boxes.read(out_fd, int(limits["output_mb"] * MIB) + 1), boxes.read(err_fd, HEAD)]
         if job.kind in IN_PROCESS:
-            blobs.append(_read(job.fds[2], child.RESULT_LIMIT) if job.cause is None else b"")
+            blobs.append(boxes.read(job.fds[2], child.RESULT_LIMIT) if job.cause is None else b"")
         for fd in job.fds:
             if fd is not None:
                 os.close(fd)
@@ -501,7 +428,7 @@ class Supervisor:
 
     def _kernel_killed(self):
         """Whether the kernel has killed a process of this container for want of memory since we last looked."""
-        before, self._kernel_kills = self._kernel_kills, kernel_kills()
+        before, self._kernel_kills = self._kernel_kills, kernel.memory_kills()
         return self._kernel_kills > before
 
     # ---- killing and wiping -----------------------------------------------------------------------------------------
@@ -537,7 +464,7 @@ class Supervisor:
         if job.uid is not None:
             with self._as(job.uid), contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
-            if job.done is not None and (strays := _children()) is not None:
+            if job.done is not None and (strays := kernel.children()) is not None:
                 return strays != [self._zygote_pid]
         living = self._living(job)
         for pid in living:
@@ -546,7 +473,7 @@ class Supervisor:
         return bool(living)
 
     def _living(self, job):
-        return [pid for pid in self._others(job) if _state(pid) not in ("Z", "X", None)]
+        return [pid for pid in self._others(job) if kernel.state(pid) not in ("Z", "X", None)]
 
     def _others(self, job):
         """Processes of a run: of its user, or (without users) our strays and the template's children."""
@@ -556,9 +483,9 @@ class Supervisor:
                 continue
             try:
                 if job.uid is not None:
-                    if os.stat(f"/proc/{name}").st_uid == job.uid or _real_uid(name) == job.uid:
+                    if os.stat(f"/proc/{name}").st_uid == job.uid or kernel.real_uid(name) == job.uid:
                         found.append(int(name))
-                elif _is_of_a_test(int(name), os.getpid()):
+                elif kernel.is_of_a_test(int(name), os.getpid()):
                     found.append(int(name))
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended while we looked
@@ -584,11 +511,11 @@ class Supervisor:
         if not collect and self._is_clean(job.box):
             return []
         with self._as(job.uid):
-            contents = [_regular(os.path.join(job.box, name), limit) for name in collect]
+            contents = [boxes.regular(os.path.join(job.box, name), limit) for name in collect]
             for place in () if job.uid is None else (self._box_root, "/dev/shm"):
                 for name in os.listdir(place):
-                    _remove(os.path.join(place, name))
-            _remove(job.box)
+                    boxes.remove(os.path.join(place, name))
+            boxes.remove(job.box)
         os.chdir("/")
         if not self._is_clean(job.box):
             raise RuntimeError(f"files of the test cannot be removed from {job.box}")
@@ -639,157 +566,6 @@ def _shallow(value, levels=400):
         ]
         levels -= 1
     return not level
-
-
-def container_cpu_s(root=CGROUP):
-    """CPU seconds this container has used, by cgroup v2 or v1; None where neither tells."""
-    with contextlib.suppress(OSError), open(f"{root}/cpu.stat") as file:
-        return int(file.readline().split()[1]) / 1e6
-    with contextlib.suppress(OSError), open(f"{root}/cpuacct/cpuacct.usage") as file:
-        return int(file.read()) / 1e9
-    return None
-
-
-def kernel_kills(root=CGROUP):
-    """Processes of this container that the kernel killed for want of memory, by cgroup v2 or v1; 0 where neither tells."""
-    for place in (f"{root}/memory.events", f"{root}/memory/memory.oom_control"):
-        with contextlib.suppress(OSError), open(place) as file:
-            return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
-    return 0
-
-
-def shared_kb(root=CGROUP):
-    """Memory of this container in memfds, shared mappings and files of tmpfs folders, by cgroup v2 or v1; 0 where neither
-    tells. A program can hold much there that is in no process's resident size."""
-    for place in (f"{root}/memory.stat", f"{root}/memory/memory.stat"):
-        with contextlib.suppress(OSError), open(place, "rb") as file:
-            return sum(int(line.split()[1]) for line in file if line.startswith(b"shmem ")) // 1024
-    return 0
-
-
-def _regular(path, limit):
-    """The content of a regular file; None (told to the caller as absent) for anything else."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        return _read(fd, limit) if (os.fstat(fd).st_mode & 0o170000) == 0o100000 else None
-    finally:
-        os.close(fd)
-
-
-def _write(path, content):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(content)
-
-
-def _remove(path):
-    """Remove a file or a whole tree of ours, whatever its modes and depth, following no link and recursing nowhere:
-    thousands of nested folders are a known prank. What cannot be removed is left for the caller's check to find."""
-    try:
-        if not _is_folder(path):
-            os.unlink(path)
-            return
-        os.chdir(os.path.dirname(path))
-        trail = [os.path.basename(path)]
-        _enter(trail[0])
-        while trail:
-            inner = None
-            with os.scandir(".") as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        inner = entry.name
-                        break
-                    os.unlink(entry.name)
-            if inner is None:
-                os.chdir("..")
-                os.rmdir(trail.pop())
-            else:
-                trail.append(inner)
-                _enter(inner)
-    except OSError:
-        return
-
-
-def _enter(name):
-    os.chmod(name, 0o700)
-    os.chdir(name)
-
-
-def _is_folder(path):
-    return not os.path.islink(path) and os.path.isdir(path)
-
-
-def _read(fd, limit):
-    size = min(limit, os.fstat(fd).st_size)
-    chunks, position = [], 0
-    while position < size and (chunk := os.pread(fd, size - position, position)):
-        chunks.append(chunk)
-        position += len(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _now():
-    return time.clock_gettime(time.CLOCK_MONOTONIC)
-
-
-def _state(pid):
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return chr(file.read().rpartition(b")")[2].split()[0][0])
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-
-
-def _children():
-    """Our children by the kernel's list; None where it keeps none (CONFIG_PROC_CHILDREN). What a run whose first process
-    is reaped has left behind is among them, or will be when its parent is."""
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
-            return [int(pid) for pid in file.read().split()]
-    except FileNotFoundError:
-        return None
-
-
-def starved_s(pids, proc="/proc"):
-    """Seconds for which the most starved thread of these processes was ready and got no core: wall time that a busy host
-    took, not the program. 0 where the kernel does not count it (CONFIG_SCHED_INFO)."""
-    longest = 0
-    for pid in pids:
-        with contextlib.suppress(OSError):  # it ended while we looked
-            for thread in os.listdir(f"{proc}/{pid}/task"):
-                with open(f"{proc}/{pid}/task/{thread}/schedstat", "rb") as file:
-                    longest = max(longest, int(file.read().split()[1]))
-    return longest / 1e9
-
-
-def _real_uid(name):
-    with open(f"/proc/{name}/status") as file:
-        for line in file:
-            if line.startswith("Uid:"):
-                return int(line.split()[1])
-    return None
-
-
-def _is_of_a_test(pid, own_pid):
-    """Whether a process is below us and left our session, as a test's first process does before anything else; zygotes and
-    templates stay in it, and no process can come back to it."""
-    session = os.getsid(own_pid)
-    seen = False
-    while pid not in (0, 1, own_pid):
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        seen = seen or int(fields[3]) != session
-        pid = int(fields[1])
-    return seen and pid == own_pid
-
-
-def filtered():
-    """Whether a filter of system calls lies on this container, by the kernel's own word (gVisor's has none)."""
-    with open("/proc/self/status", "rb") as file:
-        return b"\nSeccomp:\t2" in file.read()
 
 
 def host_speed():

@@ -207,7 +207,7 @@ def test_without_an_engine_only_our_own_programs_run_unisolated(monkeypatch, cap
 
 
 def test_time_without_a_core_is_not_time_asleep(tmp_path) -> None:
-    from sandbox_images.runner.main import starved_s
+    from sandbox_images.runner.kernel import starved_s
 
     for pid, thread, delay in ((7, 7, 10**9), (7, 8, 3 * 10**9), (9, 9, 2 * 10**9)):
         folder = tmp_path / str(pid) / "task" / str(thread)
