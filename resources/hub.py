@@ -1,7 +1,9 @@
-"""Source datasets from the Hugging Face Hub, by name and revision, into the cache folder."""
+"""Datasets from the Hugging Face Hub, sources and benchmarks, by name and revision, into the cache folder."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 NAMES = {
@@ -26,8 +28,11 @@ class HubUnavailable(RuntimeError):
     """The dataset cannot be fetched; the message says what to do."""
 
 
-def fetch(dataset: str, address: str, cache: Path) -> Path:
-    """Folder with the data files of ``address``: ``hub``, ``hub:name`` or ``hub:name@revision``. Files already there are kept."""
+def fetch(dataset: str, address: str, cache: Path, patterns: Sequence[str] = DATA_FILES) -> Path:
+    """Folder with the files of ``address`` (``hub``, ``hub:name`` or ``hub:name@revision``) that match one of ``patterns``.
+
+    Files already there are kept. ``dataset``: for whom, named in errors. Raises ``HubUnavailable``.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
@@ -36,8 +41,9 @@ def fetch(dataset: str, address: str, cache: Path) -> Path:
     folder = cache / "hub" / name.replace("/", "--") / (revision or "main")
     try:
         path = snapshot_download(
-            name, repo_type="dataset", revision=revision or None, local_dir=folder, allow_patterns=DATA_FILES
-        )
+            name, repo_type="dataset", revision=revision or None, local_dir=folder, allow_patterns=list(patterns),
+            endpoint=os.environ.get("HF_ENDPOINT"),
+        )  # fmt: skip
     except RepositoryNotFoundError as error:
         raise HubUnavailable(f"{dataset}: the Hub has no dataset {name!r} (or it asks for a login: set HF_TOKEN)") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

@@ -67,7 +67,7 @@ class SourcesResource(dg.ConfigurableResource[Any]):
     code_contests: str = Field(BUNDLED, description="OCR_CODE_CONTESTS")
     codeforces: str = Field(BUNDLED, description="OCR_CODEFORCES")
     local: str = Field("", description="OCR_LOCAL: a folder of your own problems")
-    benchmarks: str = Field(BUNDLED, description="OCR_BENCHMARKS: folder of benchmark files, or bundled")
+    benchmarks: str = Field(BUNDLED, description="OCR_BENCHMARKS: folder of benchmark files, hub, or bundled")
 
     def folder(self, dataset: str, bundled: Path, cache: Path) -> Path | None:
         """The folder of a source's files, fetched if it is on the Hub; None if the source is not set."""
@@ -86,6 +86,12 @@ class SourcesResource(dg.ConfigurableResource[Any]):
                 f"OCR_{dataset.upper()}={address}: no such folder; give a folder of files, {BUNDLED}, hub or nothing"
             )
         return folder
+
+    def fetched(self, address: str, patterns: Sequence[str], cache: Path) -> Path:
+        """The folder of a benchmark's files on the Hub (``name`` or ``name@revision``). Raises ``HubUnavailable``."""
+        from resources.hub import fetch
+
+        return fetch("benchmarks", f"hub:{address}", cache, patterns)
 
     @property
     def only_bundled(self) -> bool:

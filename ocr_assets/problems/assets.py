@@ -194,8 +194,9 @@ def contamination_report(
     def report(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("deduped_problems")
         rules = contamination.Rules(judges.threshold, config.overlap, judges.policy)
-        folder = sources.folder("benchmarks", samples.BENCHMARKS, lake.cache)
-        items = benchmarks.read_registry(folder) if folder else []
+        on_hub = sources.benchmarks.strip() == "hub"
+        folder = benchmarks.SHIPPED if on_hub else sources.folder("benchmarks", samples.BENCHMARKS, lake.cache)
+        items = benchmarks.read_registry(folder, partial(sources.fetched, cache=lake.cache)) if folder else []
         model = embedder.opened(lake.cache)
         writing = partial(store.write, run_info(context), "contamination_report")
         with Progress("contamination_report", None, context.log.info, "problems") as progress:

@@ -1,14 +1,15 @@
 """Which benchmarks problems are held against: a registry of files, each read in its true format.
 
-A folder of benchmark files may hold a ``benchmarks.toml`` that names what counts; without one every file in it does. What a
-benchmark item is compared with is in ``screening.py``.
+A folder of benchmark files may hold a ``benchmarks.toml`` that names what counts and what is fetched from the Hub; without one
+every file in it does. The registry beside this module is an example of one. What a benchmark item is compared with is in
+``screening.py``.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,8 @@ from ocr_assets.jsonl import read_rows
 from ocr_assets.records import BenchmarkItem, content_id
 
 REGISTRY = "benchmarks.toml"
+SHIPPED = Path(__file__).parent  # holds the registry of what the papers check, all from the Hub
+Fetch = Callable[[str, Sequence[str]], Path]  # (name or name@revision, patterns of files) → their folder
 READABLE = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 QUESTION_FIELDS = ("question", "prompt", "question_content", "text", "description", "instruct_prompt", "content")
 ID_FIELDS = ("task_id", "question_id", "id", "name")
@@ -50,13 +53,15 @@ _LCB_PART = re.compile(r"test(\d*)\.")
 class Benchmark:
     """An entry of the registry.
 
-    ``files``: patterns below the folder (default: everything in a folder of the benchmark's name). ``version``: noted with
-    every item; for LiveCodeBench ``release_v5`` takes the files test, test2 … test5, and each item bears the release that
-    brought it. ``since``, ``until``: only items dated so (both days included). ``question``, ``item_id``, ``date``: columns,
-    where the format is none of ``FORMATS``.
+    ``hub``: a dataset on the Hub, ``name`` or ``name@revision``, that holds the files; else they lie in the registry's folder.
+    ``files``: patterns below that (default: everything of the dataset, or in a folder of the benchmark's name). ``version``:
+    noted with every item; for LiveCodeBench ``release_v5`` takes the files test, test2 … test5, and each item bears the release
+    that brought it. ``since``, ``until``: only items dated so (both days included). ``question``, ``item_id``, ``date``:
+    columns, where the format is none of ``FORMATS``.
     """
 
     name: str
+    hub: str | None = None
     files: tuple[str, ...] = ()
     version: str = ""
     since: date | None = None
@@ -66,14 +71,14 @@ class Benchmark:
     date: str | None = None
 
 
-def read_registry(folder: Path) -> list[BenchmarkItem]:
+def read_registry(folder: Path, fetch: Fetch) -> list[BenchmarkItem]:
     """All items that count, each once, in the order of the registry. Raises ``ValueError`` saying which entry, file and row
-    cannot be used."""
+    cannot be used, and what ``fetch`` raises."""
     listed = folder / REGISTRY
     items: dict[str, BenchmarkItem] = {}
     if listed.is_file():
         for benchmark in registry_of(listed):
-            for path in _files(folder, benchmark):
+            for path in _files(folder, benchmark, fetch):
                 for item in read_items(path, benchmark):
                     items.setdefault(item["item_key"], item)
     else:
@@ -146,14 +151,20 @@ def item_of(
     }
 
 
-def _files(folder: Path, benchmark: Benchmark) -> Iterable[Path]:
-    patterns = benchmark.files or (f"{benchmark.name}/**/*",)
+def _files(folder: Path, benchmark: Benchmark, fetch: Fetch) -> Iterable[Path]:
+    release = _RELEASE.fullmatch(benchmark.version) if not benchmark.files else None
+    usual = "**/*" if benchmark.hub else f"{benchmark.name}/**/*"
+    patterns = benchmark.files or (usual,)
+    if benchmark.hub:
+        # A dataset can be many gigabytes of which a release is few.
+        parts = [f"test{part if part > 1 else ''}.*" for part in range(1, int(release[1]) + 1)] if release else ()
+        folder = fetch(benchmark.hub, parts or patterns)
     found = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.name.endswith(READABLE)})
-    release = _RELEASE.fullmatch(benchmark.version)
-    if release and not benchmark.files:
+    if release:
         found = [path for path in found if _part(path) is not None and (_part(path) or 0) <= int(release[1])]
     if not found:
-        raise ValueError(f"{folder / REGISTRY}: no file of {benchmark.name} matches {', '.join(patterns)}")
+        place = f"hub dataset {benchmark.hub}" if benchmark.hub else folder / REGISTRY
+        raise ValueError(f"{place}: no file of {benchmark.name} matches {', '.join(patterns)}")
     return found
 
 
