@@ -6,6 +6,7 @@ Shared by the semantic layer of deduplication and by the contamination check. Em
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ Places = npt.NDArray[np.intp]
 BLOCK = 2048  # rows at once: with 3,000 items 24 MB of scores, enough for the product to run at the speed of one large one
 SLACK = 1e-4  # a product's last digits depend on the block's shape; what is near the threshold is measured again
 SPARE = 2
+PART = 256  # rows whose scores stay in a processor's cache while the best are looked for
 
 
 def above(
@@ -55,19 +57,37 @@ def cosines(rows: Vectors, columns: Vectors) -> npt.NDArray[np.float64]:
 
 def nearest(rows: Vectors, columns: Vectors, groups: npt.NDArray[np.int64], floor: float, most: int) -> tuple[Places, Places]:
     """(row, column) of pairs worth keeping: for each row the nearest column of all, and from ``floor`` on the ``most`` nearest
-    of each group of columns. One product; a few more are given than asked, since those near in rank are told apart later."""
+    of each group of columns. A few more are given than asked, since those near in rank are told apart later.
+
+    The best of a group are found by looking through its scores again for each: faster than sorting them as long as few are
+    asked for, and what lies below the floor is looked at once.
+    """
     if not len(rows) or not len(columns):
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    scores = rows @ columns.T
-    best = scores.max(axis=1)
-    row, column = _where(scores >= np.minimum(best, floor)[:, None] - SLACK)
-    cosine, group = scores[row, column], groups[column]
-    order = np.lexsort((column, -cosine, group, row))
-    row, column, cosine, group = row[order], column[order], cosine[order], group[order]
-    run = row * (int(groups.max()) + 1) + group
-    rank = np.arange(len(run)) - np.searchsorted(run, run)
-    kept = (rank < most + SPARE) & (cosine >= floor - SLACK) | (cosine >= best[row] - SLACK)
-    return row[kept], column[kept]
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order[0]] - 1))
+    spans = list(pairwise([*starts.tolist(), len(order)]))
+    by_group = columns[order].T
+    buffer = np.empty((min(PART, len(rows)), len(columns)), dtype=np.float32)
+    found: list[tuple[Places, Places]] = []
+    for begin in range(0, len(rows), PART):
+        part = rows[begin : begin + PART]
+        scores = np.matmul(part, by_group, out=buffer[: len(part)])
+        first = np.stack([scores[:, start:end].max(axis=1) for start, end in spans], axis=1)
+        least = np.minimum(first.max(axis=1), floor) - SLACK
+        for group, (start, end) in enumerate(spans):
+            row = np.flatnonzero(first[:, group] >= least)
+            left = scores[row, start:end]
+            for _ in range(min(most + SPARE, end - start)):
+                column = left.argmax(axis=1)
+                good = left[np.arange(len(row)), column] >= least[row]
+                if not good.all():
+                    row, left, column = row[good], left[good], column[good]
+                if not len(row):
+                    break
+                found.append((row + begin, order[start + column]))
+                left[np.arange(len(row)), column] = -np.inf
+    return np.concatenate([row for row, _ in found]), np.concatenate([column for _, column in found])
 
 
 def _where(mask: npt.NDArray[np.bool_]) -> tuple[Places, Places]:
