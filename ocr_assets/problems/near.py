@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -45,7 +46,7 @@ class NearSettings:
         if not 1 <= self.shingle <= MOST_WORDS:
             raise ValueError(f"shingle={self.shingle}: choose 1 to {MOST_WORDS} words")
 
-    @property
+    @cached_property
     def signature(self) -> str:
         """What a stored signature depends on; another value means the signature is to be made again."""
         import rensa
