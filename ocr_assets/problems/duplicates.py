@@ -9,24 +9,22 @@ problem is in ``dedup.py``, how likeness of wording is measured in ``near.py``.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ocr_assets.problems import near, normalize, similarity
+from ocr_assets.problems import near, normalize, semantic
 from ocr_assets.problems.dedup import VERSION as MERGE_VERSION
 from ocr_assets.problems.dedup import expected_of, place_of
 from ocr_assets.problems.near import NearSettings
 from ocr_assets.problems.shingles import Hashes, Rows
-from ocr_assets.problems.versions import Version, told_apart
+from ocr_assets.problems.similarity import Embeds
 from ocr_assets.records import (
     DUPLICATE_PAIRS,
     NEAR_INDEX,
@@ -43,14 +41,6 @@ READ_IN_PARALLEL = 20_000  # rows from which starting processes is worth its sec
 TESTS_AT_ONCE = 400  # statements whose tests are in memory together: they can be megabytes each
 PENDING = "pending"
 Writing = Callable[[], AbstractContextManager[Write]]
-
-
-class Embeds(Protocol):
-    """What the semantic layer needs of ``resources.embedder.Embedder``."""
-
-    model: str
-
-    def embed(self, texts: Sequence[str]) -> similarity.Vectors: ...
 
 
 @dataclass(frozen=True)
@@ -231,10 +221,6 @@ def _statements(store: Lake, keys: np.ndarray[Any, Any], rows: Rows) -> list[str
     return [found[keys[row].decode()] for row in rows]
 
 
-def _normalized(store: Lake, keys: np.ndarray[Any, Any], rows: Rows) -> list[str]:
-    return [normalize.normalize(statement) for statement in _statements(store, keys, rows)]
-
-
 # --- semantic layer: which statements mean the same to an embedding model
 
 
@@ -250,49 +236,16 @@ def _compare_embeddings(store: Lake, writing: Writing, embedder: Embeds, done: R
     done.compared["semantic"] = len(new)
 
     def pairs() -> Iterator[DuplicatePair]:
-        # The vectors lie in a file: of a million statements they are 1.5 GB.
-        with tempfile.TemporaryDirectory() as folder:
-            vectors = _vectors(store, keys, embedder, Path(folder) / "vectors")
-            for left, right, cosine in similarity.among(vectors, len(new), SEMANTIC_FLOOR):
-                yield from _semantic_pairs(store, keys, left, right, cosine, embedder.model, done)
+        found = semantic.measured(len(keys), len(new), lambda rows: _statements(store, keys, rows), embedder, SEMANTIC_FLOOR)
+        for one, other, cosine, apart in found:
+            done.pairs += 1
+            yield _pair(keys[one].decode(), keys[other].decode(), "semantic", embedder.model, cosine, apart)
 
     stale = "SELECT statement_key FROM semantic_index WHERE model <> $model"
     with writing() as write:
         entries = ({"statement_key": key, "model": embedder.model} for key in new)
         write.append(DUPLICATE_PAIRS, pairs())
         write.sync(SEMANTIC_INDEX, entries, within=("statement_key", _column(store, stale, model)))
-
-
-def _semantic_pairs(
-    store: Lake,
-    keys: np.ndarray[Any, Any],
-    left: Rows,
-    right: Rows,
-    cosines: np.ndarray[Any, Any],
-    model: str,
-    done: Refreshed,
-) -> Iterator[DuplicatePair]:
-    for start in range(0, len(left), near.VERIFIED_AT_ONCE):
-        one, other = left[start : start + near.VERIFIED_AT_ONCE], right[start : start + near.VERIFIED_AT_ONCE]
-        rows = np.unique(np.concatenate([one, other]))
-        version = dict(zip(rows.tolist(), map(Version, _normalized(store, keys, rows)), strict=True))
-        for a, b, cosine in zip(one.tolist(), other.tolist(), cosines[start:].tolist(), strict=False):
-            done.pairs += 1
-            apart = told_apart(version[a], version[b])
-            yield _pair(keys[a].decode(), keys[b].decode(), "semantic", model, round(cosine, 4), apart)
-
-
-def _vectors(store: Lake, keys: np.ndarray[Any, Any], embedder: Embeds, path: Path) -> similarity.Vectors:
-    """Embeddings of the normalized statements, one row a key, in a memory-mapped file. Normalized, because of several rows
-    with one key none is special."""
-    matrix: Any = None
-    for start in range(0, len(keys), similarity.BLOCK):
-        end = min(start + similarity.BLOCK, len(keys))
-        part = embedder.embed(_normalized(store, keys, np.arange(start, end)))
-        if matrix is None:
-            matrix = np.memmap(path, np.float32, "w+", shape=(len(keys), part.shape[1]))
-        matrix[start:end] = part
-    return cast("similarity.Vectors", matrix)
 
 
 def _pair(one: str, other: str, layer: DuplicateLayer, settings: str, score: float, apart: bool) -> DuplicatePair:

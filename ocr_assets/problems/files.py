@@ -10,17 +10,15 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
 
-from ocr_assets.problems import near, similarity
-from ocr_assets.problems.duplicates import READ_IN_PARALLEL, Embeds, Layers, clusters
-from ocr_assets.problems.normalize import normalize
+from ocr_assets.problems import near, semantic
+from ocr_assets.problems.duplicates import READ_IN_PARALLEL, Layers, clusters
 from ocr_assets.problems.shingles import Rows
-from ocr_assets.problems.versions import Version, told_apart
+from ocr_assets.problems.similarity import Embeds
 from ocr_assets.records import DuplicateLayer
 
 Layer = Literal["exact"] | DuplicateLayer
@@ -81,7 +79,8 @@ def duplicates_of(texts: Texts, layers: Layers, embedder: Embeds | None = None) 
     if layers.semantic is not None and len(rows):
         if embedder is None:
             raise ValueError("the semantic layer needs an embedder")
-        pairs += _alike(texts, keys, rows, layers.semantic, embedder)
+        alike = semantic.measured(len(rows), len(rows), lambda some: texts.of(rows[some]), embedder, layers.semantic)
+        pairs += [_merged(keys, rows, one, other, "semantic") for one, other, _, apart in alike if not apart]
     cluster_of, layer_of = clusters(pairs)
     leads: dict[str, int] = {}
     for key, row in first.items():  # in order of rows
@@ -92,21 +91,6 @@ def duplicates_of(texts: Texts, layers: Layers, embedder: Embeds | None = None) 
         if lead != row:
             stands[row] = (lead, "exact" if keys[lead] == key else layer_of[key])
     return keys, stands
-
-
-def _alike(texts: Texts, keys: Sequence[str], rows: Rows, threshold: float, embedder: Embeds) -> Iterator[Pair]:
-    """Pairs whose embeddings are alike; the vectors lie in a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        vectors: Any = None
-        for start in range(0, len(rows), similarity.BLOCK):
-            part = embedder.embed([normalize(text) for text in texts.of(rows[start : start + similarity.BLOCK])])
-            if vectors is None:
-                vectors = np.memmap(Path(folder) / "vectors", np.float32, "w+", shape=(len(rows), part.shape[1]))
-            vectors[start : start + len(part)] = part
-        for left, right, _ in similarity.among(vectors, len(rows), threshold):
-            for one, other in zip(left.tolist(), right.tolist(), strict=True):
-                if not told_apart(*(Version(normalize(text)) for text in texts.of(rows[[one, other]]))):
-                    yield _merged(keys, rows, one, other, "semantic")
 
 
 def _merged(keys: Sequence[str], rows: Rows, one: int, other: int, layer: DuplicateLayer) -> Pair:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from ocr_assets.problems import normalize, similarity
 from ocr_assets.problems.shingles import Hashes, shingles
+from ocr_assets.problems.similarity import Embeds
 from ocr_assets.records import BENCHMARK_ITEMS, CONTAMINATION_SCORES, SCREENED, BenchmarkItem, content_id
 from resources.lake import Lake, Write
 
@@ -28,14 +29,6 @@ OVERLAP_FLOOR = 0.3
 LEAST_NGRAMS = 4  # an item with fewer says too little: "write a function to find the" is in many
 BLOCK = similarity.BLOCK
 Writing = Callable[[], AbstractContextManager[Write]]
-
-
-class Embeds(Protocol):
-    """What is needed of ``resources.embedder.Embedder``."""
-
-    model: str
-
-    def embed(self, texts: Sequence[str]) -> similarity.Vectors: ...
 
 
 @dataclass(frozen=True)

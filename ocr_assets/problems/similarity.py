@@ -5,8 +5,9 @@ Shared by the semantic layer of deduplication and by the contamination check. Em
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,14 @@ BLOCK = 2048  # rows at once: with 3,000 items 24 MB of scores, enough for the p
 SLACK = 1e-4  # a product's last digits depend on the block's shape; what is near the threshold is measured again
 SPARE = 2
 PART = 256  # rows whose scores stay in a processor's cache while the best are looked for
+
+
+class Embeds(Protocol):
+    """What is needed of ``resources.embedder.Embedder``."""
+
+    model: str
+
+    def embed(self, texts: Sequence[str]) -> Vectors: ...
 
 
 def above(
