@@ -1,14 +1,20 @@
-"""Rows for tests and benches that need a lake with something in it."""
+"""Rows for tests and benches that need a lake with something in it, and an embedder that is no model."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ocr_assets.problems.readers.common import limits, stdin_test
 from ocr_assets.records import CLEAN_PROBLEMS
 from resources.tables import Table
+
+STORY = (
+    "Ada keeps n boxes in a long row and every box holds some red apples . She walks along the row from the left to the right "
+    "and wants to know how many apples lie between two given boxes . Answer all of her q questions quickly ."
+)
 
 
 def row_of(table: Table, **values: object) -> dict[str, Any]:
@@ -49,3 +55,20 @@ def raw_problem(
         "compare": None, "checker": None, "interactor": None, "checker_needed": None, "limits": limits(),
         "reference_solutions": [], "file": "f", "row": 0, "notes": [], **more,
     }  # fmt: skip
+
+
+class CountingEmbedder:
+    """Bags of words as unit vectors: enough to be alike where words are shared, and it counts what it is asked."""
+
+    model = "bag of words"
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        self.asked |= set(texts)
+        vectors = np.full((len(texts), 64), 1e-3, dtype=np.float32)  # a text without words has a direction too
+        for row, text in enumerate(texts):
+            for word in text.split():
+                vectors[row, sum(word.encode()) % 64] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -25,30 +25,10 @@ from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.shingles import shingles
 from ocr_assets.records import DEDUPED_PROBLEMS, DUPLICATE_PAIRS, RAW_PROBLEMS, TABLES, TEST_CONFLICTS
 from resources.lake import Lake, RunInfo
+from rows import STORY, CountingEmbedder
 from rows import raw_problem as raw
 
 SETTINGS = NearSettings()
-STORY = (
-    "Ada keeps n boxes in a long row and every box holds some red apples . She walks along the row from the left to the right "
-    "and wants to know how many apples lie between two given boxes . Answer all of her q questions quickly ."
-)
-
-
-class CountingEmbedder:
-    """Bags of words as unit vectors: enough to be alike where words are shared, and it counts what it is asked."""
-
-    model = "bag of words"
-
-    def __init__(self) -> None:
-        self.asked: set[str] = set()
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        self.asked |= set(texts)
-        vectors = np.zeros((len(texts), 64), dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word in text.split():
-                vectors[row, sum(word.encode()) % 64] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def dedup(lake: Lake, layers: Layers, embedder: Any = None) -> duplicates.Refreshed:

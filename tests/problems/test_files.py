@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,27 +18,10 @@ from ocr_assets.problems.files import Texts, duplicates_of
 from ocr_assets.problems.near import NearSettings
 from ocr_assets.records import RAW_PROBLEMS, TABLES
 from resources.lake import Lake, RunInfo
-from rows import raw_problem
+from rows import STORY, CountingEmbedder, raw_problem
 
-STORY = (
-    "Ada keeps n boxes in a long row and every box holds some red apples . She walks along the row from the left to the right "
-    "and wants to know how many apples lie between two given boxes . Answer all of her q questions quickly ."
-)
 REWORDED = STORY.replace("red apples", "green pears")
 OTHER = "Find the shortest path between two towns of a country whose roads all have one length , or say that there is none ."
-
-
-class Bags:
-    """Bags of words as unit vectors."""
-
-    model = "bag of words"
-
-    def embed(self, texts: list[str]) -> np.ndarray:
-        vectors = np.full((len(texts), 64), 1e-3, dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word in text.split():
-                vectors[row, sum(word.encode()) % 64] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def found(statements: list[str], layers: Layers, embedder: Any = None) -> dict[int, tuple[int, str]]:
@@ -54,8 +36,8 @@ def test_each_layer_names_its_duplicates_and_the_first_row_leads() -> None:
     near = Layers(near=NearSettings(0.7))
     assert found(statements, near) == {2: (0, "exact"), 3: (1, "near"), 5: (1, "exact")}
     both = Layers(near=NearSettings(0.7), semantic=0.98)
-    assert found(statements, both, Bags()) == {2: (0, "exact"), 3: (1, "near"), 4: (1, "semantic"), 5: (1, "exact")}
-    assert found([], both, Bags()) == {}
+    assert found(statements, both, CountingEmbedder()) == {2: (0, "exact"), 3: (1, "near"), 4: (1, "semantic"), 5: (1, "exact")}
+    assert found([], both, CountingEmbedder()) == {}
     with pytest.raises(ValueError, match="embedder"):
         found(statements, Layers(semantic=0.95))
 
@@ -64,7 +46,7 @@ def test_each_layer_names_its_duplicates_and_the_first_row_leads() -> None:
 @given(st.lists(st.sampled_from([STORY, REWORDED, OTHER, STORY.upper(), STORY + " 100", STORY + " 200"]), max_size=10))
 def test_clusters_are_those_of_the_lake(tmp_path_factory: pytest.TempPathFactory, statements: list[str]) -> None:
     layers = Layers(near=NearSettings(0.7), semantic=0.98)
-    stands = found(statements, layers, Bags())
+    stands = found(statements, layers, CountingEmbedder())
     with Lake(tmp_path_factory.mktemp("lake"), tables=TABLES) as lake:
 
         def writing() -> Any:
@@ -72,8 +54,8 @@ def test_clusters_are_those_of_the_lake(tmp_path_factory: pytest.TempPathFactory
 
         with writing() as write:
             write.sync(RAW_PROBLEMS, [raw_problem(f"{row:03}", text) for row, text in enumerate(statements)])
-        duplicates.refresh(lake, writing, layers, Bags())
-        cluster_of, _ = duplicates.clusters(duplicates.decided(lake, layers, Bags.model))
+        duplicates.refresh(lake, writing, layers, CountingEmbedder())
+        cluster_of, _ = duplicates.clusters(duplicates.decided(lake, layers, CountingEmbedder.model))
         keys = [row["statement_key"] for row in lake.rows("FROM statement_keys ORDER BY raw_id")]
     clusters = [cluster_of.get(key, key) for key in keys]
     assert [stands.get(row, (row, ""))[0] for row in range(len(statements))] == [clusters.index(name) for name in clusters]
