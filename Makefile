@@ -41,7 +41,7 @@ ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1:3000
 
 bench: .venv/dev.stamp .venv/vllm.stamp docker-engine ## measured figures, as ratios within one run
 	@echo "bench: measuring; this takes some minutes"
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.benchmarks
 
 docker-engine: ## a Docker engine that answers: reused, or installed and started (root on Debian or Ubuntu)
 	@sandbox_images/docker-engine.sh

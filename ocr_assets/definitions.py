@@ -1,6 +1,6 @@
 """The code location: assets, jobs, schedules and resources put together. Nothing else.
 
-Each setting of the outside world is a field of a resource (``resources/settings.py``) and can be given as an environment
+Each setting of the outside world is a field of a resource (``resources/settings/__init__.py``) and can be given as an environment
 variable; what is not given keeps its default.
 """
 
@@ -12,9 +12,9 @@ import dagster as dg
 
 from ocr_assets.analysis.assets import token_statistics
 from ocr_assets.automation import JOBS, SCHEDULES
+from ocr_assets.exports.assets import sft_dataset
+from ocr_assets.platform.terminal import terminal
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
-from ocr_assets.release.assets import sft_dataset
-from ocr_assets.terminal import terminal
 from ocr_assets.traces.assets import r1_traces, solutions
 from ocr_assets.verification.assets import suite_evidence, suite_quality, verdicts, verified_triplets
 from resources.settings import resources_from_environment

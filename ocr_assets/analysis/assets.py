@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from ocr_assets.analysis import plots
-from ocr_assets.analysis.token_statistics import DISTRIBUTIONS, UNCOUNTED, count_tokens
-from ocr_assets.publishing import Results, declared, described, picture, publish, run_info
-from ocr_assets.records import TOKEN_COUNTS, TOKEN_STATISTICS
+from ocr_assets.analysis.tokens import DISTRIBUTIONS, UNCOUNTED, count_tokens
+from ocr_assets.platform import plots
+from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
+from ocr_assets.schema import TOKEN_COUNTS, TOKEN_STATISTICS
 from resources.lake import Lake, Write
 from resources.settings import LakeResource, TokenizerResource
 

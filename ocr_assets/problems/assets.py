@@ -9,18 +9,21 @@ from typing import Any, get_args
 import dagster as dg
 from pydantic import Field
 
-from ocr_assets import asking, samples
-from ocr_assets.analysis import plots
-from ocr_assets.asking import Asking
-from ocr_assets.problems import benchmarks, contamination, duplicates, judging, review, screening
-from ocr_assets.problems import report as report_queries
-from ocr_assets.problems.dedup import merge_groups
-from ocr_assets.problems.near import NearSettings
-from ocr_assets.problems.sources import read_source
-from ocr_assets.progress import Progress
-from ocr_assets.prompts import Template, load_templates
-from ocr_assets.publishing import Results, declared, described, picture, publish, run_info, table_of
-from ocr_assets.records import (
+from ocr_assets import samples
+from ocr_assets.generation import runner
+from ocr_assets.generation.prompts import Template, load_templates
+from ocr_assets.generation.runner import Asking
+from ocr_assets.platform import plots
+from ocr_assets.platform.progress import Progress
+from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info, table_of
+from ocr_assets.problems.decontamination import benchmarks, decide, judging, review, screening
+from ocr_assets.problems.decontamination import report as report_queries
+from ocr_assets.problems.dedup import duplicates
+from ocr_assets.problems.dedup.merge import merge_groups
+from ocr_assets.problems.dedup.near import NearSettings
+from ocr_assets.problems.sources.read import read_source
+from ocr_assets.programs.suites import checker_needed
+from ocr_assets.schema import (
     CLEAN_PROBLEMS,
     CONTAMINATION_REPORT,
     DEDUPED_PROBLEMS,
@@ -32,9 +35,8 @@ from ocr_assets.records import (
     Problem,
     TestConflict,
 )
-from ocr_assets.suites import checker_needed
-from resources.journal import Journal
 from resources.lake import Edge, Lake, Quarantined, Write
+from resources.lake.journal import Journal
 from resources.settings import (
     EmbedderResource,
     JudgesResource,
@@ -193,7 +195,7 @@ def contamination_report(
 
     def report(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("deduped_problems")
-        rules = contamination.Rules(judges.threshold, config.overlap, judges.policy)
+        rules = decide.Rules(judges.threshold, config.overlap, judges.policy)
         on_hub = sources.benchmarks.strip() == "hub"
         folder = benchmarks.SHIPPED if on_hub else sources.folder("benchmarks", samples.BENCHMARKS, lake.cache)
         items = benchmarks.read_registry(folder, partial(sources.fetched, cache=lake.cache)) if folder else []
@@ -202,15 +204,15 @@ def contamination_report(
         with Progress("contamination_report", None, context.log.info, "problems") as progress:
             done = screening.screen(store, writing, items, model, config.measure(), progress.add)
         template = config.template()
-        found = store.rows(contamination.FOUND, {"overlap": rules.overlap, "cosine": rules.cosine})
-        layers = {row["pair_id"]: layer for row in found if (layer := contamination.found_by(row, rules))}
+        found = store.rows(decide.FOUND, {"overlap": rules.overlap, "cosine": rules.cosine})
+        layers = {row["pair_id"]: layer for row in found if (layer := decide.found_by(row, rules))}
         with Journal(lake.journals, "contamination_report") as journal:
             asked = judging.ask(
                 store,
                 run_info(context),
                 journal,
                 [judging.Judge(name, judges.budget(name), partial(judges.opened, name, samples.VOTES)) for name in judges.names],
-                [pair_id for pair_id, layer in layers.items() if contamination.wants_judges(layer, rules)],
+                [pair_id for pair_id, layer in layers.items() if decide.wants_judges(layer, rules)],
                 template,
                 lambda texts: tokenizer.opened().count(texts),
                 context.log.info,
@@ -222,7 +224,7 @@ def contamination_report(
             votes.setdefault(vote["pair_id"], []).append(vote)
         people = {row["pair_id"]: row for row in store.rows(review.LATEST)}
         pairs = [
-            contamination.pair_row(
+            decide.pair_row(
                 row, layers[row["pair_id"]], votes.get(row["pair_id"], []), judges.names, rules, people.get(row["pair_id"])
             )
             for row in found
@@ -260,7 +262,7 @@ def contamination_report(
 
 def _figures(done: Asking) -> dict[str, Any]:
     left = {"left": done.left, "why": done.why_left} if done.left else {}
-    return {**asking.figures(done.collected, done.missing), **left}
+    return {**runner.figures(done.collected, done.missing), **left}
 
 
 @dg.asset(
@@ -290,7 +292,7 @@ def clean_problems(context: dg.AssetExecutionContext, lake: LakeResource, tokeni
                     yield row, pairs.get(row["problem_id"], []), tokens
 
         def kept() -> Iterator[CleanProblem]:
-            for row in contamination.clean(problems()):
+            for row in decide.clean(problems()):
                 if "relation" in row:
                     edges.append(row)  # type: ignore[arg-type]
                 else:

@@ -11,7 +11,7 @@ import html
 import re
 import unicodedata
 
-from ocr_assets.records import content_id
+from ocr_assets.schema import content_id
 
 VERSION = "3"  # stored with every key: another version means all statements are read again
 SAMPLE_FREE_WORDS = 25  # a text shorter than this without its samples may be defined by them, so they stay

@@ -7,21 +7,22 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ocr_assets import asking, samples
-from ocr_assets.analysis import plots
-from ocr_assets.attempts import Attempts, Fixed, UntilPassing
-from ocr_assets.progress import Progress
-from ocr_assets.prompts import load_templates
-from ocr_assets.publishing import Results, declared, described, picture, publish, run_info
-from ocr_assets.records import R1_TRACES, SOLUTIONS, Language, Solution
+from ocr_assets import samples
+from ocr_assets.generation import runner
+from ocr_assets.generation.prompts import load_templates
+from ocr_assets.generation.sampling import Attempts, Fixed, UntilPassing
+from ocr_assets.platform import plots
+from ocr_assets.platform.progress import Progress
+from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
+from ocr_assets.schema import R1_TRACES, SOLUTIONS, Language, Solution
 from ocr_assets.traces import collect
-from ocr_assets.traces.parsing import PARSER_VERSION, solution_row
-from ocr_assets.traces.planning import Wanted
+from ocr_assets.traces.parse import PARSER_VERSION, solution_row
+from ocr_assets.traces.plan import Wanted
 from ocr_assets.traces.prompts import NAMES
-from resources.journal import Journal
 from resources.lake import Lake, Write
+from resources.lake.journal import Journal
+from resources.models.api import FAILURES, Sampling
 from resources.settings import LakeResource, TeacherResource, TokenizerResource
-from resources.teacher.api import FAILURES, Sampling
 
 
 class TracesConfig(dg.Config):
@@ -94,7 +95,7 @@ def r1_traces(
             "teacher requests": done.collected.kept,
             "left": done.left,
             "stopped by": done.collected.stopped or "nothing",
-            **asking.figures(done.collected, done.missing),
+            **runner.figures(done.collected, done.missing),
         }
 
     yield from publish(context, lake, R1_TRACES, ask)

@@ -1,6 +1,6 @@
 """From plan to lake: the rows of an answer of the teacher and how they are committed.
 
-How a model is asked and what is said meanwhile is ``ocr_assets/asking.py``.
+How a model is asked and what is said meanwhile is ``ocr_assets/generation/runner.py``.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ocr_assets import asking
-from ocr_assets.asking import Asking, PromptsOnce, Report, Say
-from ocr_assets.records import PROMPTS, R1_TRACES, Prompt, Response
-from ocr_assets.traces.planning import Planned, Wanted, plan
-from resources.journal import Journal
+from ocr_assets.generation import request_loop, runner
+from ocr_assets.generation.request_loop import Account, Count, Usage
+from ocr_assets.generation.runner import Asking, PromptsOnce, Report, Say
+from ocr_assets.schema import PROMPTS, R1_TRACES, Prompt, Response
+from ocr_assets.traces.plan import Planned, Wanted, plan
 from resources.lake import Edge, Lake, RunInfo
-from resources.teacher import ledger
-from resources.teacher.api import ChatAnswer, Teacher
-from resources.teacher.ledger import Account, Budget, Count, Usage
+from resources.lake.journal import Journal
+from resources.models.api import ChatAnswer, Teacher
+from resources.models.budget import Budget
 
 
 def ask(
@@ -31,14 +31,14 @@ def ask(
     count: Count,
     say: Say,
     report: Report,
-    commit_rows: int = ledger.COMMIT_ROWS,
+    commit_rows: int = request_loop.COMMIT_ROWS,
 ) -> Asking:
     """Ask for what ``wanted`` lacks, within ``budget``; every answer is journalled at once and committed in batches.
 
     ``say`` gets a line now and then, ``report`` figures as metadata. Raises what the teacher raises; answers are kept.
     """
-    desk = asking.open_desk("r1_traces", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows)
-    account = Account(budget, asking.spent(store, "r1_traces WHERE model = $model", {"model": wanted.model}))
+    desk = runner.open_desk("r1_traces", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows)
+    account = Account(budget, runner.spent(store, "r1_traces WHERE model = $model", {"model": wanted.model}))
     rows = Rows(wanted, teacher.name)
     with plan(store, wanted) as todo:
         return desk.ask("r1_traces", "responses", teacher, todo.requests, todo.missing, account, rows.of)

@@ -1,13 +1,13 @@
-"""Which prompt asks for a problem in a language. The templates themselves are in ``ocr_assets/prompts``."""
+"""Which prompt asks for a problem in a language. The templates themselves are in ``ocr_assets/generation/prompts``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_assets.prompts import Template
-from ocr_assets.records import Language
-from resources.teacher.api import Message
+from ocr_assets.generation.prompts import Template
+from ocr_assets.schema import Language
+from resources.models.api import Message
 
 NAMES = ("python_stdin", "python_call", "cpp_stdin")
 

@@ -8,13 +8,14 @@ from typing import Any, cast
 import dagster as dg
 from pydantic import Field
 
-from ocr_assets.analysis import plots
-from ocr_assets.progress import Progress
-from ocr_assets.publishing import Results, declared, described, picture, publish, run_info
-from ocr_assets.records import SUITE_EVIDENCE, SUITE_QUALITY, VERDICTS, VERIFIED_TRIPLETS
-from ocr_assets.suites import Suite
-from ocr_assets.verification.grade import GRADER_VERSION, GradeSettings, grade_many
-from ocr_assets.verification.quality import (
+from ocr_assets.platform import plots
+from ocr_assets.platform.progress import Progress
+from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
+from ocr_assets.programs.suites import Suite
+from ocr_assets.schema import SUITE_EVIDENCE, SUITE_QUALITY, VERDICTS, VERIFIED_TRIPLETS
+from ocr_assets.verification.grading.grade import GRADER_VERSION, GradeSettings, grade_many
+from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS, UNJUDGED
+from ocr_assets.verification.validation.validate import (
     QUALITY,
     STATUSES,
     STRENGTH,
@@ -25,9 +26,8 @@ from ocr_assets.verification.quality import (
     plan_salt,
     qualify,
 )
-from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS, UNJUDGED
-from resources.journal import Journal
 from resources.lake import Edge, Lake, Write
+from resources.lake.journal import Journal
 from resources.sandbox.pool import Pool
 from resources.settings import LakeResource, SandboxResource, SourcesResource
 

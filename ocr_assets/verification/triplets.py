@@ -1,11 +1,11 @@
 """Question, solution, suite and verdict brought together: SQL over the lake, one row a solution of a clean problem.
 
-How a verdict comes about is in ``grade.py``; the columns are ``Triplet`` in ``ocr_assets/records.py``.
+How a verdict comes about is in ``grade.py``; the columns are ``Triplet`` in ``ocr_assets/schema``.
 """
 
 from __future__ import annotations
 
-from ocr_assets.verification.quality import MARGIN
+from ocr_assets.verification.validation.validate import MARGIN
 
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
 # answer is not to be trusted where several answers are right and no checker came with the problem (grading.md, §3), and no

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from graph import open_lake, run
 from ocr_assets import samples
-from ocr_assets.records import SFT_DATASET
+from ocr_assets.schema import SFT_DATASET
+from tests.support.graph import open_lake, run
 
 Demo = tuple[Path, subprocess.CompletedProcess[str]]
 
@@ -181,7 +181,7 @@ def test_filters_choose_at_export_and_say_why(demo: Demo, tmp_path: Path) -> Non
     import dagster as dg
 
     from ocr_assets.definitions import build_definitions
-    from ocr_assets.release.assets import sft_dataset
+    from ocr_assets.exports.assets import sft_dataset
 
     home, _ = demo
     copy = tmp_path / "home"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from graph import ROOT, open_lake
+from tests.support.graph import ROOT, open_lake
 
 ARTIFACTS = ROOT / "artifacts"
 FLAGS = [

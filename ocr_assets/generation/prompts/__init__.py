@@ -1,0 +1,108 @@
+"""Prompts to models, as template files that a user can replace. Wording is ours; pipeline.md describes the papers'.
+
+A template's hash goes into the key of every answer it brought, so a changed template asks anew. Which template a stage uses
+is the stage's matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+
+from ocr_assets.schema import Prompt, json_text
+from resources.models.api import Message
+
+# What each template is given; a replacement may use any of these names and no others.
+VARIABLES: Mapping[str, tuple[str, ...]] = {
+    # A solution with its reasoning (OCR, step 4; KodCode, step 8).
+    "python_stdin": ("question", "starter_code", "entry"),
+    "python_call": ("question", "starter_code", "entry"),
+    "cpp_stdin": ("question", "starter_code", "entry"),
+    # Whether two problems are one (OCR, step 3).
+    "judge": ("first", "second"),
+    # A second model's judgement of a solution (OCR-II).
+    "critique": ("question", "solution"),
+    # KodCode: questions from seeds, from a snippet, from documentation; solution and tests; other styles.
+    "kodcode_question_like_seeds": ("seeds",),
+    "kodcode_question_from_snippet": ("snippet",),
+    "kodcode_question_from_docs": ("library", "page"),
+    "kodcode_solution_and_tests": ("question",),
+    "kodcode_completion_style": ("question", "solution", "tests"),
+    "kodcode_online_judge_style": ("question", "solution", "tests"),
+    # Reasoning patterns: the first segmentation, and the spans it left out.
+    "patterns_segment": ("reasoning",),
+    "patterns_label_rest": ("annotated",),
+}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A named template; ``hash`` identifies its text, ``origin`` says where it came from."""
+
+    name: str
+    text: str
+    origin: str = "built in"
+
+    @cached_property
+    def hash(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def _compiled(self) -> jinja2.Template:
+        environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=False)
+        return environment.from_string(self.text)
+
+    def messages(self, **values: object) -> list[Message]:
+        """An empty system turn and one user turn. Raises ``ValueError`` naming the template and what it lacks."""
+        try:
+            text = self._compiled.render(values)
+        except jinja2.TemplateError as error:
+            raise ValueError(f"prompt {self.name} ({self.origin}): {error}") from error
+        return [{"role": "system", "content": ""}, {"role": "user", "content": text.strip()}]
+
+
+def prompt_hash(messages: Sequence[Message]) -> str:
+    """The hash under which a rendered prompt is stored and by which answers refer to it."""
+    return hashlib.sha256(json_text(messages).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def prompt_row(template: Template, messages: Sequence[Message]) -> Prompt:
+    """The row of the table ``prompts`` for a rendered prompt."""
+    return {
+        "prompt_hash": prompt_hash(messages),
+        "template": template.name,
+        "template_hash": template.hash,
+        "messages": json_text(messages),
+    }
+
+
+def load_templates(names: Sequence[str], folder: Path | None = None) -> dict[str, Template]:
+    """The templates by name; a file ``<name>.jinja`` in ``folder`` replaces ours.
+
+    Raises ``ValueError`` for a folder that does not exist or replaces nothing, and for a template that cannot be read.
+    """
+    if folder is not None:
+        own = {path.stem for path in folder.glob("*.jinja")}
+        if not own & set(VARIABLES):
+            raise ValueError(f"prompts in {folder}: no file there is one of {', '.join(f'{name}.jinja' for name in VARIABLES)}")
+        if own - set(VARIABLES):
+            raise ValueError(f"prompts in {folder}: {', '.join(sorted(own - set(VARIABLES)))} replace nothing; mend the names")
+    templates = {}
+    for name in names:
+        replacement = folder / f"{name}.jinja" if folder else None
+        if replacement is not None and replacement.is_file():
+            template = Template(name, replacement.read_text(encoding="utf-8"), str(replacement))
+        else:
+            template = Template(name, files(__package__).joinpath("templates", f"{name}.jinja").read_text(encoding="utf-8"))
+        try:
+            template.messages(**dict.fromkeys(VARIABLES[name], ""))
+        except ValueError as error:
+            raise ValueError(f"{error}; a template may use {', '.join(VARIABLES[name])}") from error
+        templates[name] = template
+    return templates

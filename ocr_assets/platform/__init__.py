@@ -1,0 +1,1 @@
+"""What every stage stands on and that knows no stage: publishing, lineage, progress, plots, files of rows."""

@@ -1,0 +1,1 @@
+"""Which problems restate a benchmark item: measured, judged, reviewed by people, decided, reported."""

@@ -1,0 +1,193 @@
+"""Which problems restate a benchmark item: thresholds, judges' votes, people, and the policy that decides among them.
+
+OCR (step 3): threshold 0.7, two judges for each pair above it. Here each judge is asked in both orders and only a bare yes in
+both counts as its yes; an answer that never came is no vote, never "clean". Everything decides from stored scores
+(``screening.py``) and stored votes, so another threshold or policy measures and asks nothing again. Pure functions; asking is
+in ``judging.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ocr_assets.problems.decontamination.screening import COSINE_FLOOR, OVERLAP_FLOOR
+from ocr_assets.schema import CleanProblem, Contamination, ContaminationPair, Decision, Problem, content_id
+from resources.lake import Edge
+
+MAX_QUESTION_TOKENS = 3_200  # OCR: longer questions are not asked
+TEST_SPLITS = {("code_contests", "test"), ("codeforces", "test")}  # excluded from the release (OCR, step 1)
+Order = Literal["problem_first", "benchmark_first"]
+WEIGHTIEST: tuple[Contamination, ...] = ("undecided", "reported", "cleared")
+ORDERS: tuple[Order, Order] = ("problem_first", "benchmark_first")
+Layer = Literal["exact", "ngram", "embedding"]
+Policy = Literal["any_judge", "both_judges", "human", "similarity", "report_only"]
+
+# All scores that may make a pair, with what a report shows of the item.
+FOUND = """
+SELECT s.*, i.version, i.item_id, i.question AS item_question
+FROM contamination_scores s JOIN benchmark_items i USING (item_key) SEMI JOIN deduped_problems d USING (problem_id)
+WHERE s.exact OR s.overlap >= $overlap OR s.cosine >= $cosine ORDER BY s.pair_id
+"""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """``cosine``: from which similarity of embeddings pairs are looked at (OCR 0.7, KodCode 0.95); ``overlap``: from which
+    share of the item's n-grams they are certain.
+
+    ``policy``: ``any_judge`` or ``both_judges`` must say yes to confirm; ``human``: what embeddings found waits for a person;
+    ``similarity``: the cosine alone confirms, as in KodCode; ``report_only``: nothing is removed, as in OCR.
+    """
+
+    cosine: float = 0.7
+    overlap: float = 0.8
+    policy: Policy = "any_judge"
+
+    def __post_init__(self) -> None:
+        if not COSINE_FLOOR <= self.cosine <= 1:
+            raise ValueError(f"threshold={self.cosine}: scores below {COSINE_FLOOR} are not kept; choose {COSINE_FLOOR} to 1")
+        if not OVERLAP_FLOOR <= self.overlap <= 1:
+            raise ValueError(f"overlap={self.overlap}: shares below {OVERLAP_FLOOR} are not kept; choose {OVERLAP_FLOOR} to 1")
+
+
+def vote_of(answer: str, cut: bool = False) -> Literal["yes", "no", "none"]:
+    """Only a bare yes counts as yes (a reasoning model's thoughts before it are left aside).
+
+    An empty answer, or one cut off by its token limit before it came to the point, is no vote.
+    """
+    said = answer.rpartition("</think>")[2].strip()
+    if re.fullmatch(r"\W*yes\W*", said, re.IGNORECASE):
+        return "yes"
+    if not said or (cut and not re.match(r"\W*(yes|no)\b", said, re.IGNORECASE)):
+        return "none"
+    return "no"
+
+
+def found_by(score: Mapping[str, Any], rules: Rules) -> Layer | None:
+    """The most certain layer at which a stored score makes a pair, or None."""
+    if score["exact"]:
+        return "exact"
+    if score["overlap"] >= rules.overlap:
+        return "ngram"
+    return "embedding" if score["cosine"] >= rules.cosine else None
+
+
+def wants_judges(layer: Layer, rules: Rules) -> bool:
+    """Whether a pair is a matter for the judges: equal texts are not, nor anything where likeness alone decides."""
+    return layer == "embedding" and rules.policy != "similarity"
+
+
+def decide(
+    layer: Layer,
+    votes: Sequence[Mapping[str, Any]],
+    judges: Sequence[str],
+    rules: Rules,
+    human: Mapping[str, Any] | None = None,
+) -> tuple[Decision, str]:
+    """The decision on a pair and its reason. A pure function of what is stored.
+
+    A person's decision outweighs everything. Equal texts and shared n-grams need no judge. ``votes``: those of ``judges`` to the
+    present prompt. A judge confirms by a yes in both orders and has refused once both its votes are there and it does not; with
+    a vote missing it has not decided, and neither has the pair unless the other judges suffice.
+    """
+    if human is not None:
+        return human["decision"], f"{human['name']}: {human['reason']}"
+    if rules.policy == "report_only":
+        said = yes_of(votes, judges)
+        return "reported", f"{', '.join(said)} says yes in both orders" if said else f"found by {layer}"
+    if layer != "embedding":
+        return "confirmed", "equal normalized texts" if layer == "exact" else "the item's n-grams stand in the problem"
+    if rules.policy == "similarity":
+        return "confirmed", f"cosine at or above {rules.cosine}"
+    if rules.policy == "human":
+        return "undecided", "waits for a person"
+    agreed = yes_of(votes, judges)
+    missing = [judge for judge in judges if len({v["order"] for v in votes if v["judge"] == judge and v["vote"] != "none"}) < 2]
+    refused = [judge for judge in judges if judge not in agreed and judge not in missing]
+    if not judges:
+        return "undecided", "no vote from any judge"
+    if rules.policy == "any_judge":
+        if agreed:
+            return "confirmed", f"{agreed[0]} says yes in both orders"
+        if missing:
+            return "undecided", f"no vote from {', '.join(missing)}"
+        return "cleared", "no judge says yes in both orders"
+    if refused:
+        return "cleared", f"{refused[0]} does not say yes in both orders"
+    if missing:
+        return "undecided", f"no vote from {', '.join(missing)}"
+    return "confirmed", "all judges say yes in both orders"
+
+
+def yes_of(votes: Sequence[Mapping[str, Any]], judges: Sequence[str]) -> list[str]:
+    """The judges that say yes in both orders."""
+    yes = {(vote["judge"], vote["order"]) for vote in votes if vote["vote"] == "yes"}
+    return [judge for judge in judges if all((judge, order) in yes for order in ORDERS)]
+
+
+def pair_row(
+    score: Mapping[str, Any],
+    layer: Layer,
+    votes: Sequence[Mapping[str, Any]],
+    judges: Sequence[str],
+    rules: Rules,
+    human: Mapping[str, Any] | None = None,
+) -> ContaminationPair:
+    """A row of the report. ``score``: a row of ``FOUND``."""
+    decision, reason = decide(layer, votes, judges, rules, human)
+    return {
+        "pair_id": score["pair_id"],
+        "problem_id": score["problem_id"],
+        "benchmark": score["benchmark"],
+        "version": score["version"],
+        "item_id": score["item_id"],
+        "item_question": score["item_question"],
+        "layer": layer,
+        "cosine": score["cosine"],
+        "overlap": score["overlap"],
+        "yes": yes_of(votes, judges),
+        "votes": sum(vote["vote"] != "none" and vote["judge"] in judges for vote in votes),
+        "decision": decision,
+        "reason": reason,
+        "decided_by": human["name"] if human else None,
+    }
+
+
+def vote_id(pair_id: str, judge: str, order: Order, template: str) -> str:
+    """The key of a vote, known before it is asked for."""
+    return content_id("vote", pair_id, judge, order, template)
+
+
+def drop_reason(problem: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]], tokens: int) -> str | None:
+    """Why a problem is not asked of the teacher, or None. ``pairs``: its rows of the contamination report."""
+    if (problem["dataset"], problem["split"]) in TEST_SPLITS:
+        return "test split of its source"
+    confirmed = next((pair for pair in pairs if pair["decision"] == "confirmed"), None)
+    if confirmed is not None:
+        return f"contaminated: {confirmed['benchmark']}/{confirmed['item_id']}"
+    if tokens > MAX_QUESTION_TOKENS:
+        return f"question longer than {MAX_QUESTION_TOKENS} tokens"
+    return None
+
+
+def clean(
+    problems: Iterable[tuple[Problem, Sequence[Mapping[str, Any]], int]],
+) -> Iterator[CleanProblem | Edge]:
+    """Problems with their pairs and question tokens in; for each a clean problem and its edge, or the edge that drops it."""
+    for problem, pairs, tokens in problems:
+        reason = drop_reason(problem, pairs, tokens)
+        if reason is not None:
+            yield {"child": "clean_problems", "parent": problem["problem_id"], "relation": "dropped", "reason": reason}
+            continue
+        nearest = max(pairs, key=lambda pair: pair["cosine"], default=None)
+        decisions = {pair["decision"] for pair in pairs}
+        yield {
+            **problem,
+            "nearest_benchmark": None if nearest is None else f"{nearest['benchmark']}/{nearest['item_id']}",
+            "nearest_cosine": None if nearest is None else nearest["cosine"],
+            "contamination": next((name for name in WEIGHTIEST if name in decisions), "clean"),
+            "question_tokens": tokens,
+        }

@@ -1,0 +1,47 @@
+"""Which statements mean the same to an embedding model: pairs by exact search, as ``near.py`` finds those that share wording."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from ocr_assets.problems import similarity
+from ocr_assets.problems.dedup.near import VERIFIED_AT_ONCE, Measured
+from ocr_assets.problems.dedup.variants import Version, told_apart
+from ocr_assets.problems.normalize import normalize
+from ocr_assets.problems.shingles import Rows
+from ocr_assets.problems.similarity import Embeds
+
+
+def measured(
+    count: int, new: int, statements_of: Callable[[Rows], Sequence[str]], embedder: Embeds, floor: float
+) -> Iterator[Measured]:
+    """(left, right, cosine, told apart) of the pairs among ``count`` statements with a cosine of at least ``floor``, of which
+    the first ``new`` statements hold one. ``statements_of`` gives the statements of rows, some at once."""
+    # The vectors lie in a file: of a million statements they are 1.5 GB.
+    with tempfile.TemporaryDirectory() as folder:
+        vectors = _vectors(count, statements_of, embedder, Path(folder) / "vectors")
+        for left, right, cosines in similarity.among(vectors, new, floor):
+            for start in range(0, len(left), VERIFIED_AT_ONCE):
+                one, other = left[start : start + VERIFIED_AT_ONCE], right[start : start + VERIFIED_AT_ONCE]
+                rows = np.unique(np.concatenate([one, other]))
+                version = dict(zip(rows.tolist(), map(Version, map(normalize, statements_of(rows))), strict=True))
+                for a, b, cosine in zip(one.tolist(), other.tolist(), cosines[start:].tolist(), strict=False):
+                    yield a, b, round(cosine, 4), told_apart(version[a], version[b])
+
+
+def _vectors(count: int, statements_of: Callable[[Rows], Sequence[str]], embedder: Embeds, path: Path) -> similarity.Vectors:
+    """Embeddings of the normalized statements, one row each, in a memory-mapped file. Normalized, because of several statements
+    with one normal form none is special."""
+    matrix: Any = None
+    for start in range(0, count, similarity.BLOCK):
+        end = min(start + similarity.BLOCK, count)
+        part = embedder.embed([normalize(statement) for statement in statements_of(np.arange(start, end))])
+        if matrix is None:
+            matrix = np.memmap(path, np.float32, "w+", shape=(count, part.shape[1]))
+        matrix[start:end] = part
+    return cast("similarity.Vectors", matrix)

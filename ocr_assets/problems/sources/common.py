@@ -1,0 +1,195 @@
+"""What the readers share: the draft they fill, and the odd encodings the sources have in common."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlparse
+
+from ocr_assets.schema import Checker, Compare, Limits, ReferenceSolution, Test, json_text
+
+PLATFORMS = (
+    "codeforces", "atcoder", "aizu", "codechef", "hackerearth", "codejam", "geeksforgeeks", "hackerrank", "codewars",
+    "kattis", "leetcode",
+)  # fmt: skip
+REFERENCES_KEPT = 4  # per language and correctness: enough to qualify a suite; some rows bring hundreds
+
+
+class BadRow(ValueError):
+    """A row cannot be used. The message begins with a short reason, then a colon and the particulars."""
+
+    content = ""
+
+
+@dataclass
+class Draft:
+    """What a reader makes of a row; ``read.py`` adds where the row stands and its ids."""
+
+    index: str | None
+    statement: str
+    license: str
+    source: str = "unknown"
+    split: str | None = None
+    title: str | None = None
+    url: str | None = None
+    difficulty: str | None = None
+    tags: list[str] = field(default_factory=list)
+    starter_code: str | None = None
+    entry: str | None = None
+    tests: list[Test] = field(default_factory=list)
+    compare: Compare | None = None
+    checker: Checker | None = None
+    interactor: Checker | None = None
+    limits: Limits = field(default_factory=lambda: limits())
+    reference_solutions: list[ReferenceSolution] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def limits(cpu_s: float | None = None, memory_mb: float | None = None) -> Limits:
+    """Limits with the rest left to the platform's defaults; zero and less mean unknown."""
+    return {
+        "cpu_s": cpu_s if cpu_s and cpu_s > 0 else None,
+        "wall_s": None,
+        "memory_mb": memory_mb if memory_mb and memory_mb > 0 else None,
+        "output_mb": None,
+        "processes": None,
+        "python_factor": None,
+        "cpp_factor": None,
+    }
+
+
+def text(row: Mapping[str, Any], name: str) -> str:
+    """A text column that must hold something."""
+    value = row.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise BadRow(f"no {name}: the column is {'missing' if name not in row else 'empty or no text'}")
+    return value
+
+
+def optional(row: Mapping[str, Any], name: str) -> str | None:
+    """A text column that may be null or empty; both mean absent."""
+    value = row.get(name)
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def json_column(row: Mapping[str, Any], name: str, kind: type) -> Any:
+    """A column that holds JSON in a string (or the value itself); absent or empty gives an empty ``kind``."""
+    value = row.get(name)
+    if value is None or value == "":
+        return kind()
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise BadRow(f"{name} is not JSON: {error}") from error
+    if not isinstance(value, kind):
+        raise BadRow(f"{name} is no {kind.__name__}: {type(value).__name__}")
+    return value
+
+
+def list_column(row: Mapping[str, Any], name: str) -> list[str]:
+    """A column that holds a Python or JSON list in a string, or a list."""
+    value = row.get(name)
+    if isinstance(value, str):
+        if not value.strip():
+            return []
+        try:
+            value = ast.literal_eval(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+            raise BadRow(f"{name} is no list: {value[:80]!r}") from error
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
+
+
+def platform(name: str | None, url: str | None) -> str:
+    """The platform's name as we write it, from the source column or the URL's host."""
+    for hint in (name, urlparse(url).hostname if url else None):
+        for known in PLATFORMS:
+            if hint and known in hint.lower().replace(" ", ""):
+                return known
+    return name.lower() if name else "unknown"
+
+
+def number(value: Any, unit: str) -> float | None:
+    """``"2.0 seconds"``, ``"2"``, 2.0 … as a number; None if it says nothing."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    match = re.match(r"\s*([0-9]*\.?[0-9]+)", str(value))
+    if not match:
+        raise BadRow(f"{unit} cannot be read: {value!r}")
+    return float(match[1])
+
+
+def stdin_test(number: int, given: str, expected: str, origin: str, public: bool = False) -> Test:
+    """A test that feeds a program's standard input."""
+    return {
+        "id": str(number), "kind": "stdin", "input": given, "output": expected, "entry": None, "code": None,
+        "wrapped": False, "public": public, "origin": origin,
+    }  # fmt: skip
+
+
+def io_tests(data: Mapping[str, Any], starter_code: str | None, solutions: Sequence[str]) -> tuple[list[Test], str | None]:
+    """Tests of the ``input_output`` column of APPS and TACO, and the entry for call-based ones.
+
+    With ``fn_name`` each input is a list of arguments. Where every expected value is a list of one, it may be the value
+    wrapped once more, or a list that happens to hold one item: either form is accepted (``wrapped``).
+    """
+    inputs, outputs = data.get("inputs", []), data.get("outputs", [])
+    if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
+        raise BadRow("input_output is uneven: inputs and outputs must be lists of one length")
+    name = data.get("fn_name")
+    if not name:
+        pairs = zip(inputs, outputs, strict=True)
+        return [stdin_test(i, _lines(given), _lines(out), "official") for i, (given, out) in enumerate(pairs)], None
+    in_class = any(re.search(r"^\s*class\s+Solution\b", code or "", re.MULTILINE) for code in (starter_code, *solutions[:1]))
+    entry = f"Solution.{name}" if in_class else str(name)
+    outputs = [_decoded(value) for value in outputs]
+    wrapped = all(isinstance(value, list) and len(value) == 1 for value in outputs)
+    tests = []
+    for index, (given, expected) in enumerate(zip(inputs, outputs, strict=True)):
+        arguments = _arguments(given)
+        test = stdin_test(index, json_text({"args": arguments, "kwargs": {}}), json_text(expected), "official")
+        tests.append({**test, "kind": "call", "entry": entry, "wrapped": wrapped})
+    return tests, entry  # type: ignore[return-value]
+
+
+def _lines(value: Any) -> str:
+    """Input or output text; some rows hold it as a list of lines."""
+    if isinstance(value, list):
+        return "\n".join(str(line) for line in value)
+    return value if isinstance(value, str) else str(value)
+
+
+def _arguments(value: Any) -> list[Any]:
+    if isinstance(value, str):  # one JSON argument a line
+        return [_decoded(line) for line in value.split("\n") if line.strip()]
+    return [_decoded(item) for item in value] if isinstance(value, list) else [value]
+
+
+def _decoded(value: Any) -> Any:
+    """A JSON value hidden in a string, if it is a container; a plain string stays one."""
+    if isinstance(value, str) and value[:1] in "[{" and value[-1:] in "]}":
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def keep_references(solutions: Sequence[ReferenceSolution], notes: list[str]) -> list[ReferenceSolution]:
+    """The first few of each language and correctness; how many were left out is noted."""
+    kept: list[ReferenceSolution] = []
+    seen: dict[tuple[str, bool], int] = {}
+    for solution in solutions:
+        key = (solution["language"], solution["correct"])
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] <= REFERENCES_KEPT:
+            kept.append(solution)
+    if len(kept) < len(solutions):
+        notes.append(f"{len(solutions) - len(kept)} of {len(solutions)} reference solutions left out")
+    return kept

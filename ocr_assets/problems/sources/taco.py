@@ -1,0 +1,35 @@
+"""BAAI/TACO: the columns of APPS and tags, platform, limits and date, all nullable. Licence: Apache-2.0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ocr_assets.problems.sources import apps
+from ocr_assets.problems.sources.common import Draft, limits, list_column, number, optional, platform
+
+
+def read(row: Mapping[str, Any]) -> Draft:
+    """A row as a draft. TACO has no row ids; the row's place serves."""
+    draft = apps.read(row)
+    draft.index = None
+    draft.license = "Apache-2.0"
+    draft.title = optional(row, "name")
+    draft.source = platform(optional(row, "source"), draft.url)
+    draft.tags = sorted({*list_column(row, "tags"), *list_column(row, "skill_types")})
+    draft.limits = limits(number(row.get("time_limit"), "time_limit"), _megabytes(row.get("memory_limit")))
+    if row.get("picture_num") not in (None, "", 0, "0"):
+        draft.notes.append("the statement had pictures")
+    return draft
+
+
+def _megabytes(value: Any) -> float | None:
+    amount = number(value, "memory_limit")
+    if amount is None:
+        return None
+    text = str(value).lower()
+    if "kilo" in text or "kb" in text:
+        return amount / 1024
+    if "giga" in text or "gb" in text:
+        return amount * 1024
+    return amount / 2**20 if "megabyte" not in text and "mb" not in text and amount >= 2**20 else amount

@@ -1,0 +1,1 @@
+"""What can be said of code and tests without running them: test suites, syntax."""

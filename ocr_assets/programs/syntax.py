@@ -1,0 +1,93 @@
+"""What Tree-sitter can tell of a program without running it: does it parse, what does it define, does it read input."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+from tree_sitter import Language as Grammar
+from tree_sitter import Node, Parser, Tree
+
+from ocr_assets.schema import Language
+
+
+@functools.lru_cache(maxsize=4)
+def _parser(language: Language) -> Parser:
+    if language == "python":
+        import tree_sitter_python as grammar
+    else:
+        import tree_sitter_cpp as grammar  # type: ignore[no-redef]
+    return Parser(Grammar(grammar.language()))
+
+
+def parse(code: str, language: Language) -> Tree:
+    """The syntax tree."""
+    return _parser(language).parse(code.encode("utf-8", "replace"))
+
+
+def syntax_error(code: str, language: Language) -> str | None:
+    """None if the code parses, else the first error's line and text."""
+    root = parse(code, language).root_node
+    if not root.has_error:
+        return None
+    for node in _walk(root):
+        if node.is_error or node.is_missing:
+            line = node.start_point[0]
+            text = code.split("\n")[line].strip()[:80] if line < code.count("\n") + 1 else ""
+            what = f"missing {node.type}" if node.is_missing else "unexpected"
+            return f"line {line + 1}: {what}: {text}"
+    return "unknown error"
+
+
+def defined_names(code: str, language: Language) -> set[str]:
+    """Names of functions, classes and ``Class.method``s the code defines anywhere (Python)."""
+    names: set[str] = set()
+    for node in _walk(parse(code, language).root_node):
+        if node.type not in ("function_definition", "class_definition"):
+            continue
+        name = _name(node)
+        names.add(name)
+        owner = node.parent
+        while owner is not None and owner.type != "class_definition":
+            owner = owner.parent
+        if owner is not None and node.type == "function_definition":
+            names.add(f"{_name(owner)}.{name}")
+    return names
+
+
+def reads_input(code: str, language: Language) -> bool:
+    """Whether the program takes input: calls ``input``, touches ``stdin`` or file 0 (Python), reads ``cin`` … (C++)."""
+    marks = {"input", "stdin", "fileinput"} if language == "python" else {"cin", "scanf", "getline", "getchar", "fread", "gets"}
+    for node in _walk(parse(code, language).root_node):
+        if node.type in ("identifier", "field_identifier") and _text(node) in marks:
+            return True
+        if language == "python" and node.type == "call" and _text(node).replace(" ", "") in ("open(0)", "os.read(0"):
+            return True
+    return False
+
+
+def prints(code: str, language: Language) -> bool:
+    """Whether the program writes output."""
+    marks = {"print", "stdout"} if language == "python" else {"cout", "printf", "puts", "putchar"}
+    return any(
+        node.type in ("identifier", "field_identifier") and _text(node) in marks
+        for node in _walk(parse(code, language).root_node)
+    )
+
+
+def _name(node: Node) -> str:
+    name = node.child_by_field_name("name")
+    return _text(name) if name is not None else ""
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def _walk(root: Node) -> Iterator[Node]:
+    """All nodes, in source order."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(node.children))

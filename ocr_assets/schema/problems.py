@@ -1,0 +1,135 @@
+"""Problems as they are read, made distinct and cleared for asking, with their test suites."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypedDict
+
+from resources.lake.tables import Table
+
+Dataset = Literal["taco", "apps", "code_contests", "codeforces", "local"]
+
+
+Language = Literal["python", "cpp"]
+
+
+TestKind = Literal["stdin", "call", "assert", "pytest"]
+
+
+Contamination = Literal["clean", "cleared", "undecided", "reported"]
+
+
+class Test(TypedDict):
+    """One test of a problem's suite (file form: see ``verification/files.py``)."""
+
+    id: Annotated[str, "Unique within the problem"]
+    kind: Annotated[TestKind, "stdin, call, assert, pytest"]
+    input: Annotated[str, 'stdin: the text; call: JSON {"args": […], "kwargs": {…}}; else empty']
+    output: Annotated[str, "stdin: expected stdout; call: JSON of the expected value; else empty"]
+    entry: Annotated[str | None, "call: function, or Class.method"]
+    code: Annotated[str | None, "assert, pytest: the test's code"]
+    wrapped: Annotated[bool, "call: the expected value may be wrapped in one more list (APPS, TACO); either form is right"]
+    public: Annotated[bool, "Shown in the statement"]
+    origin: Annotated[str, "public, private, generated, example, official … as the source names it"]
+
+
+class Limits(TypedDict):
+    """Limits of one run of a solution on one test; null means the platform's default."""
+
+    cpu_s: Annotated[float | None, "CPU seconds of the whole process group, for C++"]
+    wall_s: Annotated[float | None, "Wall seconds; only catches sleepers"]
+    memory_mb: Annotated[float | None, "Peak memory, MiB"]
+    output_mb: Annotated[float | None, "stdout + stderr, MiB"]
+    processes: Annotated[int | None, "Processes and threads at once"]
+    python_factor: Annotated[float | None, "Multiplies cpu_s for Python; null: the setting (3)"]
+    cpp_factor: Annotated[float | None, "Multiplies cpu_s for C++; null: the setting (1)"]
+
+
+class Compare(TypedDict):
+    """How an output is compared with the expected one; null fields mean the default."""
+
+    policy: Annotated[Literal["tokens", "exact", "lines", "unordered_lines", "unordered_tokens"], "Splitting and order"]
+    float_abs: Annotated[float | None, "Absolute tolerance; set: applies to every numeric token"]
+    float_rel: Annotated[float | None, "Relative tolerance; set: applies to every numeric token"]
+    case: Annotated[Literal["sensitive", "insensitive"], "Whether letter case counts"]
+
+
+class Checker(TypedDict):
+    """A program of the problem's that judges an output (or talks to the solution, as interactor)."""
+
+    language: Annotated[Language, "python or cpp"]
+    source: Annotated[str, "Its code"]
+    protocol: Annotated[
+        Literal["testlib", "kattis", "open_r1"],
+        "testlib: args input output answer, exit 0/1; kattis: exit 42/43; open_r1: args input answer output, prints 1/0",
+    ]
+
+
+class ReferenceSolution(TypedDict):
+    """A solution that came with the source, and whether the source calls it right."""
+
+    language: Annotated[str, "python, cpp, or another name such as python2, java"]
+    code: Annotated[str, "Its text"]
+    correct: Annotated[bool, "Whether the source calls it right"]
+
+
+class _ProblemContent(TypedDict):
+    dataset: Annotated[Dataset, "Where it was read from"]
+    split: Annotated[str, "train, validation, test"]
+    index: Annotated[str, "Row or name within dataset and split"]
+    origin: Annotated[str, "dataset/split/index"]
+    source: Annotated[str, "Platform: codeforces, atcoder, leetcode …; 'unknown' if the row does not say"]
+    license: Annotated[str, "Licence of the question"]
+    title: Annotated[str | None, "As the source names it"]
+    url: Annotated[str | None, "Where the problem stands"]
+    difficulty: Annotated[str | None, "As the source says it"]
+    tags: Annotated[list[str], "Topics, as the source names them"]
+    statement: Annotated[str, "The question, built as pipeline.md says"]
+    starter_code: Annotated[str | None, "Code the solution must start from"]
+    entry: Annotated[str | None, "Call-based: function or Class.method; null: the program reads stdin"]
+    tests: Annotated[list[Test], "The suite"]
+    compare: Annotated[Compare | None, "null: policy tokens, decimals within 1e-6"]
+    checker: Annotated[Checker | None, "The problem's own judge of outputs"]
+    interactor: Annotated[Checker | None, "The problem's own partner in talk"]
+    checker_needed: Annotated[str | None, "The sentence that allows several answers, where no checker came with it"]
+    limits: Annotated[Limits, "Of one run on one test"]
+    reference_solutions: Annotated[list[ReferenceSolution], "That came with the source, capped per language and correctness"]
+
+
+class RawProblem(_ProblemContent):
+    """A problem as read from a source, one row a source row."""
+
+    raw_id: Annotated[str, "Hash of the row's content and place"]
+    file: Annotated[str, "File it was read from, relative to the source's folder"]
+    row: Annotated[int, "Row in that file, from 0"]
+    notes: Annotated[list[str], "What the reader had to leave out or mend, such as a test cut short"]
+
+
+class Problem(_ProblemContent):
+    """A distinct problem: the canonical member of its duplicates, with their tests and origins merged in."""
+
+    problem_id: Annotated[str, "Hash of the normalized statement"]
+    raw_id: Annotated[str, "The canonical member"]
+    raw_ids: Annotated[list[str], "All members, the canonical one first"]
+    origins: Annotated[list[str], "Their origins, in the same order"]
+    suite_id: Annotated[str, "Hash of tests, checker, compare and limits: what a verdict depends on"]
+    test_conflicts: Annotated[int, "Inputs for which members expect different outputs: see test_conflicts"]
+    tests_left_out: Annotated[int, "Members' tests of another entry than the canonical one's, or of a member that contradicts it"]
+    merge_rule: Annotated[str, "Versions of normalizing and merging, and the layers that were on"]
+
+
+class CleanProblem(Problem):
+    """A problem that may be asked of the teacher."""
+
+    nearest_benchmark: Annotated[str | None, "benchmark/item of the most similar item at or above the threshold"]
+    nearest_cosine: Annotated[float | None, "Its similarity"]
+    contamination: Annotated[Contamination, "clean: no pair; else the weightiest decision on its pairs"]
+    question_tokens: Annotated[int, "Qwen tokens of the statement"]
+
+
+RAW_PROBLEMS = Table("raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.")
+
+
+DEDUPED_PROBLEMS = Table("deduped_problems", Problem, ("problem_id",), "Distinct problems.")
+
+
+CLEAN_PROBLEMS = Table("clean_problems", CleanProblem, ("problem_id",), "Problems that may be asked of the teacher.")

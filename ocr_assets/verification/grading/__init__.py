@@ -1,0 +1,1 @@
+"""From a solution and a test suite to a verdict."""

@@ -1,0 +1,127 @@
+"""A problem's own checker and interactor: programs of the problem's, which run in a sandbox of their own with limits.
+Their faults are sandbox errors, never the solution's.
+
+Protocols: testlib (checker: arguments input, output, answer; interactor: input, log, answer; exit 0 right, 1, 2, 4 and 8
+wrong), Kattis (arguments input, answer, feedback folder; the output, or the talk, on stdin; exit 42 right, 43 wrong),
+open-r1 (arguments input, answer, output; prints the score, 1 is right). Sources: testlib's exit codes, the Kattis problem
+package format, the card of open-r1/codeforces.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ocr_assets.schema import Checker
+from ocr_assets.verification.grading.standards import STANDARDS, execute
+from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
+
+LIMITS = RunLimits(cpu_s=30.0, wall_s=60.0, memory_mb=1024, output_mb=8, processes=32)
+_JUDGE_MESSAGE = "feedback/judgemessage.txt"
+_LOG = "log.txt"
+_WRONG = {"testlib": (1, 2, 4, 8), "kattis": (43,)}
+_RIGHT = {"testlib": 0, "kattis": 42}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the checker says; ``fault``: the checker itself failed, so nothing is known about the output."""
+
+    right: bool
+    message: str
+    fault: bool = False
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a checker is asked about: a test's input, the jury's answer, the solution's output."""
+
+    test_input: bytes
+    answer: bytes
+    output: bytes
+
+
+def check(sandbox: Sandbox, checker: Checker, outputs: Sequence[Output], *, stop_at_wrong: bool = False) -> list[Judgement]:
+    """Ask ``checker`` about ``outputs``, compiled once; fewer judgements if ``stop_at_wrong`` and one was not right."""
+    runs = [_run(checker, asked) for asked in outputs]
+    found: list[Judgement] = []
+
+    def until(index: int, run: RunOutcome) -> bool:
+        del found[index:]  # called anew from 0 after a fault of the sandbox
+        found.append(_judgement(checker, run))
+        return stop_at_wrong and not found[-1].right
+
+    try:
+        outcome = execute(sandbox, Program(checker["language"], checker["source"], runs, LIMITS, judge=True), until)
+    except SandboxFault as error:
+        return [Judgement(False, f"checker: {error}", fault=True)]
+    if not outcome.compiled:
+        return [Judgement(False, f"the checker does not compile: {outcome.compile_message[:500]}", fault=True)]
+    return found
+
+
+def partner(interactor: Checker, standard: str = STANDARDS[0]) -> Partner:
+    """The interactor as a partner of the solution; ``standard``: of C++, as in ``STANDARDS``."""
+    return Partner(interactor["language"], interactor["source"], LIMITS, standard)
+
+
+def talk(interactor: Checker, test_input: bytes, answer: bytes) -> Run:
+    """One run of a solution with ``interactor``."""
+    files = {"input.txt": test_input, "answer.txt": answer}
+    if interactor["protocol"] == "kattis":
+        argv, collect = ["input.txt", "answer.txt", "feedback/"], [_JUDGE_MESSAGE]
+        files["feedback/.keep"] = b""
+    else:
+        argv, collect = ["input.txt", _LOG, "answer.txt"], [_LOG]
+    return Run("stdin", partner_argv=argv, partner_files=files, partner_collect=collect)
+
+
+def interactor_says(interactor: Checker, found: PartnerOutcome) -> Judgement:
+    """The interactor's judgement of a talk."""
+    said = found.files.get(_JUDGE_MESSAGE, found.stderr).decode("utf-8", "replace").strip()[:300]
+    return _by_exit_code(interactor, found.status, found.exit_code, found.signal, said, "interactor")
+
+
+def log(found: PartnerOutcome) -> bytes:
+    """What a testlib interactor wrote down: the output that the problem's checker, if it has one as well, is asked about."""
+    return found.files.get(_LOG, b"")
+
+
+def _run(checker: Checker, asked: Output) -> Run:
+    files = {"input.txt": asked.test_input, "answer.txt": asked.answer}
+    if checker["protocol"] == "kattis":
+        argv, files["feedback/.keep"] = ["input.txt", "answer.txt", "feedback/"], b""
+        return Run(stdin=asked.output, argv=argv, files=files, collect=[_JUDGE_MESSAGE])
+    files["output.txt"] = asked.output
+    if checker["protocol"] == "testlib":
+        return Run(argv=["input.txt", "output.txt", "answer.txt"], files=files)
+    return Run(argv=["input.txt", "answer.txt", "output.txt"], files=files)
+
+
+def _judgement(checker: Checker, run: RunOutcome) -> Judgement:
+    said = run.files.get(_JUDGE_MESSAGE, run.stderr or run.stdout).decode("utf-8", "replace").strip()[:300]
+    if checker["protocol"] == "open_r1":
+        fault = Judgement(False, f"the checker ended with {run.status} (exit code {run.exit_code}): {said}", fault=True)
+        return _score(run.stdout, fault) if run.status == "ok" else fault
+    return _by_exit_code(checker, run.status, run.exit_code, run.signal, said, "checker")
+
+
+def _by_exit_code(checker: Checker, status: str, exit_code: int | None, signal: int | None, said: str, noun: str) -> Judgement:
+    if signal is None and status in ("ok", "runtime_error"):
+        if exit_code == _RIGHT[checker["protocol"]]:
+            return Judgement(True, said)
+        if exit_code in _WRONG[checker["protocol"]]:
+            return Judgement(False, said or f"the {noun} says wrong")
+    return Judgement(False, f"the {noun} ended with {status} (exit code {exit_code}): {said}", fault=True)
+
+
+def _score(stdout: bytes, fault: Judgement) -> Judgement:
+    tokens = stdout.split()
+    try:
+        score = float(tokens[-1])
+    except (IndexError, ValueError):
+        return fault
+    if math.isnan(score):
+        return fault
+    return Judgement(score >= 1, f"the checker gives {tokens[-1].decode()}")

@@ -1,0 +1,1 @@
+"""Test suites put to the test: reference solutions, rejected submissions and mutants are run against them."""

@@ -1,0 +1,456 @@
+"""A teacher behind any OpenAI-compatible server: vLLM, SGLang, DeepSeek, a router. By the official client.
+
+Passing faults (429, 5xx, a cut connection, an aborted answer, a malformed body) are asked again with growing waits,
+Retry-After obeyed; what the server refuses for good, or answers with malformed bodies only, is a labelled failure; what never
+came stays unanswered. Which server is asked, and how much at once, is ``health.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import openai
+
+from resources.models.api import OPENING, ChatAnswer, ChatRequest, TeacherUnavailable, ThinkMode
+from resources.models.health import Endpoint, Endpoints
+from resources.models.template import first_token_left_out, load_tokenizer, render, spoken
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
+LONGEST_RETRY_AFTER_S = 3600.0
+START_PATIENCE_S = 15.0  # a server that never answered is not waited for as one that did
+REFUSED_IN_ROW = 8  # so many bad requests and no answer: it is the settings that are wrong, not the requests
+# Finish reasons of an answer that the server, not the model, ended: vLLM's and SGLang's, OpenRouter's, DeepSeek's.
+UNFINISHED = ("abort", "error", "insufficient_system_resource")
+log = logging.getLogger(__name__)
+
+
+class Malformed(RuntimeError):
+    """The server answered something that is no completion."""
+
+
+class Aborted(RuntimeError):
+    """The server broke off its answer."""
+
+
+class ErrorInBody(RuntimeError):
+    """An error with a status of its own in a body that came with 200, as routers send what their provider said."""
+
+    def __init__(self, status_code: int, message: str) -> None:
+        super().__init__(f"{message} (code {status_code} in the body)")
+        self.status_code, self.message = status_code, message
+
+
+Refusal = openai.APIStatusError | ErrorInBody
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of a request: its answer, or the error that ends everything, or neither: no answer came.
+
+    ``place``: the endpoint whose place the answer still holds; ``senders``: of a malformed failure, who sent the bodies.
+    """
+
+    answer: ChatAnswer | None = None
+    error: Exception | None = None
+    place: Endpoint | None = None
+    senders: tuple[Endpoint, ...] = ()
+
+    @property
+    def doubtful(self) -> bool:
+        """It may be the settings that are wrong: to be held until something is answered."""
+        return self.answer is not None and self.answer.failure in ("bad_request", "malformed")
+
+    @property
+    def believed(self) -> bool:
+        """A malformed failure is one of the request only where each endpoint concerned answers others."""
+        return all(endpoint.answered for endpoint in self.senders)
+
+
+class EndpointTeacher:
+    """``model`` at one or several ``base_urls``, at most ``concurrency`` requests in flight over all of them.
+
+    ``think_mode`` opens the reasoning where a request asks for it (see ``ThinkMode``); ``completion`` needs the model's
+    ``tokenizer``, a folder or a name. ``timeout_s`` bounds one try, ``deadline_s`` all tries and waits of a request (default
+    four timeouts), ``attempts`` its failed tries; being told to slow down is no failure. ``patience_s``: how long all
+    endpoints may be down, once they have answered, before ``TeacherUnavailable``.
+    """
+
+    name = "endpoint"
+
+    def __init__(
+        self,
+        model: str,
+        base_urls: Sequence[str],
+        api_key: str = "none",
+        think_mode: ThinkMode = "template",
+        concurrency: int = 64,
+        timeout_s: float = 3600.0,
+        attempts: int = 6,
+        *,
+        deadline_s: float | None = None,
+        patience_s: float = 600.0,
+        tokenizer: str | None = None,
+    ) -> None:
+        if not base_urls:
+            raise TeacherUnavailable("no endpoint is set; give OCR_TEACHER_URL, e.g. http://127.0.0.1:8000/v1")
+        self.model, self.think_mode = model, think_mode
+        self.errors: Counter[str] = Counter()
+        self.endpoints: Endpoints | None = None
+        self._urls, self._api_key = list(base_urls), api_key
+        self._concurrency, self._timeout_s, self._attempts = concurrency, timeout_s, attempts
+        self._deadline_s = 4 * timeout_s if deadline_s is None else deadline_s
+        self._patience_s = patience_s
+        self._tokenizer = load_tokenizer(tokenizer or model) if think_mode == "completion" else None
+
+    async def answer(self, requests: Iterable[ChatRequest]) -> AsyncIterator[ChatAnswer]:
+        """See ``Teacher.answer``. Raises ``TeacherUnavailable`` when no endpoint works; what was asked is cancelled then."""
+        call = _Call(self._urls, self._api_key, self._concurrency, self._timeout_s)
+        self.endpoints = call.endpoints
+        waiting = iter(requests)
+        running: set[asyncio.Task[None]] = set()
+        done: asyncio.Queue[_Outcome] = asyncio.Queue()
+        held: list[_Outcome] = []
+        unanswered = 0
+
+        async def one(request: ChatRequest) -> None:
+            try:
+                done.put_nowait(await self._one(call, request))
+            except Exception as error:
+                done.put_nowait(_Outcome(error=error))
+
+        try:
+            in_hand, exhausted = 0, False
+            while True:
+                while not exhausted and in_hand < self._concurrency:
+                    request = next(waiting, None)
+                    if request is None:
+                        exhausted = True
+                        break
+                    task = asyncio.create_task(one(request))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                    in_hand += 1
+                if not in_hand:
+                    break
+                outcome = await done.get()
+                if outcome.error is not None:
+                    raise outcome.error
+                if outcome.answer is None:
+                    unanswered += 1
+                    if not call.endpoints.answered and unanswered >= min(self._concurrency, REFUSED_IN_ROW):
+                        raise self._not_up(f"{unanswered} requests and no answer")
+                else:
+                    held.append(outcome)
+                    if call.endpoints.answered or not outcome.doubtful:
+                        while held:
+                            settled = held.pop()
+                            if settled.answer is not None and settled.believed:
+                                yield settled.answer
+                            else:
+                                unanswered += 1
+                    elif len(held) >= REFUSED_IN_ROW:
+                        raise _nothing_of_use(held)
+                # Only now, when the caller has what it needs of the answer, may something be asked in its place.
+                if outcome.place is not None:
+                    call.endpoints.release(outcome.place)
+                in_hand -= 1
+            for sender in {id(sender): sender for outcome in held for sender in outcome.senders}.values():
+                if not await call.serves_models(sender):
+                    raise _nothing_of_use(held)
+            while held:
+                refused = held.pop().answer
+                assert refused is not None
+                yield refused
+            if unanswered and not call.endpoints.answered:
+                raise self._not_up("no request was answered")
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await call.close()
+
+    def _not_up(self, what: str) -> TeacherUnavailable:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.errors.most_common())
+        return TeacherUnavailable(
+            f"{', '.join(self._urls)}: {what} ({kinds}); is the server up and is {self.model} the model it serves?"
+        )
+
+    async def _one(self, call: _Call, request: ChatRequest) -> _Outcome:
+        tries = failed = 0
+        fault: Exception | None = None
+        malformed: list[Endpoint] = []
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                while failed < self._attempts:
+                    endpoint = await call.endpoints.acquire()
+                    began, kept = time.monotonic(), False
+                    tries += 1
+                    try:
+                        answer = await self._ask(call, endpoint, request, began, tries)
+                        kept = True
+                        return _Outcome(answer, place=endpoint)
+                    except (openai.APIError, Malformed, Aborted, ErrorInBody, OSError) as error:
+                        fault = error
+                        counts, wait = self._judge(call, endpoint, error, began, failed)
+                        failed += counts
+                        if isinstance(error, Malformed):
+                            malformed.append(endpoint)
+                    finally:
+                        if not kept:
+                            call.endpoints.release(endpoint)
+                    if failed < self._attempts:
+                        log.debug("request %s, try %d: %s; again in %.1f s", request.key, tries, fault, wait)
+                        await asyncio.sleep(wait)
+        except TimeoutError:
+            self.errors["deadline"] += 1
+        log.warning("request %s got no answer in %d tries, the last: %s", request.key, tries, fault)
+        if len(malformed) < self._attempts:
+            return _Outcome()
+        # Each try may have been paid for, and another run would only pay again.
+        answer = ChatAnswer(
+            request.key, "", endpoint=malformed[-1].url, think_mode=self._mode(request), latency_s=time.monotonic() - began,
+            attempts=tries, failure="malformed", extra={"message": str(fault)},
+        )  # fmt: skip
+        return _Outcome(answer, senders=tuple(malformed))
+
+    def _mode(self, request: ChatRequest) -> ThinkMode:
+        return self.think_mode if request.think else "none"
+
+    async def _ask(self, call: _Call, endpoint: Endpoint, request: ChatRequest, began: float, tries: int) -> ChatAnswer:
+        """One try. Raises what went wrong; a permanent refusal is an answer with ``failure`` set."""
+        mode = self._mode(request)
+        try:
+            body = await call.send(endpoint, self._payload(request, mode), chat=mode != "completion")
+            message = read_completion(body[0], body[1])
+        except (openai.APIStatusError, ErrorInBody) as error:
+            failure = refusal_of(error)
+            if failure is None:
+                raise
+            endpoint.refused()
+            call.endpoints.last_sign_of_life = time.monotonic()
+            return ChatAnswer(
+                request.key, "", endpoint=endpoint.url, latency_s=time.monotonic() - began, attempts=tries, failure=failure,
+                extra={"message": str(error.message)},
+            )  # fmt: skip
+        endpoint.succeeded(time.monotonic() - began)
+        call.endpoints.last_sign_of_life = time.monotonic()
+        return ChatAnswer(
+            key=request.key, endpoint=endpoint.url, think_mode=mode, latency_s=time.monotonic() - began, attempts=tries, **message
+        )
+
+    def _judge(self, call: _Call, endpoint: Endpoint, error: Exception, began: float, failed: int) -> tuple[int, float]:
+        """What a fault means for its endpoint. Returns (1 if it counts as a failed try, seconds to wait)."""
+        kind = kind_of(error)
+        self.errors[kind] += 1
+        wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**failed) * random.uniform(0.5, 1.0)
+        asked_to_wait = retry_after(error.response.headers) if isinstance(error, openai.APIStatusError) else None
+        if kind == "denied" and (not endpoint.answered or getattr(error, "status_code", 0) == 402):
+            endpoint.denied = f"{endpoint.url}: {getattr(error, 'message', error)} (HTTP {getattr(error, 'status_code', '?')})"
+            if all(other.denied is not None for other in call.endpoints.all):
+                raise TeacherUnavailable("; ".join(str(other.denied) for other in call.endpoints.all)) from error
+            return 0, 0.0
+        if kind == "rate_limited" or (kind == "overloaded" and asked_to_wait is not None):
+            endpoint.overloaded(kind, began, asked_to_wait or 0.0)
+            call.endpoints.last_sign_of_life = time.monotonic()
+            return 0, wait  # Retry-After holds back the endpoint, and with it this request too
+        endpoint.failed(kind, began)
+        patience = self._patience_s if call.endpoints.answered else min(START_PATIENCE_S, self._patience_s)
+        silent = time.monotonic() - call.endpoints.last_sign_of_life
+        if call.endpoints.down and silent >= patience:
+            raise self._not_up(f"no sign of life for {silent:.0f} s") from error
+        return 1, wait
+
+    def _payload(self, request: ChatRequest, mode: ThinkMode) -> dict[str, Any]:
+        payload: dict[str, Any] = {
+            "model": self.model,
+            "temperature": request.sampling.temperature,
+            "top_p": request.sampling.top_p,
+            "max_tokens": request.sampling.max_tokens,
+        }
+        if request.seed is not None:
+            payload["seed"] = request.seed
+        if mode == "completion":
+            text, _ = render(self._tokenizer, request.messages, mode)
+            rest = first_token_left_out(self._tokenizer, text)
+            payload["prompt"] = text if rest is None else rest
+            if rest is None:
+                # The template's own special tokens stand in the text already.
+                payload["extra_body"] = {"add_special_tokens": False}
+            return payload
+        payload["messages"] = spoken(request.messages)
+        if mode == "prefill":
+            payload["messages"] = [*payload["messages"], {"role": "assistant", "content": OPENING}]
+            payload["extra_body"] = {"continue_final_message": True, "add_generation_prompt": False}
+        return payload
+
+
+class _Call:
+    """The clients of one ``answer`` call; they belong to its event loop."""
+
+    def __init__(self, urls: Sequence[str], api_key: str, concurrency: int, timeout_s: float) -> None:
+        self.endpoints = Endpoints(urls, concurrency)
+        # The client's own HTTP pool takes longer the more is in flight; its aiohttp one does not. Retries are ours: the
+        # client's would not tell a passing fault from a permanent one.
+        limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=concurrency, max_keepalive_connections=concurrency)
+        self._clients = {
+            url: openai.AsyncOpenAI(
+                base_url=url,
+                api_key=api_key,
+                max_retries=0,
+                timeout=timeout_s,
+                http_client=openai.DefaultAioHttpClient(limits=limits, timeout=timeout_s),
+            )
+            for url in urls
+        }
+
+    async def send(self, endpoint: Endpoint, payload: Mapping[str, Any], *, chat: bool) -> tuple[bytes, str]:
+        """The raw body and its content type."""
+        client = self._clients[endpoint.url]
+        resource: Any = client.chat.completions if chat else client.completions
+        raw = await resource.with_raw_response.create(**payload)
+        return raw.content, raw.headers.get("content-type", "")
+
+    async def serves_models(self, endpoint: Endpoint) -> bool:
+        """Whether it lists models, which a server of another kind, or a page of its maintainers, does not."""
+        try:
+            raw = await self._clients[endpoint.url].models.with_raw_response.list()
+            return bool(json.loads(raw.content)["data"])
+        except (openai.APIError, OSError, ValueError, LookupError, TypeError):
+            return False
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.close()
+
+
+def _nothing_of_use(held: Sequence[_Outcome]) -> TeacherUnavailable:
+    """Why nothing was kept, though every request got a reply."""
+    failed = held[-1].answer
+    assert failed is not None
+    what = "sends no completion to any request" if held[-1].senders else "refuses every request"
+    return TeacherUnavailable(f"{failed.endpoint} {what}: {failed.extra.get('message', '')}; nothing was kept")
+
+
+def read_completion(body: bytes, content_type: str) -> dict[str, Any]:
+    """The fields of ``ChatAnswer`` in the body of a chat or text completion.
+
+    Raises ``Malformed`` where it is neither, ``ErrorInBody`` where it is an error, ``Aborted`` where the server broke it off.
+    """
+    shown = body[:200]
+    if "json" not in content_type:
+        raise Malformed(f"content type {content_type or 'missing'}: {shown!r}")
+    try:
+        completion = json.loads(body)
+        _raise_error_in(completion, completion if completion.get("object") == "error" else completion.get("error"))
+        choice = completion["choices"][0]
+        _raise_error_in(completion, choice.get("error"))
+        message = choice.get("message") or {"content": choice["text"]}
+        content, refusal = message.get("content"), message.get("refusal")
+        reasoning = message.get("reasoning_content") or message.get("reasoning") or None
+        finish = choice["finish_reason"]
+        usage = completion.get("usage") or {}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Malformed(f"no completion ({error!r}): {shown!r}") from error
+    if finish in UNFINISHED:
+        raise Aborted(f"finish reason {finish}")
+    if not isinstance(finish, str) or not all(isinstance(text, str | None) for text in (content, reasoning, refusal)):
+        raise Malformed(f"an unfinished choice: {shown!r}")
+    said = (content, reasoning, refusal)
+    # SGLang, known by matched_stop, writes null for an empty text; elsewhere that is no answer.
+    if all(text is None for text in said) and finish != "content_filter" and "matched_stop" not in choice:
+        raise Malformed(f"an empty choice: {shown!r}")
+    weights = (completion.get("metadata") or {}).get("weight_version")  # SGLang's
+    cost = usage.get("cost")  # OpenRouter's
+    return {
+        "content": content or refusal or "",
+        "reasoning": reasoning,
+        "finish_reason": finish,
+        "served_model": completion.get("model"),
+        "revision": completion.get("system_fingerprint") or weights or completion.get("provider"),  # the last: OpenRouter's
+        "prompt_tokens": usage.get("prompt_tokens"),
+        "completion_tokens": usage.get("completion_tokens"),
+        "cost": float(cost) if isinstance(cost, int | float) else None,
+        "failure": "refused" if refusal or finish == "content_filter" else None,
+    }
+
+
+def _raise_error_in(completion: Mapping[str, Any], error: Mapping[str, Any] | None) -> None:
+    if error:
+        code = error.get("code")
+        if isinstance(code, int) and 400 <= code < 600:
+            raise ErrorInBody(code, str(error.get("message")))
+        if "choices" not in completion:
+            raise ValueError(f"an error without a status: {error.get('message')}")
+
+
+def kind_of(error: Exception) -> str:
+    """The name a fault is counted under."""
+    match error:
+        case openai.APITimeoutError():
+            return "timeout" if _timed_out(error) else "connection"
+        case Aborted():
+            return "aborted"
+        case Malformed() | openai.APIResponseValidationError():
+            return "malformed"
+        case openai.APIStatusError() | ErrorInBody():
+            return _KINDS.get(error.status_code, "server_error")
+    return "connection"
+
+
+_KINDS = {
+    429: "rate_limited", 401: "denied", 402: "denied", 403: "denied", 404: "denied", 503: "overloaded", 529: "overloaded",
+    408: "timeout", 504: "timeout",
+}  # fmt: skip
+
+
+def _timed_out(error: BaseException | None) -> bool:
+    """Whether a clock ended it: the client calls a connection that the server closed a time-out too."""
+    while error is not None:
+        if isinstance(error, TimeoutError):
+            return True
+        error = error.__cause__
+    return False
+
+
+_TOO_LONG = re.compile(r"context.?(length|window|size|limit)|too long|longer than|maximum.{0,60}token")
+_FILTERED = re.compile(r"content\W.{0,80}(policy|filter)|content exists risk|content_filter")
+_FLAGGED = re.compile(r"flagged|moderation")
+
+
+def refusal_of(error: Refusal) -> str | None:
+    """Why a request is refused for good: context_too_long, refused or bad_request; None: it may be asked again."""
+    status = error.status_code
+    # Only the beginning: some servers repeat the request, and with it the prompt, in their message.
+    text = str(error.message).lower()[:400]
+    if status == 403 and _FLAGGED.search(text):
+        return "refused"  # OpenRouter's moderation; any other 403 is about the key
+    if status in (401, 402, 403, 404, 408, 409, 425, 429) or status >= 500:
+        return None
+    if status == 413 or _TOO_LONG.search(text):
+        return "context_too_long"
+    return "refused" if _FILTERED.search(text) else "bad_request"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the server asks to wait (a number or an HTTP date); None if it does not say."""
+    value = headers.get("retry-after", "").strip()
+    seconds: float | None = None
+    with suppress(ValueError):
+        seconds = float(value)
+    if seconds is None and value:
+        with suppress(ValueError):
+            moment = parsedate_to_datetime(value)
+            seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return None if seconds is None or seconds != seconds else min(max(0.0, seconds), LONGEST_RETRY_AFTER_S)

@@ -1,0 +1,236 @@
+"""The lake: what a write publishes, what it refuses, and that several processes may write and read at once."""
+
+import multiprocessing
+from pathlib import Path
+from typing import Annotated, TypedDict
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resources.lake import InvalidRows, Lake, RunInfo, load_extensions
+from resources.lake.tables import Table
+
+
+class Item(TypedDict):
+    id: str
+    group: str
+    number: int
+
+
+ITEMS = Table("items", Item, ("id",), "Things to test with.")
+RUN = RunInfo("run-1", "test")
+
+
+def item(name: str, number: int = 0, group: str = "g") -> Item:
+    return {"id": name, "group": group, "number": number}
+
+
+@pytest.fixture
+def lake(tmp_path: Path):
+    with Lake(tmp_path / "lake", tables=[ITEMS]) as lake:
+        yield lake
+
+
+def contents(lake: Lake) -> list[tuple]:
+    return [tuple(row.values()) for row in lake.rows("SELECT * FROM items ORDER BY id")]
+
+
+def snapshots(lake: Lake) -> int:
+    return lake.scalar("SELECT count(*) FROM lake.snapshots()")
+
+
+def test_append_replaces_only_what_it_is_told_to(tmp_path: Path) -> None:
+    rows = [item("a", 1), item("b", -1)]
+    with Lake(tmp_path / "one", tables=[ITEMS]) as lake:
+        with lake.write(RUN, "stage") as write:
+            write.append(ITEMS, rows)
+        for _ in range(2):  # the second time nothing is left to replace
+            with lake.write(RUN, "stage") as write:
+                write.append(ITEMS, [item("a", 2), item("b", 2), item("c", 2)], replacing="number < 0")
+            assert contents(lake) == [("a", "g", 1), ("b", "g", 2), ("c", "g", 2)]
+        assert (write.changes["items"].inserted, write.changes["items"].deleted) == (0, 0)
+        version = lake.version("items")
+    with Lake(tmp_path / "two", tables=[ITEMS]) as lake:
+        with lake.write(RUN, "stage") as write:
+            write.append(ITEMS, [item("a", 1), item("b", 2), item("c", 2)])
+        assert lake.version("items") == version
+
+
+def test_append_leaves_known_rows_as_they_are(lake: Lake) -> None:
+    with lake.write(RUN, "stage") as write:
+        write.append(ITEMS, [item("a", 1)])
+    with lake.write(RUN, "stage") as write:
+        write.append(ITEMS, [item("a", 2), item("b", 2)])
+    assert contents(lake) == [("a", "g", 1), ("b", "g", 2)]
+    assert write.changes["items"].inserted == 1
+
+
+def test_upsert_replaces_and_keeps_the_rest(lake: Lake) -> None:
+    with lake.write(RUN, "stage") as write:
+        write.append(ITEMS, [item("a", 1), item("b", 1)])
+    with lake.write(RUN, "stage") as write:
+        write.upsert(ITEMS, [item("a", 2)])
+    assert contents(lake) == [("a", "g", 2), ("b", "g", 1)]
+
+
+def test_sync_rewrites_only_its_part(lake: Lake) -> None:
+    with lake.write(RUN, "stage") as write:
+        write.append(ITEMS, [item("a", 1, "x"), item("b", 1, "x"), item("c", 1, "y")])
+    with lake.write(RUN, "stage") as write:
+        write.sync(ITEMS, [item("b", 1, "x"), item("d", 1, "x")], where={"group": "x"})
+    assert [row[0] for row in contents(lake)] == ["b", "c", "d"]
+    assert (write.changes["items"].inserted, write.changes["items"].deleted) == (1, 1)
+
+
+def test_writing_the_same_again_makes_no_snapshot(lake: Lake) -> None:
+    for _ in range(2):
+        with lake.write(RUN, "stage") as write:
+            write.sync(ITEMS, [item("a", 1)])
+            write.edges([{"child": "b", "parent": "a", "relation": "derived", "reason": ""}])
+            write.reads("items")
+        before = snapshots(lake)
+    with lake.write(RUN, "stage") as write:
+        write.sync(ITEMS, [item("a", 1)])
+        write.edges([{"child": "b", "parent": "a", "relation": "derived", "reason": ""}])
+        write.reads("items")
+    assert snapshots(lake) == before
+
+
+def test_a_doubled_key_publishes_nothing(lake: Lake) -> None:
+    with pytest.raises(InvalidRows, match=r"key \(id\) must be unique \(1 doubled, e.g. \('a',\)"), lake.write(RUN, "s") as write:
+        write.append(ITEMS, [item("b")])
+        write.append(ITEMS, [item("a"), item("a")])
+    assert contents(lake) == []
+
+
+def test_a_null_publishes_nothing(lake: Lake) -> None:
+    with pytest.raises(InvalidRows, match="column number must not be null"), lake.write(RUN, "s") as write:
+        write.append(ITEMS, [{"id": "a", "group": "g", "number": None}])
+    assert contents(lake) == []
+
+
+def test_an_error_in_the_block_publishes_nothing(lake: Lake) -> None:
+    with pytest.raises(ZeroDivisionError), lake.write(RUN, "stage") as write:
+        write.append(ITEMS, [item("a")])
+        _ = 1 / 0
+    assert contents(lake) == []
+
+
+def test_edges_of_a_stage_are_replaced_and_others_kept(lake: Lake) -> None:
+    def edges(stage: str, *children: str) -> None:
+        with lake.write(RUN, stage) as write:
+            write.edges([{"child": c, "parent": "p", "relation": "derived", "reason": ""} for c in children])
+
+    edges("one", "a", "b")
+    edges("two", "a")
+    edges("one", "c")
+    found = lake.rows("SELECT stage, child FROM record_edge ORDER BY ALL")
+    assert [(row["stage"], row["child"]) for row in found] == [("one", "c"), ("two", "a")]
+
+
+def test_versions_and_run_io_tell_what_was_read_and_written(lake: Lake) -> None:
+    with lake.write(RunInfo("r1"), "make") as write:
+        write.sync(ITEMS, [item("a")])
+    first = lake.version("items")
+    with lake.write(RunInfo("r2"), "make") as write:
+        write.reads("items")
+        write.sync(ITEMS, [item("b")])
+    io = lake.rows("SELECT direction, data_version FROM run_io WHERE run_id = 'r2' ORDER BY direction")
+    assert [(row["direction"], row["data_version"]) for row in io] == [("input", first), ("output", lake.version("items"))]
+    snapshot = lake.scalar("SELECT snapshot FROM dataset_version WHERE dataset = 'items' AND data_version = ?", [first])
+    assert lake.rows(f"SELECT id FROM items AT (VERSION => {snapshot})") == [{"id": "a"}]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 2)), max_size=4, unique_by=lambda t: t[0]), max_size=4)
+)
+def test_equal_data_has_an_equal_version_whatever_the_way(tmp_path_factory, steps) -> None:
+    final = [item(name, number) for name, number in (steps[-1] if steps else [])]
+    with Lake(tmp_path_factory.mktemp("one"), tables=[ITEMS]) as lake:
+        for step in steps:
+            with lake.write(RUN, "s") as write:
+                write.sync(ITEMS, [item(name, number) for name, number in step])
+        with lake.write(RUN, "s") as write:
+            write.sync(ITEMS, final)
+        version = lake.version("items")
+        assert contents(lake) == sorted((i["id"], i["group"], i["number"]) for i in final)
+    with Lake(tmp_path_factory.mktemp("two"), tables=[ITEMS]) as lake:
+        with lake.write(RUN, "s") as write:
+            write.sync(ITEMS, final)
+        assert lake.version("items") == version
+
+
+def test_another_shape_of_a_table_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    class Other(TypedDict):
+        id: str
+
+    with Lake(tmp_path, tables=[ITEMS]):
+        pass
+    with (
+        pytest.raises(ValueError, match=r"table items has columns .* use another OCR_HOME"),
+        Lake(tmp_path, tables=[Table("items", Other, ("id",))]),
+    ):
+        pass
+
+
+def test_columns_added_to_the_end_keep_the_rows_and_their_version(tmp_path: Path) -> None:
+    class Longer(Item):
+        note: Annotated[str | None, "A remark"]
+        score: float | None
+
+    class Demanding(Item):
+        note: str
+
+    longer = Table("items", Longer, ("id",))
+    old, new = {**item("a"), "note": None, "score": None}, {**item("b"), "note": "n", "score": 0.5}
+    with Lake(tmp_path / "old", tables=[ITEMS]) as lake, lake.write(RUN, "s") as write:
+        write.append(ITEMS, [item("a"), item("c")])
+    view = "CREATE OR REPLACE VIEW noted AS SELECT * FROM items"
+    for _ in range(2):
+        with Lake(tmp_path / "old", tables=[longer], setup_sql=view) as lake:
+            with lake.write(RUN, "s") as write:
+                write.upsert(longer, [old, new])
+            assert lake.rows("FROM noted ORDER BY id") == [old, new, {**item("c"), "note": None, "score": None}]
+            version = lake.version("items")
+    with Lake(tmp_path / "new", tables=[longer]) as lake:
+        with lake.write(RUN, "s") as write:
+            write.append(longer, [old, new, {**item("c"), "note": None, "score": None}])
+        assert lake.version("items") == version
+    with Lake(tmp_path / "third", tables=[ITEMS]):
+        pass
+    with (
+        pytest.raises(ValueError, match="use another OCR_HOME"),
+        Lake(tmp_path / "third", tables=[Table("items", Demanding, ("id",))]),
+    ):
+        pass
+
+
+def _append_many(home: str, name: str) -> None:
+    with Lake(Path(home), tables=[ITEMS]) as lake:
+        for number in range(10):
+            with lake.write(RunInfo(f"run-{name}"), f"stage-{name}") as write:
+                write.append(ITEMS, [item(f"{name}-{number}")])
+
+
+def test_several_processes_write_while_another_client_reads(tmp_path: Path) -> None:
+    home = tmp_path / "lake"
+    with Lake(home, tables=[ITEMS]):
+        pass
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_append_many, args=(str(home), name)) for name in "abc"]
+    for writer in writers:
+        writer.start()
+    seen = []
+    reader = duckdb.connect()
+    load_extensions(reader)
+    reader.execute(f"ATTACH 'ducklake:sqlite:{home}/catalog.sqlite' AS other (READ_ONLY)")
+    while any(writer.is_alive() for writer in writers):
+        seen.append(reader.execute("SELECT count(*) FROM other.items").fetchone()[0])
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert seen == sorted(seen)
+    assert reader.execute("SELECT count(*), count(DISTINCT id) FROM other.items").fetchone() == (30, 30)

@@ -1,0 +1,134 @@
+"""Release files: shards, filters, and a swap that is never half done."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ocr_assets.exports.sft import Filters, current_version, write_release
+from ocr_assets.schema import SFT_DATASET
+
+CARD = {"funnel": [], "verdicts": [], "licenses": [], "run_id": "r"}
+
+
+def rows(language: str, count: int, start: int = 0) -> list[dict]:
+    row = {
+        column.name: [] if pa.types.is_list(column.type) else None if column.nullable else 0 if pa.types.is_integer(column.type)
+        else False if pa.types.is_boolean(column.type) else "x" for column in SFT_DATASET.columns
+    }  # fmt: skip
+    return [
+        {**row, "id": f"{language}{start + number:04d}", "language": language, "parse_status": "ok"} for number in range(count)
+    ]
+
+
+def test_shards_hold_every_row_once_in_order(tmp_path: Path) -> None:
+    batches = [
+        SFT_DATASET.batch(rows("cpp", 3)),
+        SFT_DATASET.batch(rows("cpp", 4, 3) + rows("python", 5)),
+        SFT_DATASET.batch(rows("python", 9, 5)),
+    ]
+    release = write_release(tmp_path / "out", batches, Filters(), "v1", CARD, rows_per_shard=6)
+    assert release.rows == {"cpp": 7, "python": 14}
+    names = sorted(path.name for path in (tmp_path / "out" / "data").iterdir())
+    assert names == [
+        "cpp-00000.parquet",
+        "cpp-00001.parquet",
+        "python-00000.parquet",
+        "python-00001.parquet",
+        "python-00002.parquet",
+    ]
+    ids = [i for name in names for i in pq.read_table(tmp_path / "out" / "data" / name).column("id").to_pylist()]
+    assert ids == [f"cpp{n:04d}" for n in range(7)] + [f"python{n:04d}" for n in range(14)]
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert sorted(manifest["files"]) == [f"data/{name}" for name in names]
+    assert current_version(tmp_path / "out") == "v1"
+
+
+def test_a_release_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    write_release(tmp_path / "out", [SFT_DATASET.batch(rows("cpp", 1))], Filters(), "v1", CARD)
+
+    def breaking():
+        yield SFT_DATASET.batch(rows("cpp", 2))
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_release(tmp_path / "out", breaking(), Filters(), "v2", CARD)
+    assert current_version(tmp_path / "out") == "v1"
+    assert pq.read_table(tmp_path / "out" / "data").num_rows == 1
+
+
+# problem, language, code, verdict, sample, tokens, cpu_s, suite tpr, suite tnr
+TRIPLETS = [
+    ("p1", "python", "a", "accepted", 0, 900, 0.5, 1.0, 0.8),
+    ("p1", "python", "b", "wrong_answer", 1, 100, 0.1, 1.0, 0.8),
+    ("p1", "python", "c", "accepted", 2, 300, 0.1, 1.0, 0.8),
+    ("p1", "python", "c", "accepted", 3, 200, 0.2, 1.0, 0.8),
+    ("p1", "cpp", "d", "accepted", 0, 500, 0.1, 1.0, 0.8),
+    ("p2", "python", None, None, 0, 700, None, None, None),
+    ("p2", "python", "e", "accepted", 1, 800, 0.3, None, None),
+    ("p3", "python", "f", "accepted", 0, 100, 0.3, 0.5, 0.2),
+    ("p4", "python", "g", "accepted", 0, 100, 0.3, 1.0, 0.8),  # its contamination is undecided
+]
+
+
+def outcome(filters: Filters) -> dict[str, str | None]:
+    """Of each triplet (problem, language, sample): why it is dropped, or None."""
+    lake = duckdb.connect()
+    lake.execute("CREATE TABLE t (problem_id TEXT, language TEXT, solution TEXT, verdict TEXT, sample_index INT,"
+                 "response_tokens INT, cpu_s DOUBLE, suite_tpr DOUBLE, suite_tnr DOUBLE)")  # fmt: skip
+    lake.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", TRIPLETS)
+    lake.execute("""
+        CREATE VIEW verified_triplets AS
+        SELECT *, problem_id || ' ' || language || ' ' || sample_index AS triplet_id, triplet_id AS response_id,
+               triplet_id AS verdict_id, coalesce(suite_tpr, 1) >= 0.9 AS trusted FROM t;
+        CREATE VIEW r1_traces AS SELECT response_id, sample_index FROM verified_triplets;
+        CREATE VIEW token_counts AS SELECT triplet_id, response_tokens FROM verified_triplets;
+        CREATE VIEW verdicts AS SELECT verdict_id, cpu_s FROM verified_triplets;
+        CREATE VIEW clean_problems AS
+        SELECT DISTINCT problem_id, if(problem_id = 'p4', 'undecided', 'clean') AS contamination FROM t;
+    """)
+    rows = lake.sql(f"SELECT triplet_id, dropped FROM ({filters.chosen_sql()})").fetchall()
+    assert len(rows) == len(TRIPLETS)  # labelled, none lost, none doubled
+    return dict(rows)
+
+
+def kept(filters: Filters) -> set[str]:
+    return {name for name, dropped in outcome(filters).items() if dropped is None}
+
+
+def test_by_default_every_triplet_is_released_whose_problem_is_decided() -> None:
+    dropped = {name: reason for name, reason in outcome(Filters()).items() if reason is not None}
+    assert dropped == {"p4 python 0": "filter: contamination undecided"}
+    assert len(kept(Filters(undecided=True))) == len(TRIPLETS)
+
+
+def test_filters_say_why() -> None:
+    assert outcome(Filters(keep="accepted"))["p1 python 1"] == "filter: not accepted"
+    assert outcome(Filters(languages=("python",)))["p1 cpp 0"] == "filter: language cpp"
+    assert outcome(Filters(trusted_only=True))["p3 python 0"] == "filter: verdict not trusted"
+    strong = outcome(Filters(min_suite_tnr=0.5))
+    assert strong["p3 python 0"] == "filter: suite_tnr below 0.5"
+    assert strong["p2 python 1"] == "filter: suite_tnr not known"
+    assert strong["p1 python 0"] is None
+
+
+@pytest.mark.parametrize(("prefer", "first"), [("first", "0"), ("shortest", "3"), ("longest", "0"), ("fastest", "2")])
+def test_rejection_sampling_keeps_n_passing_solutions_a_problem_and_language(prefer: Any, first: str) -> None:
+    filters = Filters(keep="accepted", per_problem=1, prefer=prefer)
+    assert kept(filters) == {f"p1 python {first}", "p1 cpp 0", "p2 python 1", "p3 python 0"}
+    assert outcome(filters)["p1 python 1"] == "filter: not accepted"
+    assert "filter: beyond 1 a problem" in outcome(filters).values()
+
+
+def test_of_equal_programs_one_is_released_and_others_take_their_place() -> None:
+    filters = Filters(keep="accepted", languages=("python",), per_problem=2, prefer="shortest", distinct_code=True)
+    assert kept(filters) == {"p1 python 0", "p1 python 3", "p2 python 1", "p3 python 0"}
+    assert outcome(filters)["p1 python 2"] == "filter: same code as another"
+
+
+def test_where_rows_compete_passing_ones_come_first() -> None:
+    assert "p2 python 1" in kept(Filters(per_problem=1))

@@ -1,0 +1,292 @@
+"""Verdicts from real sandboxes: each verdict in both languages, limits, checkers, assert tests, faults."""
+
+import pytest
+
+from ocr_assets.programs.suites import Suite, suite_from_json
+from ocr_assets.verification.grading.grade import GradeSettings, grade, grade_many, resolve_limits
+from resources.sandbox.api import Outcome, Program, RunLimits, SandboxFault
+from resources.sandbox.docker_pool import DockerSandbox
+
+
+def suite(*pairs: tuple[str, str], **more: object) -> Suite:
+    tests = [{"kind": "stdin", "input": given, "output": out} for given, out in pairs]
+    return suite_from_json({"tests": tests, "limits": {"cpu_s": 0.5, "wall_s": 4, "memory_mb": 128}, **more})
+
+
+SUM = suite(("1 2\n", "3\n"), ("10 -4\n", "6\n"))
+PYTHON = {
+    "accepted": "print(sum(map(int, input().split())))",
+    "wrong_answer": "a, b = map(int, input().split())\nprint(a - b if a > 5 else a + b)",
+    "time_limit": "while True: pass",
+    "idle_limit": "import time\ntime.sleep(60)",
+    "memory_limit": "x = []\nwhile True: x.append(bytearray(10**6))",
+    "output_limit": "while True: print('x' * 10**6)",
+    "runtime_error": "print(1 // 0)",
+    "compile_error": "def f(:\n  pass",
+}
+HEAD = "#include <bits/stdc++.h>\nusing namespace std;\n"
+CPP = {
+    "accepted": HEAD + "int main() { int a, b; cin >> a >> b; cout << a + b; }",
+    "wrong_answer": HEAD + "int main() { int a, b; cin >> a >> b; cout << a * b; }",
+    "time_limit": HEAD + "int main() { volatile long x = 0; while (true) x++; }",
+    "idle_limit": "#include <unistd.h>\nint main() { sleep(60); }",
+    "memory_limit": HEAD + "int main() { vector<char> v; while (true) v.resize(v.size() + 10000000, 1); }",
+    "output_limit": HEAD + "int main() { string s(1 << 20, 'x'); while (true) cout << s; }",
+    "runtime_error": HEAD + "int main() { vector<int> v(1); cout << v.at(5); }",
+    "compile_error": "int main() { return undeclared; }",
+}
+
+
+@pytest.mark.parametrize("verdict", PYTHON)
+def test_each_verdict_in_python(sandbox: DockerSandbox, verdict: str) -> None:
+    judged = grade(sandbox, "python", PYTHON[verdict], SUM)
+    assert judged["verdict"] == verdict, judged
+    assert judged["tests_total"] == 2
+    assert judged["image"].startswith("ocr-assets/sandbox:") and "@sha256:" in judged["image"]
+
+
+@pytest.mark.parametrize("verdict", CPP)
+def test_each_verdict_in_cpp(sandbox: DockerSandbox, verdict: str) -> None:
+    judged = grade(sandbox, "cpp", CPP[verdict], SUM)
+    assert judged["verdict"] == verdict, judged
+
+
+def test_first_failure_and_counts(sandbox: DockerSandbox) -> None:
+    judged = grade(sandbox, "python", PYTHON["wrong_answer"], SUM)
+    assert (judged["first_failure"], judged["tests_passed"]) == (1, 1)
+    assert judged["message"] == "token 1: expected '6', got '14'"
+
+
+def test_all_tests_run_when_asked(sandbox: DockerSandbox) -> None:
+    three = suite(("1 2", "4"), ("1 2", "3"), ("2 2", "5"))
+    judged = grade(sandbox, "python", PYTHON["accepted"], three, GradeSettings(stop_at_first_failure=False))
+    assert [test["verdict"] for test in judged["tests"]] == ["wrong_answer", "accepted", "wrong_answer"]
+    assert judged["tests_passed"] == 1 and judged["first_failure"] == 0
+    stopped = grade(sandbox, "python", PYTHON["accepted"], three)
+    assert len(stopped["tests"]) == 1
+
+
+def test_a_suite_without_tests_gives_no_verdict(sandbox: DockerSandbox) -> None:
+    judged = grade(sandbox, "python", "print(1)", suite())
+    assert judged["verdict"] == "sandbox_error"
+    assert "no tests" in judged["message"]
+
+
+CALL = suite_from_json(
+    {
+        "tests": [
+            {"kind": "call", "entry": "Solution.twice", "args": [[1, 2]], "expected": [2, 4]},
+            {"kind": "call", "entry": "Solution.twice", "args": [[]], "kwargs": {}, "expected": []},
+        ]
+    }
+)
+
+
+def test_calls_are_compared_outside(sandbox: DockerSandbox) -> None:
+    good = "class Solution:\n    def twice(self, xs: List[int]) -> List[int]:\n        return [2 * x for x in xs]"
+    assert grade(sandbox, "python", good, CALL)["verdict"] == "accepted"
+    assert grade(sandbox, "python", good.replace("2 *", "3 *"), CALL)["verdict"] == "wrong_answer"
+    cheat = "class E(list):\n    def __eq__(self, o): return True\nclass Solution:\n    def twice(self, xs): return E([0])"
+    assert grade(sandbox, "python", cheat, CALL)["verdict"] == "wrong_answer"
+    missing = grade(sandbox, "python", "def other(): pass", CALL)
+    assert missing["verdict"] == "runtime_error" and "Solution is not defined" in missing["message"]
+    left = grade(sandbox, "python", "import os\nclass Solution:\n    def twice(self, xs): os._exit(0)", CALL)
+    assert left["verdict"] == "runtime_error"
+
+
+def test_linked_lists_and_trees_as_on_the_platform(sandbox: DockerSandbox) -> None:
+    tests = [{"kind": "call", "entry": "Solution.rev", "args": [[1, 2, 3]], "expected": [3, 2, 1]}]
+    code = """
+class Solution:
+    def rev(self, head: Optional[ListNode]) -> Optional[ListNode]:
+        last = None
+        while head:
+            head.next, last, head = last, head, head.next
+        return last
+"""
+    assert grade(sandbox, "python", code, suite_from_json({"tests": tests}))["verdict"] == "accepted"
+    tests = [{"kind": "call", "entry": "Solution.flip", "args": [[1, 2, 3, None, 4]], "expected": [1, 3, 2, None, None, 4]}]
+    code = """
+class Solution:
+    def flip(self, root: 'TreeNode') -> 'TreeNode':
+        if root:
+            root.left, root.right = self.flip(root.right), self.flip(root.left)
+        return root
+"""
+    assert grade(sandbox, "python", code, suite_from_json({"tests": tests}))["verdict"] == "accepted"
+
+
+def test_asserts_hold_inside_or_are_compared_outside(sandbox: DockerSandbox) -> None:
+    tests = [{"kind": "assert", "code": "assert f(2) == 4"}, {"kind": "assert", "code": "x = f(3)\nassert abs(x - 9) < 1e-9"}]
+    asserts = suite_from_json({"tests": tests})
+    assert grade(sandbox, "python", "def f(x): return x * x", asserts)["verdict"] == "accepted"
+    wrong = grade(sandbox, "python", "def f(x): return x + 2", asserts)
+    assert wrong["verdict"] == "wrong_answer" and wrong["first_failure"] == 1
+    class_trick = "class A:\n    def __eq__(self, o): return True\ndef f(x): return A()"
+    assert grade(sandbox, "python", class_trick, asserts)["first_failure"] == 0
+    assert grade(sandbox, "python", "import os\ndef f(x):\n    os._exit(0)", asserts)["verdict"] == "runtime_error"
+
+
+def test_pytest_suites(sandbox: DockerSandbox) -> None:
+    code = "from solution import f\ndef test_one():\n    assert f(1) == 2\ndef test_two():\n    assert f(2) == 3\n"
+    tests = suite_from_json({"tests": [{"kind": "pytest", "code": code}]})
+    assert grade(sandbox, "python", "def f(x): return x + 1", tests)["verdict"] == "accepted"
+    assert grade(sandbox, "python", "def f(x): return 2", tests)["verdict"] == "wrong_answer"
+
+
+ANY_OF = [("5\n", "1 4\n")]
+TESTLIB = """
+import sys
+given = open(sys.argv[1]).read().split()
+out = open(sys.argv[2]).read().split()
+answer = open(sys.argv[3]).read().split()
+assert answer == ["1", "4"]
+sys.exit(0 if len(out) == 2 and sum(map(int, out)) == int(given[0]) else 1)
+"""
+KATTIS = """
+import sys
+given = int(open(sys.argv[1]).read())
+out = sys.stdin.read().split()
+open(sys.argv[3] + "judgemessage.txt", "w").write("sum is off")
+sys.exit(42 if len(out) == 2 and sum(map(int, out)) == given else 43)
+"""
+OPEN_R1 = """
+import sys
+given = int(open(sys.argv[1]).read())
+out = open(sys.argv[3]).read().split()
+print(1 if len(out) == 2 and sum(map(int, out)) == given else 0)
+"""
+
+
+@pytest.mark.parametrize(("protocol", "source"), [("testlib", TESTLIB), ("kattis", KATTIS), ("open_r1", OPEN_R1)])
+def test_checkers_decide(sandbox: DockerSandbox, protocol: str, source: str) -> None:
+    checked = suite(*ANY_OF, checker={"language": "python", "source": source, "protocol": protocol})
+    assert grade(sandbox, "python", "print(2, 3)", checked)["verdict"] == "accepted"
+    assert grade(sandbox, "cpp", HEAD + "int main() { cout << 2 << ' ' << 3; }", checked)["verdict"] == "accepted"
+    wrong = grade(sandbox, "python", "print(2, 2)", checked)
+    assert wrong["verdict"] == "wrong_answer"
+    if protocol == "kattis":
+        assert wrong["message"] == "sum is off"
+    assert grade(sandbox, "python", "print(1 // 0)", checked)["verdict"] == "runtime_error"
+
+
+@pytest.mark.parametrize("source", ["raise SystemExit(7)", "def broken(:", "while True: pass", "print('maybe')"])
+def test_a_broken_checker_is_never_the_solutions_fault(sandbox: DockerSandbox, source: str, monkeypatch) -> None:
+    monkeypatch.setattr("ocr_assets.verification.grading.checkers.LIMITS", RunLimits(cpu_s=0.5, wall_s=3, memory_mb=128))
+    checked = suite(*ANY_OF, checker={"language": "python", "source": source, "protocol": "open_r1"})
+    assert grade(sandbox, "python", "print(1, 4)", checked)["verdict"] == "sandbox_error"
+
+
+class Broken:
+    workers = 1
+
+    def execute(self, program: Program, until=None, *, alone: bool = False) -> Outcome:
+        raise SandboxFault("the engine is gone")
+
+
+def test_a_sandbox_fault_is_no_verdict_on_the_program() -> None:
+    judged = grade(Broken(), "python", PYTHON["wrong_answer"], SUM)  # type: ignore[arg-type]
+    assert (judged["verdict"], judged["tests"], judged["tests_total"]) == ("sandbox_error", [], 2)
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "runtime_error"])
+def test_an_interactive_problem_gets_no_verdict_without_its_partner(sandbox: DockerSandbox, verdict: str) -> None:
+    partner = {"language": "python", "source": "print(1)", "protocol": "kattis"}
+    code = "input()\n" + PYTHON["runtime_error"] if verdict == "runtime_error" else PYTHON[verdict]  # it crashes after the talk
+    judged = grade(sandbox, "python", code, suite(("1 2", "3"), interactor=partner))
+    assert judged["verdict"] == "sandbox_error"
+
+
+def test_many_in_order_and_equal_programs_once(sandbox: DockerSandbox) -> None:
+    codes = [PYTHON["accepted"], PYTHON["wrong_answer"], PYTHON["accepted"], PYTHON["runtime_error"]] * 3
+    items = [
+        {"solution_id": f"s{i}", "problem_id": f"p{i // 6}", "suite_id": "x", "language": "python", "code": code}
+        for i, code in enumerate(codes)
+    ]
+    asked = []
+
+    def suite_of(problem: str) -> Suite:
+        asked.append(problem)
+        return SUM
+
+    verdicts = list(grade_many(sandbox, items, suite_of))  # type: ignore[arg-type]
+    assert [v["solution_id"] for v in verdicts] == [f"s{i}" for i in range(12)]
+    assert [v["verdict"] for v in verdicts] == ["accepted", "wrong_answer", "accepted", "runtime_error"] * 3
+    assert asked == ["p0", "p1"]
+    assert len({v["verdict_id"] for v in verdicts}) == 12
+
+
+def test_limits_are_for_cpp_and_the_reference_host() -> None:
+    limits = suite()["limits"]
+    assert resolve_limits(limits, "cpp", GradeSettings()).cpu_s == 0.5
+    assert resolve_limits(limits, "python", GradeSettings()).cpu_s == 1.5
+    assert resolve_limits(limits, "cpp", GradeSettings(), host_speed=0.5).cpu_s == 1.0
+    assert resolve_limits(limits, "cpp", GradeSettings(), host_speed=2.0).cpu_s == 0.5
+    assert resolve_limits({**limits, "python_factor": 1.0}, "python", GradeSettings()).cpu_s == 0.5
+
+
+STDIN_STYLES = [
+    "print(input()[::-1])",
+    "import sys\nprint(sys.stdin.read().strip()[::-1])",
+    "import sys\nfor line in sys.stdin: print(line.strip()[::-1])",
+    "import sys\nsys.stdout.buffer.write(sys.stdin.buffer.readline().strip()[::-1])",
+    "import os\nos.write(1, os.read(0, 100).strip()[::-1])",
+    "print(open(0).read().strip()[::-1])",
+    "import fileinput\nfor line in fileinput.input(): print(line.strip()[::-1])",
+    "if __name__ == '__main__':\n    global x\n    x = input()\n    print(x[::-1])\n    exit()",
+    "import sys\nsys.stdout.write(open('/dev/stdin').read().strip()[::-1])\nsys.exit(0)",
+    "import threading, sys\nsys.setrecursionlimit(10**6)\nthreading.stack_size(1 << 27)\n"
+    "t = threading.Thread(target=lambda: print(input()[::-1]))\nt.start()",
+    "import sys\nsys.setrecursionlimit(10**6)\ndef f(n): return n and 1 + f(n - 1)\nassert f(100000) == 100000\nprint(input()[::-1])",
+    "import atexit\natexit.register(lambda: print(input()[::-1]))",
+    "print(input()[::-1])\nquit()",
+    "import os, sys\nprint(input()[::-1], flush=True)\nos._exit(0)",
+    "import sys\nprint(input()[::-1])\nsys.stdout.close()",
+]
+
+
+@pytest.mark.parametrize("code", STDIN_STYLES)
+def test_every_honest_way_to_read_and_print(sandbox: DockerSandbox, code: str) -> None:
+    judged = grade(sandbox, "python", code, suite(("stressed\n", "desserts\n")))
+    assert judged["verdict"] == "accepted", judged
+
+
+def test_an_assertion_with_names_for_its_literals_is_compared_outside(sandbox: DockerSandbox) -> None:
+    codes = ["assert f(3) == 9", "x = 3\nwanted = [9]\nassert f(x) == wanted"]
+    named = suite_from_json({"tests": [{"kind": "assert", "code": code} for code in codes]})
+    thief = "import sys\ndef f(x):\n    return sys._getframe(1).f_globals.get('wanted', 9)"
+    judged = grade(sandbox, "python", thief, named)
+    assert (judged["verdict"], judged["first_failure"]) == ("wrong_answer", 1)
+    shared = suite_from_json({"tests": [{"kind": "assert", "code": "LIMIT = 9\nassert f(3) == 27"}]})
+    assert grade(sandbox, "python", "def f(x): return x * LIMIT", shared)["verdict"] == "accepted"
+
+
+def test_a_solution_does_not_change_the_builtins_of_its_test(sandbox: DockerSandbox) -> None:
+    tests = suite_from_json({"tests": [{"kind": "assert", "code": "y = f(3)\nassert len(y) == 3"}]})
+    patched = "import builtins\nbuiltins.len = lambda x: 3\ndef f(x): return []"
+    assert grade(sandbox, "python", patched, tests)["verdict"] == "wrong_answer"
+
+
+TALKER = """
+import sys
+line = sys.stdin.readline()
+if line == "x\\n":
+    sys.exit(43)
+while line:
+    print("more" * 1000, flush=True)
+    line = sys.stdin.readline()
+sys.exit(43)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("print('x', flush=True)\ninput()", "wrong_answer"),  # it crashes because the interactor has ended
+        ("print('y', flush=True)\ninput()\n1 // 0", "runtime_error"),  # the interactor ends because it has crashed
+        ("print('y\\n' * 1000)", "wrong_answer"),  # nobody reads what the interactor says
+    ],
+)
+def test_who_ended_first_is_certain_in_a_talk(sandbox: DockerSandbox, code: str, verdict: str) -> None:
+    talk = suite(("", ""), interactor={"language": "python", "source": TALKER, "protocol": "kattis"})
+    assert [grade(sandbox, "python", code, talk)["verdict"] for _ in range(5)] == [verdict] * 5

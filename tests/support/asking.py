@@ -1,0 +1,45 @@
+"""Asks one endpoint for what a lake lacks, as the asset does, without Dagster around it: a process for tests to kill.
+
+``python asking.py HOME URL SAMPLES CONCURRENCY [MAX_TOKENS]``. Small commits, so that a kill hits every stage of one.
+"""
+
+import sys
+from pathlib import Path
+
+from ocr_assets.generation import request_loop
+from ocr_assets.generation.prompts import load_templates
+from ocr_assets.generation.sampling import Fixed
+from ocr_assets.platform.lineage import MACROS
+from ocr_assets.schema import TABLES
+from ocr_assets.traces import collect
+from ocr_assets.traces.plan import Wanted
+from ocr_assets.traces.prompts import NAMES
+from resources.lake import Lake, RunInfo
+from resources.lake.journal import Journal
+from resources.models import endpoint, health
+from resources.models.api import Sampling
+from resources.models.budget import Budget
+from resources.models.endpoint import EndpointTeacher
+
+COMMIT_ROWS = 12
+
+
+def main(home: str, url: str, samples: str, concurrency: str, max_tokens: str = "16384") -> None:
+    endpoint.FIRST_WAIT_S, health.FIRST_REST_S, request_loop.COMMIT_S = 0.01, 0.02, 0.5
+    wanted = Wanted(
+        {"python": Fixed(int(samples)), "cpp": Fixed(1)}, Sampling(max_tokens=int(max_tokens)), "r1", load_templates(NAMES)
+    )
+    teacher = EndpointTeacher("r1", [url], concurrency=int(concurrency), timeout_s=60, attempts=50)
+    with (
+        Lake(Path(home) / "lake", tables=TABLES, setup_sql=MACROS) as store,
+        Journal(Path(home) / "journal", "r1_traces") as journal,
+    ):
+        done = collect.ask(
+            store, RunInfo("asking"), journal, teacher, wanted, Budget(), lambda texts: [len(text) for text in texts], print,
+            lambda figures: None, COMMIT_ROWS,
+        )  # fmt: skip
+    print(done.summary())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,42 @@
+"""The graph run once on the bundled corpus, for all tests that only look at the result."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from ocr_assets.platform.lineage import MACROS
+from ocr_assets.schema import TABLES
+from resources.lake import Lake
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(*arguments: str, home: Path, **environment: str) -> tuple[list[str], Mapping[str, str]]:
+    """The ``ocr-assets`` command line and its environment; settings of the caller's shell are left out."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OCR_", "DAGSTER_"))}
+    return [sys.executable, "-m", "ocr_assets.cli", *arguments], {**clean, "OCR_HOME": str(home), **environment}
+
+
+def run(*arguments: str, home: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    line, env = command(*arguments, home=home, **environment)
+    done = subprocess.run(line, env=env, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    if check and done.returncode:
+        pytest.fail(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}")
+    return done
+
+
+def open_lake(home: Path) -> Lake:
+    """The lake of a home, with the project's tables and macros."""
+    return Lake(home / "lake", tables=TABLES, setup_sql=MACROS)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A home in which the whole graph ran on the bundled corpus, and what the run printed."""
+    home = tmp_path_factory.mktemp("demo")
+    return home, run("run", home=home, OCR_SANDBOX="docker")
