@@ -44,8 +44,8 @@ class Run:
     ``args`` and ``kwargs`` (JSON-like data); its result comes back as plain data. kind ``assert`` and ``pytest``
     (Python): ``code`` is appended to the solution, or run by pytest against the module ``solution``.
     ``literals``: for a call whose values JSON cannot carry, ``repr((args, kwargs))`` of Python literals instead of both.
-    ``collect`` names files to bring back from the working folder (at most 64 KiB each). The fields ``partner_…`` are the
-    same for the program's partner, where it has one; then ``stdin`` and ``files`` of its own are not used.
+    ``collect`` names files to bring back from the working folder (at most 64 KiB each). The fields ``interactor_…`` are the
+    same for the program's interactor, where it has one; then ``stdin`` and ``files`` of its own are not used.
     """
 
     kind: Literal["stdin", "call", "assert", "pytest"] = "stdin"
@@ -58,13 +58,13 @@ class Run:
     literals: str | None = None
     code: str | None = None
     collect: Sequence[str] = ()
-    partner_argv: Sequence[str] = ()
-    partner_files: Mapping[str, bytes] = field(default_factory=dict)
-    partner_collect: Sequence[str] = ()
+    interactor_argv: Sequence[str] = ()
+    interactor_files: Mapping[str, bytes] = field(default_factory=dict)
+    interactor_collect: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
-class Partner:
+class Interactor:
     """The program another one talks to: an interactor, as a user of its own, in a folder of its own."""
 
     language: Language
@@ -77,7 +77,7 @@ class Partner:
 class Program:
     """A program with all its runs. ``runs`` happen one after another, each in a fresh process and empty folder.
 
-    ``std``: the C++ standard. ``judge``: a checker, which may include ``testlib.h``. With a ``partner`` each run starts
+    ``std``: the C++ standard. ``judge``: a checker, which may include ``testlib.h``. With an ``interactor`` each run starts
     both, each one's stdout being the other's stdin.
     """
 
@@ -87,12 +87,12 @@ class Program:
     limits: RunLimits = RunLimits()
     std: str = "gnu++17"
     judge: bool = False
-    partner: Partner | None = None
+    interactor: Interactor | None = None
 
 
 @dataclass(frozen=True)
-class PartnerOutcome:
-    """How the partner ended. ``first``: before the program did."""
+class InteractorOutcome:
+    """How the interactor ended. ``first``: before the program did."""
 
     status: Status
     exit_code: int | None
@@ -117,7 +117,7 @@ class RunOutcome:
     value: object = None
     error: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
-    partner: PartnerOutcome | None = None
+    interactor: InteractorOutcome | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Outcome:
     """Facts of one program: compile result, then the runs that happened, in order (fewer if ``until`` stopped them).
 
     ``diagnosed``: it does not compile and the compiler said why (rather than running out of time or memory).
-    ``partner_message``: null, or why the partner does not compile.
+    ``interactor_message``: null, or why the interactor does not compile.
     """
 
     compiled: bool
@@ -135,7 +135,7 @@ class Outcome:
     isolation_level: str
     host_speed: float
     diagnosed: bool = True
-    partner_message: str | None = None
+    interactor_message: str | None = None
 
 
 class Sandbox(Protocol):

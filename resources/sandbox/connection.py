@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
-from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunOutcome
+from resources.sandbox.api import Interactor, InteractorOutcome, Program, Run, RunOutcome
 
 # Bytes of runs sent before their answers came. They must fit into the pipe to the runner: it does not read while a test
 # runs, and a client stuck in writing would not read its answers.
@@ -59,7 +59,7 @@ class Connection:
             nonlocal sent
             batch, room = [first] if first else [], AHEAD - len(first) - sum(waiting)
             while sent < len(runs):
-                message = _run_message(runs[sent], program.partner, last=sent == len(runs) - 1)
+                message = _run_message(runs[sent], program.interactor, last=sent == len(runs) - 1)
                 if len(message) > room and (waiting or batch):
                     break
                 room -= len(message)
@@ -71,16 +71,16 @@ class Connection:
 
         send_ahead(head)
         answer, _ = self._receive(COMPILE_S)
-        compiled = answer["compiled"] and answer.get("partner_compiled", True)
+        compiled = answer["compiled"] and answer.get("interactor_compiled", True)
         if not compiled:
             if not runs or sent < len(runs):
                 self._end()
             return answer, []
-        timeout_s = program.limits.wall_s + GRACE_S + (program.partner.limits.wall_s if program.partner else 0)
+        timeout_s = program.limits.wall_s + GRACE_S + (program.interactor.limits.wall_s if program.interactor else 0)
         while len(outcomes) < len(runs):
             send_ahead()
             run = runs[len(outcomes)]
-            outcome = _outcome(run, program.partner, *self._receive(timeout_s))
+            outcome = _outcome(run, program.interactor, *self._receive(timeout_s))
             waiting.popleft()
             enough = until is not None and until(len(outcomes), outcome)
             # What was shown to ``until`` is not kept: outputs of a hundred tests are no small thing.
@@ -124,26 +124,26 @@ def _program_message(program: Program) -> bytes:
         "limits": asdict(program.limits), "pytest": any(run.kind == "pytest" for run in program.runs),
     }  # fmt: skip
     blobs = [_source(program.code)]
-    if (partner := program.partner) is not None:
-        limits = asdict(partner.limits)
-        header["partner"] = {"language": partner.language, "std": partner.std, "judge": True, "limits": limits}
-        blobs.append(_source(partner.code))
+    if (interactor := program.interactor) is not None:
+        limits = asdict(interactor.limits)
+        header["interactor"] = {"language": interactor.language, "std": interactor.std, "judge": True, "limits": limits}
+        blobs.append(_source(interactor.code))
     return _message(header, blobs)
 
 
-def _run_message(run: Run, partner: Partner | None, *, last: bool) -> bytes:
+def _run_message(run: Run, interactor: Interactor | None, *, last: bool) -> bytes:
     header: dict[str, Any] = {
         "op": "run", "kind": run.kind, "argv": list(run.argv), "entry": run.entry, "files": list(run.files),
         "collect": list(run.collect), "literals": run.literals is not None, "last": last,
     }  # fmt: skip
     blobs = [run.stdin, _data(run), *run.files.values()]
-    if partner is not None:
-        header["partner"] = {
-            "argv": list(run.partner_argv),
-            "files": list(run.partner_files),
-            "collect": list(run.partner_collect),
+    if interactor is not None:
+        header["interactor"] = {
+            "argv": list(run.interactor_argv),
+            "files": list(run.interactor_files),
+            "collect": list(run.interactor_collect),
         }
-        blobs += run.partner_files.values()
+        blobs += run.interactor_files.values()
     return _message(header, blobs)
 
 
@@ -155,13 +155,13 @@ def _data(run: Run) -> bytes:
     return json.dumps({"args": list(run.args), "kwargs": dict(run.kwargs)}).encode()
 
 
-def _outcome(run: Run, partner: Partner | None, answer: dict[str, Any], blobs: list[bytes]) -> RunOutcome:
+def _outcome(run: Run, interactor: Interactor | None, answer: dict[str, Any], blobs: list[bytes]) -> RunOutcome:
     theirs = None
-    if partner is not None:
-        found = answer["partner"]
-        theirs = PartnerOutcome(
+    if interactor is not None:
+        found = answer["interactor"]
+        theirs = InteractorOutcome(
             status=found["status"], exit_code=found["exit_code"], signal=found["signal"], stderr=blobs[2],
-            files=_files(run.partner_collect, blobs[3:], found["collected"]), first=answer["partner_first"],
+            files=_files(run.interactor_collect, blobs[3:], found["collected"]), first=answer["interactor_first"],
         )  # fmt: skip
     return RunOutcome(
         status=answer["status"],
@@ -174,8 +174,8 @@ def _outcome(run: Run, partner: Partner | None, answer: dict[str, Any], blobs: l
         stderr=blobs[1],
         value=answer.get("result"),
         error=answer["error"],
-        files=_files(run.collect, blobs[2:], answer["collected"]) if partner is None else {},
-        partner=theirs,
+        files=_files(run.collect, blobs[2:], answer["collected"]) if interactor is None else {},
+        interactor=theirs,
     )
 
 

@@ -118,10 +118,10 @@ class Pool(ABC):
                 self._idle.put(None)
             else:
                 self._idle.put(worker)
-            partner = None if answer.get("partner_compiled", True) else str(answer["partner_message"])
+            interactor = None if answer.get("interactor_compiled", True) else str(answer["interactor_message"])
             return Outcome(
                 bool(answer["compiled"]), str(answer["message"]), runs, self.image, self.isolation_level, speed,
-                bool(answer.get("diagnosed", True)), partner,
+                bool(answer.get("diagnosed", True)), interactor,
             )  # fmt: skip
         raise SandboxFault(f"{self._retries + 1} sandboxes failed on this program, the last with: {problem}") from problem
 

@@ -63,7 +63,7 @@ class Job:
     def __init__(self, slot, kind, limits, uid, box, fds, started):
         self.slot, self.kind, self.limits, self.uid, self.box, self.fds, self.started = slot, kind, limits, uid, box, fds, started
         self.cause, self.peak_kb, self.wall_s, self.done = None, 0, 0.0, None
-        # Where it has a partner: ends of pipes to close when it has ended, and one to empty from then on.
+        # Of an interactive pair: ends of pipes to close when it has ended, and one to empty from then on.
         self.ended_at, self.ends, self.unread = 0.0, [], None
         self.cpu_before = None  # where the container's CPU time is not this job's alone, it tells nothing
         self.given = 0  # bytes of the run's input that we hold in memory for it
@@ -89,7 +89,7 @@ class Supervisor:
         theirs.close()
         self._zygotes["plain"] = ours
         self._binaries = collections.OrderedDict()
-        self._slot = self._partner = None
+        self._slot = self._interactor = None
         self._kernel_kills, self._idle_shared_kb = kernel.memory_kills(), kernel.shared_kb()
         self.times = collections.Counter()
 
@@ -115,14 +115,14 @@ class Supervisor:
         self._end()
         start = time.monotonic()
         self._slot, answer = self._open(message, message["blobs"][0])
-        partner = message.get("partner")
-        if partner is not None and answer["compiled"]:
-            self._partner, theirs = self._open(partner, message["blobs"][1])
-            answer["partner_compiled"], answer["partner_message"] = theirs["compiled"], theirs["message"]
+        interactor = message.get("interactor")
+        if interactor is not None and answer["compiled"]:
+            self._interactor, theirs = self._open(interactor, message["blobs"][1])
+            answer["interactor_compiled"], answer["interactor_message"] = theirs["compiled"], theirs["message"]
         self._idle_shared_kb = kernel.shared_kb()
         self.times["compile"] += time.monotonic() - start
         self._channel.send(answer)
-        if not answer["compiled"] or not answer.get("partner_compiled", True):
+        if not answer["compiled"] or not answer.get("interactor_compiled", True):
             self._end()
 
     def _open(self, wanted, source):
@@ -197,10 +197,10 @@ class Supervisor:
             os.close(self._binaries.popitem(last=False)[1])
 
     def _end(self):
-        for slot in (self._slot, self._partner):
+        for slot in (self._slot, self._interactor):
             if slot is not None:
                 slot.link.close()
-        self._slot = self._partner = None
+        self._slot = self._interactor = None
 
     # ---- runs -----------------------------------------------------------------------------------------------------
 
@@ -210,7 +210,7 @@ class Supervisor:
         spec = {"kind": kind, "argv": message["argv"], "entry": message.get("entry"), "literals": message.get("literals", False)}
         blobs = message["blobs"]
         files = dict(zip(message["files"], blobs[2:], strict=False))
-        if self._partner is not None:
+        if self._interactor is not None:
             self._run_pair(message, spec, blobs)
             return
         if kind in ("assert", "pytest"):
@@ -250,28 +250,29 @@ class Supervisor:
                 outcome["result"] = {"passed": [str(name) for name in names]}
 
     def _run_pair(self, message, spec, blobs):
-        """The program and its partner at once, each one's output the other's input."""
-        own, partner = message["files"], message["partner"]
-        theirs = dict(zip(partner["files"], blobs[2 + len(own) :], strict=True))
-        kind = "stdin" if self._partner.language == "python" else "exec"
-        to_program, from_partner = os.pipe()
-        to_partner, from_program = os.pipe()
-        second = self._start(self._partner, {"kind": kind, "argv": partner["argv"]}, to_partner, from_partner, theirs, b"")
+        """The program and its interactor at once, each one's output the other's input."""
+        own, interactor = message["files"], message["interactor"]
+        theirs = dict(zip(interactor["files"], blobs[2 + len(own) :], strict=True))
+        kind = "stdin" if self._interactor.language == "python" else "exec"
+        to_program, from_interactor = os.pipe()
+        to_interactor, from_program = os.pipe()
+        spec_of_second = {"kind": kind, "argv": interactor["argv"]}
+        second = self._start(self._interactor, spec_of_second, to_interactor, from_interactor, theirs, b"")
         first = self._start(self._slot, spec, to_program, from_program, {}, b"")
         # Our copies of a process's ends are closed when its end is known here, so the other one learns of it only then, and
         # who ended first is never in doubt. What is said to a program that has ended is read away: an interactor need not care.
-        first.ends, second.ends = [from_program], [to_partner, from_partner]
+        first.ends, second.ends = [from_program], [to_interactor, from_interactor]
         first.unread = to_program
         self._watch([first, second])
         os.close(to_program)
         outcome, out = self._finish(first, [], HEAD)
-        partner_outcome, partner_out = self._finish(second, partner["collect"], HEAD)
-        collected = partner_out[2:]
-        partner_outcome["collected"] = [blob is not None for blob in collected]
+        interactor_outcome, interactor_out = self._finish(second, interactor["collect"], HEAD)
+        collected = interactor_out[2:]
+        interactor_outcome["collected"] = [blob is not None for blob in collected]
         outcome["collected"] = []
-        outcome["partner"] = partner_outcome
-        outcome["partner_first"] = second.ended_at < first.ended_at
-        self._channel.send(outcome, [b"", out[1], partner_out[1], *[blob or b"" for blob in collected]])
+        outcome["interactor"] = interactor_outcome
+        outcome["interactor_first"] = second.ended_at < first.ended_at
+        self._channel.send(outcome, [b"", out[1], interactor_out[1], *[blob or b"" for blob in collected]])
 
     def _one(self, slot, spec, stdin, files, data, collect, collect_limit):
         """One child from fork to a wiped box. Returns its facts and [stdout, stderr, (result,) *collected]."""
@@ -306,7 +307,7 @@ class Supervisor:
             env = {**ENVIRONMENT, "HOME": box, "TMPDIR": self._box_root}
             command = (spec.get("program", ""), spec["argv"] if "program" in spec else ["./main", *spec["argv"]], env)
         else:
-            marks = ["1" if mark else "" for mark in (self._partner is not None, spec.get("literals"))]
+            marks = ["1" if mark else "" for mark in (self._interactor is not None, spec.get("literals"))]
             text = "\0".join([kind, box, *marks, spec.get("entry") or "", spec.get("nonce", ""), *spec["argv"]]).encode()
         extra = [memfd("data", data)] if kind in IN_PROCESS else []
         program = [] if slot.binary is None or kind != "exec" else [slot.binary]
@@ -334,7 +335,7 @@ class Supervisor:
                 job.wall_s = time.monotonic() - job.started
                 waiting.remove(job)
                 if job.ends:
-                    self._leave_talk(job)
+                    self._leave_interaction(job)
                 if job.unread is not None:
                     unread.append(job.unread)
             if not readable or time.monotonic() - sampled > interval:
@@ -345,8 +346,8 @@ class Supervisor:
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
                 interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
 
-    def _leave_talk(self, job):
-        """One of two that talk has ended: its strays as well, which could keep the talk open, and the other may see it."""
+    def _leave_interaction(self, job):
+        """One of an interactive pair has ended. Its strays end as well, as they could hold its pipes open; then the other may see it."""
         if job.uid is not None:  # else the strays of one cannot be told from the other
             cpu_s, memory_kb = self._kill_all(job)
             job.done[1], job.done[2] = job.done[1] + cpu_s, max(job.done[2], memory_kb)
@@ -531,7 +532,7 @@ class Supervisor:
             return False
         if self._uid_base is None:
             return True  # without users of its own a test may not touch the host's shared folders anyway
-        others = [name for name in os.listdir(self._box_root) if self._partner is None or not name.startswith("box")]
+        others = [name for name in os.listdir(self._box_root) if self._interactor is None or not name.startswith("box")]
         return not others and not os.listdir("/dev/shm")
 
 

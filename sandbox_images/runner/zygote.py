@@ -60,7 +60,8 @@ def preload():
 
 
 def make_streams():
-    """The streams of all runs to come, but those that talk by pipes: made on files like theirs, which take their place."""
+    """The streams of all runs to come, made on files like theirs, which take their place. Interactive pairs, which use pipes,
+    make their own."""
     kept = [os.dup(fd) for fd in range(3)]
     for fd in range(3):
         file = os.memfd_create("stream")

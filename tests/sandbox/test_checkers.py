@@ -309,7 +309,7 @@ int main() {
     }
 }
 """
-TALKS = {
+INTERACTIONS = {
     "knows nothing": ("print('! 1')", "wrong_answer"),
     "ends at once": ("", "wrong_answer"),
     "asks for ever": ("for i in range(1, 100):\n    print('?', i, flush=True)\n    input()", "wrong_answer"),
@@ -340,9 +340,9 @@ def test_a_right_program_is_accepted_by_its_interactor(sandbox: DockerSandbox, i
 
 
 @pytest.mark.parametrize("interactor", [GUESS, GUESS_KATTIS], ids=["testlib", "kattis"])
-@pytest.mark.parametrize("name", TALKS)
+@pytest.mark.parametrize("name", INTERACTIONS)
 def test_talks_that_go_wrong(sandbox: DockerSandbox, interactor: dict, name: str) -> None:
-    code, verdict = TALKS[name]
+    code, verdict = INTERACTIONS[name]
     judged = grade(sandbox, "python", code, interactive(interactor, wall_s=2 if verdict == "idle_limit" else 60))
     assert judged["verdict"] == verdict, judged
 

@@ -190,10 +190,10 @@ def test_a_sandbox_fault_is_no_verdict_on_the_program() -> None:
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "runtime_error"])
-def test_an_interactive_problem_gets_no_verdict_without_its_partner(sandbox: DockerSandbox, verdict: str) -> None:
-    partner = {"language": "python", "source": "print(1)", "protocol": "kattis"}
+def test_an_interactive_problem_gets_no_verdict_without_its_interactor(sandbox: DockerSandbox, verdict: str) -> None:
+    interactor = {"language": "python", "source": "print(1)", "protocol": "kattis"}
     code = "input()\n" + PYTHON["runtime_error"] if verdict == "runtime_error" else PYTHON[verdict]  # it crashes after the talk
-    judged = grade(sandbox, "python", code, suite(("1 2", "3"), interactor=partner))
+    judged = grade(sandbox, "python", code, suite(("1 2", "3"), interactor=interactor))
     assert judged["verdict"] == "sandbox_error"
 
 

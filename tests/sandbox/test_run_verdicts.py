@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ocr_assets.programs.suites import Suite, suite_from_json
 from ocr_assets.verification.grading.grade import NEAR, GradeSettings, grade
-from resources.sandbox.api import Outcome, PartnerOutcome, Program, RunOutcome
+from resources.sandbox.api import InteractorOutcome, Outcome, Program, RunOutcome
 
 OK = RunOutcome(status="ok", cpu_s=0.1, wall_s=0.1, memory_mb=20, exit_code=0, signal=None, stdout=b"3\n", stderr=b"")
 COMPILED = Outcome(compiled=True, compile_message="", runs=[], image="i", isolation_level="l", host_speed=1.0)
@@ -180,27 +180,27 @@ def test_large_outputs_reach_the_checker_in_parts(monkeypatch: pytest.MonkeyPatc
 INTERACTOR = {"language": "python", "source": "", "protocol": "kattis"}
 
 
-def talk(code: int | None, first: bool, partner_status: str = "runtime_error", **run: Any) -> RunOutcome:
-    partner = PartnerOutcome(status=partner_status, exit_code=code, signal=None, stderr=b"", files={}, first=first)  # type: ignore[arg-type]
-    return replace(OK, stdout=b"", partner=partner, **run)
+def interaction(code: int | None, first: bool, interactor_status: str = "runtime_error", **run: Any) -> RunOutcome:
+    interactor = InteractorOutcome(status=interactor_status, exit_code=code, signal=None, stderr=b"", files={}, first=first)  # type: ignore[arg-type]
+    return replace(OK, stdout=b"", interactor=interactor, **run)
 
 
 CRASH = {"status": "runtime_error", "exit_code": 1}
-TALKS = [
-    (talk(42, False), "accepted"),
-    (talk(43, False), "wrong_answer"),
-    (talk(42, True), "accepted"),
-    (talk(43, True, **CRASH), "wrong_answer"),  # it was told so, and then had nobody to talk to
-    (talk(43, False, **CRASH), "runtime_error"),  # it left, and the interactor said so
-    (talk(42, True, **CRASH), "runtime_error"),
-    (talk(1, True), "sandbox_error"),
-    (talk(1, True, **CRASH), "sandbox_error"),
-    (talk(None, True, "time_limit", **CRASH), "sandbox_error"),
-    (talk(None, False, "idle_limit"), "sandbox_error"),
-    (replace(talk(43, False), status="time_limit"), "time_limit"),
-    (replace(talk(42, True), status="memory_limit"), "memory_limit"),
-    (replace(talk(43, False), status="idle_limit"), "idle_limit"),
-    (replace(talk(42, True), status="runtime_error", exit_code=None, signal=13), "accepted"),  # its last words had no reader
+INTERACTIONS = [
+    (interaction(42, False), "accepted"),
+    (interaction(43, False), "wrong_answer"),
+    (interaction(42, True), "accepted"),
+    (interaction(43, True, **CRASH), "wrong_answer"),  # it was told so, and then had nobody to talk to
+    (interaction(43, False, **CRASH), "runtime_error"),  # it left, and the interactor said so
+    (interaction(42, True, **CRASH), "runtime_error"),
+    (interaction(1, True), "sandbox_error"),
+    (interaction(1, True, **CRASH), "sandbox_error"),
+    (interaction(None, True, "time_limit", **CRASH), "sandbox_error"),
+    (interaction(None, False, "idle_limit"), "sandbox_error"),
+    (replace(interaction(43, False), status="time_limit"), "time_limit"),
+    (replace(interaction(42, True), status="memory_limit"), "memory_limit"),
+    (replace(interaction(43, False), status="idle_limit"), "idle_limit"),
+    (replace(interaction(42, True), status="runtime_error", exit_code=None, signal=13), "accepted"),  # its last words had no reader
 ]  # fmt: skip
 
 
@@ -209,14 +209,14 @@ def test_checkers_and_interactors_are_tried_by_both_cpp_standards() -> None:
     sandbox = Scripted([OK], BROKEN, checks(42))
     assert judged(sandbox, asked=suite(checker=cpp))["verdict"] == "accepted"
     assert [program.std for program, _ in sandbox.asked[1:]] == ["gnu++17", "gnu++20"]
-    refused = replace(COMPILED, partner_message="no such name")
-    sandbox = Scripted(refused, [talk(42, False)])
+    refused = replace(COMPILED, interactor_message="no such name")
+    sandbox = Scripted(refused, [interaction(42, False)])
     assert judged(sandbox, asked=suite(interactor=cpp))["verdict"] == "accepted"
-    assert [program.partner and program.partner.std for program, _ in sandbox.asked] == ["gnu++17", "gnu++20"]
+    assert [program.interactor and program.interactor.std for program, _ in sandbox.asked] == ["gnu++17", "gnu++20"]
     assert judged(Scripted(refused, refused), asked=suite(interactor=cpp))["verdict"] == "sandbox_error"
 
 
-@pytest.mark.parametrize(("run", "verdict"), TALKS)
+@pytest.mark.parametrize(("run", "verdict"), INTERACTIONS)
 def test_who_ended_first_decides_a_talk(run: RunOutcome, verdict: str) -> None:
     assert judged(Scripted([run]), asked=suite(interactor=INTERACTOR))["verdict"] == verdict
 

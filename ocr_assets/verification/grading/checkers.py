@@ -2,7 +2,7 @@
 Their faults are sandbox errors, never the solution's.
 
 Protocols: testlib (checker: arguments input, output, answer; interactor: input, log, answer; exit 0 right, 1, 2, 4 and 8
-wrong), Kattis (arguments input, answer, feedback folder; the output, or the talk, on stdin; exit 42 right, 43 wrong),
+wrong), Kattis (arguments input, answer, feedback folder; the output, or the interaction, on stdin; exit 42 right, 43 wrong),
 open-r1 (arguments input, answer, output; prints the score, 1 is right). Sources: testlib's exit codes, the Kattis problem
 package format, the card of open-r1/codeforces.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ocr_assets.schema import Checker
 from ocr_assets.verification.grading.standards import STANDARDS, execute
-from resources.sandbox.api import Partner, PartnerOutcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
+from resources.sandbox.api import Interactor, InteractorOutcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 LIMITS = RunLimits(cpu_s=30.0, wall_s=60.0, memory_mb=1024, output_mb=8, processes=32)
 _JUDGE_MESSAGE = "feedback/judgemessage.txt"
@@ -61,12 +61,12 @@ def check(sandbox: Sandbox, checker: Checker, outputs: Sequence[Output], *, stop
     return found
 
 
-def partner(interactor: Checker, standard: str = STANDARDS[0]) -> Partner:
-    """The interactor as a partner of the solution; ``standard``: of C++, as in ``STANDARDS``."""
-    return Partner(interactor["language"], interactor["source"], LIMITS, standard)
+def as_interactor(interactor: Checker, standard: str = STANDARDS[0]) -> Interactor:
+    """A problem's interactor as what the sandbox runs beside the solution; ``standard``: of C++, as in ``STANDARDS``."""
+    return Interactor(interactor["language"], interactor["source"], LIMITS, standard)
 
 
-def talk(interactor: Checker, test_input: bytes, answer: bytes) -> Run:
+def interaction(interactor: Checker, test_input: bytes, answer: bytes) -> Run:
     """One run of a solution with ``interactor``."""
     files = {"input.txt": test_input, "answer.txt": answer}
     if interactor["protocol"] == "kattis":
@@ -74,16 +74,16 @@ def talk(interactor: Checker, test_input: bytes, answer: bytes) -> Run:
         files["feedback/.keep"] = b""
     else:
         argv, collect = ["input.txt", _LOG, "answer.txt"], [_LOG]
-    return Run("stdin", partner_argv=argv, partner_files=files, partner_collect=collect)
+    return Run("stdin", interactor_argv=argv, interactor_files=files, interactor_collect=collect)
 
 
-def interactor_says(interactor: Checker, found: PartnerOutcome) -> Judgement:
-    """The interactor's judgement of a talk."""
+def interactor_says(interactor: Checker, found: InteractorOutcome) -> Judgement:
+    """The interactor's judgement of an interaction."""
     said = found.files.get(_JUDGE_MESSAGE, found.stderr).decode("utf-8", "replace").strip()[:300]
     return _by_exit_code(interactor, found.status, found.exit_code, found.signal, said, "interactor")
 
 
-def log(found: PartnerOutcome) -> bytes:
+def log(found: InteractorOutcome) -> bytes:
     """What a testlib interactor wrote down: the output that the problem's checker, if it has one as well, is asked about."""
     return found.files.get(_LOG, b"")
 

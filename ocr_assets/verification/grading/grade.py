@@ -22,7 +22,7 @@ from ocr_assets.verification.grading.asserts import AssertedCall, as_call
 from ocr_assets.verification.grading.compare import compare_output, compare_value
 from ocr_assets.verification.grading.standards import STANDARDS, execute
 from ocr_assets.verification.tampering import suspicion
-from resources.sandbox.api import Outcome, Partner, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
+from resources.sandbox.api import Interactor, Outcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 GRADER_VERSION = "2"
 NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (grading.md, §1)
@@ -147,8 +147,8 @@ def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, setting
         if _near_limit(tests, limits):
             outcome, tests = job.run(limits, alone=True)
         failure = next((test for test in tests if test["verdict"] != "accepted"), None)
-        if outcome.partner_message is not None:
-            message = f"the interactor does not compile: {outcome.partner_message[:500]}"
+        if outcome.interactor_message is not None:
+            message = f"the interactor does not compile: {outcome.interactor_message[:500]}"
             return job.judged([], "sandbox_error", message, outcome)
         if not outcome.compiled:
             return job.judged([], "compile_error", outcome.compile_message, outcome)
@@ -186,7 +186,7 @@ class _Job:
         """All tests, or those up to the first failure."""
         tests = [prepare(test) for test in self.suite["tests"]]
         if self.suite["interactor"] is not None:
-            return self._talked(tests, limits, alone)
+            return self._interacted(tests, limits, alone)
         if self.suite["checker"] is not None:
             return self._checked(tests, limits, alone)
         return self._compared(tests, limits, alone)
@@ -243,7 +243,7 @@ class _Job:
                 break
         return found
 
-    def _talked(self, tests: Sequence[PreparedTest], limits: RunLimits, alone: bool) -> tuple[Outcome, list[TestVerdict]]:
+    def _interacted(self, tests: Sequence[PreparedTest], limits: RunLimits, alone: bool) -> tuple[Outcome, list[TestVerdict]]:
         interactor = self.suite["interactor"]
         assert interactor is not None
         found: list[TestVerdict] = []
@@ -252,14 +252,14 @@ class _Job:
         def until(index: int, run: RunOutcome) -> bool:
             del found[index:], logs[index:]
             run = _within(run, limits)
-            found.append(_test_verdict(index, *_after_talk(interactor, tests[index], run, self.suite), run))
-            logs.append(checkers.log(run.partner) if run.partner is not None else b"")
+            found.append(_test_verdict(index, *_after_interaction(interactor, tests[index], run, self.suite), run))
+            logs.append(checkers.log(run.interactor) if run.interactor is not None else b"")
             return self._enough(found)
 
-        runs = [checkers.talk(interactor, _bytes(test.test["input"]), _bytes(test.test["output"])) for test in tests]
+        runs = [checkers.interaction(interactor, _bytes(test.test["input"]), _bytes(test.test["output"])) for test in tests]
         for standard in STANDARDS if interactor["language"] == "cpp" else STANDARDS[:1]:
-            outcome = self._execute(runs, limits, until, alone, checkers.partner(interactor, standard))
-            if outcome.partner_message is None:
+            outcome = self._execute(runs, limits, until, alone, checkers.as_interactor(interactor, standard))
+            if outcome.interactor_message is None:
                 break
         if self.suite["checker"] is not None:
             self._check_logs(self.suite["checker"], tests, logs, found)
@@ -268,11 +268,11 @@ class _Job:
     def _check_logs(
         self, checker: Checker, tests: Sequence[PreparedTest], logs: Sequence[bytes], found: list[TestVerdict]
     ) -> None:
-        """Where a problem has both, its checker has the last word on a talk that its interactor found right."""
-        talks = [index for index, test in enumerate(found) if test["verdict"] == "accepted"]
-        asked = [checkers.Output(_bytes(tests[i].test["input"]), _bytes(tests[i].test["output"]), logs[i]) for i in talks]
+        """Where a problem has both, its checker has the last word on an interaction that its interactor found right."""
+        interactions = [index for index, test in enumerate(found) if test["verdict"] == "accepted"]
+        asked = [checkers.Output(_bytes(tests[i].test["input"]), _bytes(tests[i].test["output"]), logs[i]) for i in interactions]
         said = self._ask(checker, asked)
-        for index, judgement in zip(talks, said, strict=False):
+        for index, judgement in zip(interactions, said, strict=False):
             if not judgement.right:
                 verdict: VerdictName = "sandbox_error" if judgement.fault else "wrong_answer"
                 found[index] = {**found[index], "verdict": verdict, "message": judgement.message[:500]}
@@ -292,11 +292,11 @@ class _Job:
         limits: RunLimits,
         until: Callable[[int, RunOutcome], bool],
         alone: bool = False,
-        partner: Partner | None = None,
+        interactor: Interactor | None = None,
     ) -> Outcome:
         # Runs get 15 % more than they may use: who is stopped there is over the limit for certain, and needs no second run.
         generous = replace(limits, cpu_s=limits.cpu_s * (1 + NEAR), memory_mb=int(limits.memory_mb * (1 + NEAR)) + 1)
-        program = Program(self.language, self.code, runs, generous, partner=partner)
+        program = Program(self.language, self.code, runs, generous, interactor=interactor)
         return execute(self.sandbox, program, until, alone=alone)
 
     def _enough(self, found: Sequence[TestVerdict]) -> bool:
@@ -345,16 +345,16 @@ class _Job:
         }
 
 
-def _after_talk(interactor: Checker, prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:
+def _after_interaction(interactor: Checker, prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:
     """Who ended first decides: an interactor that has said wrong makes the program's later end meaningless, and a program
     that crashed makes the interactor's."""
-    assert run.partner is not None
-    said = checkers.interactor_says(interactor, run.partner)
-    if said.fault and run.partner.status == "ok":  # it ended of its own will and said nothing: no program makes it do that
+    assert run.interactor is not None
+    said = checkers.interactor_says(interactor, run.interactor)
+    if said.fault and run.interactor.status == "ok":  # it ended of its own will and said nothing: no program makes it do that
         return "sandbox_error", said.message
     # A pipe without a reader is one the interactor has left; 120 is Python's code for output it could not flush at the end.
     pipe_closed = run.signal == 13 or run.exit_code == 120 or b"BrokenPipeError" in run.stderr
-    if run.status != "ok" and not (run.status == "runtime_error" and (run.partner.first or pipe_closed)):
+    if run.status != "ok" and not (run.status == "runtime_error" and (run.interactor.first or pipe_closed)):
         return judge_run(prepared, run, suite)
     if said.fault:
         return "sandbox_error", said.message
