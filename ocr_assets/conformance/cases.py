@@ -1,6 +1,6 @@
 """The cases: reading them from ``data/``, choosing some, writing large values out.
 
-A case is a problem and a solution in the form of ``ocr-assets verify`` (grading.md, §2), with ``case_id``, ``group``,
+A case is a problem and a solution in the form of ``ocr-assets verify`` (docs/grading.md, §2), with ``case_id``, ``group``,
 ``expected`` (a verdict, or a list where several are right) and ``why``. Running them is ``check.py``.
 """
 

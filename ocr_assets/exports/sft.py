@@ -40,10 +40,10 @@ _ORDER: Mapping[Prefer, str] = {
 class Filters:
     """Which triplets are released. The default releases all that is decided, labelled.
 
-    Filtering by verdict costs accuracy (OCR, §ablations). ``keep="accepted"`` with ``per_problem=n`` is rejection sampling
-    (KodCode, step 8): n passing solutions a problem and language, the ones ``prefer`` puts first; ``distinct_code``: of equal
-    programs only one. ``min_suite_tpr``, ``min_suite_tnr``: the least a suite must be known to tell right from wrong.
-    ``undecided``: also problems that may restate a benchmark item, nobody having decided.
+    Filtering by verdict costs accuracy (docs/papers.md, OCR-8). ``keep="accepted"`` with ``per_problem=n`` is rejection
+    sampling (docs/papers.md, KC-8): n passing solutions a problem and language, the ones ``prefer`` puts first;
+    ``distinct_code``: of equal programs only one. ``min_suite_tpr``, ``min_suite_tnr``: the least a suite must be known to tell
+    right from wrong. ``undecided``: also problems that may restate a benchmark item, nobody having decided.
     """
 
     keep: Literal["all", "accepted"] = "all"

@@ -26,7 +26,7 @@ class Attempts(Protocol):
 
 @dataclass(frozen=True)
 class Fixed:
-    """``samples`` each (OCR: the same number for every problem)."""
+    """``samples`` each: the same number for every problem (docs/papers.md, OCR-4)."""
 
     samples: int
 
@@ -38,8 +38,8 @@ class Fixed:
 class UntilPassing:
     """``first`` samples, then ``step`` more at a time until ``passing`` of them pass or ``limit`` were tried.
 
-    KodCode's attempts are ``UntilPassing(passing=1, limit=10)``. While some are not judged yet nothing more is wanted: they
-    may pass. Raises ``ValueError`` for bounds that contradict each other.
+    KodCode's attempts are ``UntilPassing(passing=1, limit=10)`` (docs/papers.md, KC-4). While some are not judged yet nothing
+    more is wanted: they may pass. Raises ``ValueError`` for bounds that contradict each other.
     """
 
     passing: int

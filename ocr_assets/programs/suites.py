@@ -1,4 +1,4 @@
-"""A test suite: the part of a problem a verdict depends on, and its form in the JSON files of grading.md, §2.
+"""A test suite: the part of a problem a verdict depends on, and its form in the JSON files of docs/grading.md, §2.
 
 Two stages need it: problems (a user's own files) and verification (the ``verify`` command). Also here: whether a statement
 allows several answers, so that a suite without a checker cannot be trusted to call an answer wrong.
@@ -166,7 +166,7 @@ _SIGNS = re.compile(
 
 
 def checker_needed(statement: str) -> str | None:
-    """The first sentence that allows several answers (grading.md, §3), or None."""
+    """The first sentence that allows several answers (docs/grading.md, §3.5), or None."""
     for sentence in re.split(r"(?<=[.!?])\s+|\n+", statement):
         if _SIGNS.search(sentence):
             return " ".join(sentence.split())
@@ -204,7 +204,7 @@ _OF_ANSWERS = re.compile(
 )
 _FORM_ONLY = re.compile(r"\b(?:exactly|round(?:ed|ing)?|truncated?)\b", re.IGNORECASE)
 _LARGEST_BOUND = 0.1
-DEFAULT_TOLERANCE = 1e-6  # of decimals where nothing is stated (grading.md, §3)
+DEFAULT_TOLERANCE = 1e-6  # of decimals where nothing is stated (docs/grading.md, §3.1)
 
 
 def stated_tolerance(statement: str) -> Compare | None:
@@ -212,7 +212,7 @@ def stated_tolerance(statement: str) -> Compare | None:
 
     Absolute, relative or both, as the sentence says; where it says neither, absolute, and relative as far as the grader's
     default goes. The first such sentence counts. A tolerance written in a rule holds for every number, so that 60.000 is
-    right where 60 is expected (grading.md, §2 "compare"). It is never stricter than the grader's default: expected outputs
+    right where 60 is expected (docs/grading.md, §2). It is never stricter than the grader's default: expected outputs
     of the sources are rounded, often to six digits, whatever their statements say.
     """
     text = statement.translate(_SUPERSCRIPT)

@@ -83,7 +83,7 @@ class _ProblemContent(TypedDict):
     url: Annotated[str | None, "Where the problem stands"]
     difficulty: Annotated[str | None, "As the source says it"]
     tags: Annotated[list[str], "Topics, as the source names them"]
-    statement: Annotated[str, "The question, built as pipeline.md says"]
+    statement: Annotated[str, "The question, put together as docs/papers.md, OCR-1 says"]
     starter_code: Annotated[str | None, "Code the solution must start from"]
     entry: Annotated[str | None, "Call-based: function or Class.method; null: the program reads stdin"]
     tests: Annotated[list[Test], "The suite"]

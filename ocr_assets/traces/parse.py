@@ -1,4 +1,4 @@
-"""A response taken apart: reasoning, answer, code, with a reason wherever something is missing (OCR, post-processing step 5).
+"""A response taken apart: reasoning, answer, code, with a reason wherever something is missing (docs/papers.md, OCR-5).
 
 Rules. The reasoning ends at the first ``</think>``; the opening tag may be missing, since chat templates swallow it, and
 the reasoning may have come apart from the text. The code is a fenced block of the asked language after the reasoning. Of

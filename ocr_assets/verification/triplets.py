@@ -8,8 +8,8 @@ from __future__ import annotations
 from ocr_assets.verification.validation.validate import MARGIN
 
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
-# answer is not to be trusted where several answers are right and no checker came with the problem (grading.md, §3), and no
-# verdict is where known-good programs fail the suite (§6).
+# answer is not to be trusted where several answers are right and no checker came with the problem (docs/grading.md, §3.5),
+# and no verdict is where known-good programs fail the suite (docs/grading.md, §6).
 TRIPLETS = """
 SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.problem_id, s.response_id, s.solution_id, v.verdict_id, p.suite_id, s.language,

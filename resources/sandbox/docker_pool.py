@@ -3,7 +3,7 @@
 What a container may do is decided here and in ``isolation.py``; how a program is run inside is the runner's matter. Isolation:
 no network, read-only root, tmpfs with size and inode limits, all capabilities dropped but the three the runner needs to change
 users and kill, no-new-privileges, pids and memory (without swap) limited, our seccomp profile on the container and the
-runner's own filter on top (grading.md, §5).
+runner's own filter on top (docs/grading.md, §5).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every attack of grading.md, §5, ends in the right verdict; the next program and a neighbour notice nothing; and when all
+"""Every attack of docs/grading.md, §5, ends in the right verdict; the next program and a neighbour notice nothing; and when all
 are over, nothing of them is left: no process, container, mount, control group, volume or file, on the host or inside."""
 
 import subprocess

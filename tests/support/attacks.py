@@ -1,4 +1,4 @@
-"""Hostile programs (grading.md, §5), and how each must end. Run by ``test_sandbox_attacks.py``.
+"""Hostile programs (docs/grading.md, §5), and how each must end. Run by ``test_sandbox_attacks.py``.
 
 Everything an attack leaves on purpose is named with ``MARK``, so that the test can look for it everywhere.
 """

@@ -1,4 +1,4 @@
-"""Prompts to models, as template files that a user can replace. Wording is ours; pipeline.md describes the papers'.
+"""Prompts to models, as template files that a user can replace. Wording is ours; docs/papers.md describes the papers'.
 
 A template's hash goes into the key of every answer it brought, so a changed template asks anew. Which template a stage uses
 is the stage's matter.
@@ -20,22 +20,22 @@ from resources.models.api import Message
 
 # What each template is given; a replacement may use any of these names and no others.
 VARIABLES: Mapping[str, tuple[str, ...]] = {
-    # A solution with its reasoning (OCR, step 4; KodCode, step 8).
+    # A solution with its reasoning (docs/papers.md, OCR-4 and KC-8).
     "python_stdin": ("question", "starter_code", "entry"),
     "python_call": ("question", "starter_code", "entry"),
     "cpp_stdin": ("question", "starter_code", "entry"),
-    # Whether two problems are one (OCR, step 3).
+    # Whether two problems are one (docs/papers.md, OCR-3).
     "judge": ("first", "second"),
-    # A second model's judgement of a solution (OCR-II).
+    # A second model's judgement of a solution (docs/papers.md, OCR-11).
     "critique": ("question", "solution"),
-    # KodCode: questions from seeds, from a snippet, from documentation; solution and tests; other styles.
+    # Questions from seeds, a snippet, documentation (docs/papers.md, KC-1); solution and tests (KC-3); other styles (KC-6).
     "kodcode_question_like_seeds": ("seeds",),
     "kodcode_question_from_snippet": ("snippet",),
     "kodcode_question_from_docs": ("library", "page"),
     "kodcode_solution_and_tests": ("question",),
     "kodcode_completion_style": ("question", "solution", "tests"),
     "kodcode_online_judge_style": ("question", "solution", "tests"),
-    # Reasoning patterns: the first segmentation, and the spans it left out.
+    # Reasoning patterns (docs/papers.md, OCR-10): the first segmentation, and the spans it left out.
     "patterns_segment": ("reasoning",),
     "patterns_label_rest": ("annotated",),
 }

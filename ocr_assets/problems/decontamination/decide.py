@@ -1,9 +1,9 @@
 """Which problems restate a benchmark item: thresholds, judges' votes, people, and the policy that decides among them.
 
-OCR (step 3): threshold 0.7, two judges for each pair above it. Here each judge is asked in both orders and only a bare yes in
-both counts as its yes; an answer that never came is no vote, never "clean". Everything decides from stored scores
-(``screening.py``) and stored votes, so another threshold or policy measures and asks nothing again. Pure functions; asking is
-in ``judging.py``.
+Threshold 0.7 and two judges for each pair above it are OpenCodeReasoning's (docs/papers.md, OCR-3). Here each judge is asked
+in both orders and only a bare yes in both counts as its yes; an answer that never came is no vote, never "clean".
+Everything decides from stored scores (``screening.py``) and stored votes, so another threshold or policy measures and asks
+nothing again. Pure functions; asking is in ``judging.py``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ocr_assets.problems.decontamination.screening import COSINE_FLOOR, OVERLAP_
 from ocr_assets.schema import CleanProblem, Contamination, ContaminationPair, Decision, Problem, content_id
 from resources.lake import Edge
 
-MAX_QUESTION_TOKENS = 3_200  # OCR: longer questions are not asked
-TEST_SPLITS = {("code_contests", "test"), ("codeforces", "test")}  # excluded from the release (OCR, step 1)
+MAX_QUESTION_TOKENS = 3_200  # longer questions are not asked (docs/papers.md, OCR-3)
+TEST_SPLITS = {("code_contests", "test"), ("codeforces", "test")}  # excluded from the release (docs/papers.md, OCR-1)
 Order = Literal["problem_first", "benchmark_first"]
 WEIGHTIEST: tuple[Contamination, ...] = ("undecided", "reported", "cleared")
 ORDERS: tuple[Order, Order] = ("problem_first", "benchmark_first")

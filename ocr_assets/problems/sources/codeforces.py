@@ -12,7 +12,7 @@ CUT_AT = 400  # characters at which tests of incomplete sets may have been cut
 
 
 def read(row: Mapping[str, Any]) -> Draft:
-    """A row as a draft; the question is built from its parts, each under its heading, only where present (pipeline.md, §1)."""
+    """A row as a draft; the question is built from its parts, each under its heading (docs/papers.md, OCR-1)."""
     if optional(row, "interaction_format"):
         raise BadRow("interactive: problems that talk to a judge have no interactor in this source")
     examples = _tests(row.get("examples"), "examples")

@@ -1,4 +1,4 @@
-"""A user's own problems: the problem object of ``ocr-assets verify`` (grading.md, §2) and a ``statement``.
+"""A user's own problems: the problem object of ``ocr-assets verify`` (docs/grading.md, §2) and a ``statement``.
 
 Required: ``statement``. Optional: ``problem_id``, ``title``, ``tests`` (kinds stdin, call), ``limits``, ``compare``,
 ``checker``, ``starter_code``, ``entry`` (else taken from the first call test), ``difficulty``, ``license``, ``source``,

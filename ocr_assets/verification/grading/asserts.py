@@ -1,7 +1,7 @@
 """``assert f(2) == 4`` as a call whose result is compared on the host, by Python's own rules.
 
 Inside the sandbox an expected value can be found and an ``__eq__`` can lie, so wherever an assertion is one call compared
-with literals it is taken apart (design of the sandbox, "turn asserts into calls"): ``==``, ``!=``, ``<``, ``is`` and their
+with literals it is taken apart (docs/grading.md, §3.3): ``==``, ``!=``, ``<``, ``is`` and their
 kin, also around ``abs(f(2) - 4)``, ``round(f(2), 1)`` and ``math.isclose(f(2), 4)``. What is anything else stays an
 assertion; so does ``assert f(2)``, as only the sandbox knows whether an object is true. Calls of a problem's own call tests
 are compared by ``compare.py`` instead, as judges do.

@@ -1,4 +1,4 @@
-"""Comparing an answer with the expected one. Pure functions over bytes and plain data; grading.md, §3 is the rule.
+"""Comparing an answer with the expected one. Pure functions over bytes and plain data; docs/grading.md, §3 is the rule.
 
 Default: tokens split on whitespace, in order and complete; integers and words exactly, whatever their size; a number within
 1e-6 (absolute or relative) where the *expected* token is written as a decimal. Nothing is lower-cased, sorted, joined or

@@ -1,4 +1,4 @@
-"""The JSONL files of ``ocr-assets verify``: problems and solutions in, verdicts out (grading.md, §2).
+"""The JSONL files of ``ocr-assets verify``: problems and solutions in, verdicts out (docs/grading.md, §2).
 
 Unknown fields are kept and passed through. A line that cannot be used raises ``BadLine`` naming file, line and mend.
 """

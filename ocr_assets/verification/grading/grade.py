@@ -1,4 +1,4 @@
-"""From a solution and a suite to a verdict: limits resolved, tests turned into runs, outcomes judged (grading.md, §§1, 2, 4).
+"""From a solution and a suite to a verdict: limits resolved, tests turned into runs, outcomes judged (docs/grading.md, §1, §4).
 
 The sandbox reports facts (``resources/sandbox``); expected outputs stay here, on the host. Comparison is in ``compare.py``,
 asserts that become calls in ``asserts.py``, the problem's own checkers in ``checkers.py``, what makes an accepted program
@@ -25,7 +25,7 @@ from ocr_assets.verification.tampering import suspicion
 from resources.sandbox.api import Interactor, Outcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 GRADER_VERSION = "2"
-NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (grading.md, §1)
+NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (docs/grading.md, §1)
 HEAD = 200  # characters of a failed test's outputs that are kept
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
 

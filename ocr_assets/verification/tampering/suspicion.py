@@ -2,7 +2,7 @@
 
 Asserts and pytest suites run inside the solution's process, so a program can bend them: an ``__eq__`` that is always
 true, a patched hook, a result forged from a stack frame. Such a program also passes a suite that lies; an honest one does
-not (grading.md, §1 "suspect", §5). Tests compared on the host need none of this.
+not (docs/grading.md, §3.6). Tests compared on the host need none of this.
 """
 
 from __future__ import annotations

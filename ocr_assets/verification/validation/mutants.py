@@ -1,4 +1,4 @@
-"""Mutants: programs with one small fault, made from a right one. A suite that passes them is weak (grading.md, §6).
+"""Mutants: programs with one small fault, made from a right one. A suite that passes them is weak (docs/grading.md, §6).
 
 The faults are those of mutation testing: a comparison, an arithmetic or a logical operator exchanged, a constant off by one,
 a statement left out, ``min`` for ``max``. Some mutants do the same as their original, so the share a suite rejects is a

@@ -1,5 +1,5 @@
-"""Suites put to the test: known-good programs must pass, known-bad ones and mutants should fail (grading.md, §6); and from
-the known-good ones, the time a limit must allow at least (§4).
+"""Suites put to the test: known-good programs must pass, known-bad ones and mutants should fail (docs/grading.md, §6); and
+from the known-good ones, the time a limit must allow at least (docs/grading.md, §4).
 
 ``qualify`` runs the programs of one problem and gives evidence; ``QUALITY`` sums evidence up, so another threshold needs no
 new run.
@@ -19,7 +19,7 @@ from ocr_assets.verification.grading.grade import GRADER_VERSION, GradeSettings,
 from ocr_assets.verification.validation.mutants import mutants
 from resources.sandbox.api import Sandbox
 
-MARGIN = 3.0  # a limit allows at least so many times what a known-good program needs (grading.md, §4)
+MARGIN = 3.0  # a limit allows at least so many times what a known-good program needs (docs/grading.md, §4)
 STEP_S = 0.5  # limits are whole steps, so that the noise of one measurement does not make another limit
 GENEROUS = 4.0  # how much more time known-good programs get than the stated limit, so that their need can be measured
 LANGUAGES: tuple[Language, ...] = ("python", "cpp")

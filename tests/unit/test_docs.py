@@ -1,0 +1,92 @@
+"""What docs/ promises: every citation in the code names a section that exists, every link leads somewhere."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CITATION = re.compile(
+    r"(docs/)?\b([\w-]+\.md)(?:, ?((?:§[\d.]+|OCR-\d+|KC-\d+)(?:(?:,| and|, and) (?:§[\d.]+|OCR-\d+|KC-\d+))*))?"
+)
+SECTION = re.compile(r"§[\d.]*\d|OCR-\d+|KC-\d+")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def ours(*patterns: str) -> list[Path]:
+    """Files of the repository by the patterns of their names; none of the answers of recorded models."""
+    places = [ROOT, *(ROOT / name for name in ("ocr_assets", "resources", "sandbox_images", "tests", "docs"))]
+    found = {
+        path for place in places for pattern in patterns for path in place.glob(pattern if place == ROOT else f"**/{pattern}")
+    }
+    return sorted(path for path in found if path.is_file() and "responses" not in path.parts)
+
+
+def prose(path: Path) -> str:
+    """A document without its fenced blocks: what is in these is no link."""
+    return re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def headings(path: Path) -> list[str]:
+    return re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
+
+
+def anchor(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "")
+    return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+
+
+def wrong_citations(text: str) -> list[str]:
+    """Citations of rule books that are not in docs/, or of sections that these do not have."""
+    wrong = []
+    for docs, name, sections in (match.groups() for match in CITATION.finditer(text)):
+        if docs is None:
+            if name in ("grading.md", "papers.md", "pipeline.md", "house.md", "sandbox.md"):
+                wrong.append(f"{name}: cite docs/{name}")
+            continue
+        if not (ROOT / "docs" / name).is_file():
+            wrong.append(f"docs/{name} does not exist")
+            continue
+        known = {heading.split(" ")[0] for heading in headings(ROOT / "docs" / name)}
+        wrong += [f"docs/{name} has no section {section}" for section in SECTION.findall(sections or "") if section not in known]
+    return wrong
+
+
+def test_a_wrong_citation_is_found() -> None:
+    assert wrong_citations("as pipeline.md says") and wrong_citations("(docs/nowhere.md)")
+    assert wrong_citations("(docs/grading.md, §3, §99)") == ["docs/grading.md has no section §99"]
+    assert wrong_citations("(docs/papers.md, OCR-3 and KC-77)") == ["docs/papers.md has no section KC-77"]
+    assert wrong_citations("docs/grading.md, §3.1, and docs/papers.md, OCR-3 and KC-7.") == []
+
+
+def test_citations_in_code_are_true() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {fault}"
+        for path in ours("*.py", "*.sql", "*.toml", "*.jinja", "*.yaml", "Makefile", ".ci/*")
+        if path != Path(__file__)
+        for fault in wrong_citations(path.read_text(encoding="utf-8"))
+    }
+    assert found == set()
+
+
+def test_sections_of_the_conformance_cases_are_those_of_the_rule_book() -> None:
+    known = {heading.split(" ")[0] for heading in headings(ROOT / "docs" / "grading.md")}
+    cited = set()
+    for path in (ROOT / "ocr_assets" / "conformance").rglob("*.*"):
+        if path.suffix in (".py", ".jsonl"):
+            cited |= set(re.findall(r"§[\d.]*\d", path.read_text(encoding="utf-8")))
+    assert cited and cited <= known
+
+
+def test_links_lead_somewhere() -> None:
+    wrong = []
+    for path in ours("*.md"):
+        for target in LINK.findall(prose(path)):
+            if re.match(r"[a-z]+:", target):
+                continue
+            file, _, place = target.partition("#")
+            there = (path.parent / file).resolve() if file else path
+            if not there.exists():
+                wrong.append(f"{path.relative_to(ROOT)}: {target}: no such file")
+            elif place and place not in {anchor(heading) for heading in headings(there)}:
+                wrong.append(f"{path.relative_to(ROOT)}: {target}: no such heading")
+    assert wrong == []
