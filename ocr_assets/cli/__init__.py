@@ -170,7 +170,7 @@ OUT = click.option(
 def parse(responses: Path, output: str) -> None:
     """Take raw responses apart.
 
-    RESPONSES: JSONL or Parquet with `content` and `language` (python, cpp); optional `reasoning`, `finish_reason`, `entry`,
+    RESPONSES: JSONL or Parquet with `content` and `language` (python, cpp); optional `reasoning`, `finish_reason`, `entry_point`,
     `response_id`. Out: the input's other columns and parse_status, labels, fence_rule, fences, reasoning, answer, code,
     parses, syntax_error.
     """
@@ -182,7 +182,13 @@ def parse(responses: Path, output: str) -> None:
             missing = [name for name in ("content", "language") if not isinstance(row.get(name), str)]
             if missing or row["language"] not in ("python", "cpp"):
                 raise BadLine(f"{responses}, row {number}: content (text) and language (python or cpp) are needed")
-            parsed = take_apart(row["content"], row.get("reasoning"), row.get("finish_reason"), row["language"], row.get("entry"))
+            parsed = take_apart(
+                row["content"],
+                row.get("reasoning"),
+                row.get("finish_reason"),
+                row["language"],
+                row.get("entry_point", row.get("entry")),
+            )
             error = None if parsed.code is None else syntax.syntax_error(parsed.code, row["language"])
             kept = {name: value for name, value in row.items() if name not in ("content", "reasoning")}
             yield {

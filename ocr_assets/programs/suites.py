@@ -51,19 +51,21 @@ def test_from_json(test: Any, index: int) -> Test:
         raise ValueError(f"{where} must be an object")
     kind = test.get("kind")
     row: Test = {
-        "id": str(test.get("id", index)), "kind": "stdin", "input": "", "output": "", "entry": None, "code": None,
-        "wrapped": bool(test.get("wrapped", False)), "public": bool(test.get("public", False)),
+        "id": str(test.get("id", index)), "kind": "stdin", "input": "", "output": "", "entry_point": None, "code": None,
+        "expected_may_be_nested": bool(test.get("expected_may_be_nested", test.get("wrapped", False))),
+        "public": bool(test.get("public", False)),
         "origin": str(test.get("origin", "public" if test.get("public") else "private")),
     }  # fmt: skip
     if kind == "stdin":
         row["input"], row["output"] = _text(test, "input", where), _text(test, "output", where)
     elif kind == "call":
-        if "expected" not in test or not isinstance(test.get("entry"), str):
+        entry_point = test.get("entry_point", test.get("entry"))
+        if "expected" not in test or not isinstance(entry_point, str):
             raise ValueError(f'{where}: a call needs "entry" and "expected"')
         args, kwargs = test.get("args", []), test.get("kwargs", {})
         if not isinstance(args, list) or not isinstance(kwargs, dict):
             raise ValueError(f'{where}: "args" must be a list and "kwargs" an object')
-        row["kind"], row["entry"] = "call", test["entry"]
+        row["kind"], row["entry_point"] = "call", entry_point
         row["input"], row["output"] = json_text({"args": args, "kwargs": kwargs}), json_text(test["expected"])
     elif kind in ("assert", "pytest"):
         row["kind"], row["code"] = kind, _text(test, "code", where)

@@ -34,7 +34,7 @@ from ocr_assets.schema.dedup import (
     TestConflict,
 )
 from ocr_assets.schema.exports import SFT_DATASET, SftRow
-from ocr_assets.schema.ids import content_id, json_text, suite_id
+from ocr_assets.schema.ids import content_id, json_text, raw_id, suite_id
 from ocr_assets.schema.problems import (
     CLEAN_PROBLEMS,
     DEDUPED_PROBLEMS,
@@ -160,5 +160,6 @@ __all__ = [
     "VerdictName",
     "content_id",
     "json_text",
+    "raw_id",
     "suite_id",
 ]

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+# Fields that were renamed: ids are hashed under their first names, so that they outlive the renaming.
+_FIRST_NAMES = {"entry_point": "entry", "expected_may_be_nested": "wrapped", "multiple_answers_hint": "checker_needed"}
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -25,6 +27,16 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def suite_id(problem: Mapping[str, Any]) -> str:
-    """Hash of what a verdict depends on: tests, comparison, checker, interactor, limits."""
-    return content_id("suite", *(problem[name] for name in ("tests", "compare", "checker", "interactor", "limits")))
+def raw_id(fields: Mapping[str, Any]) -> str:
+    """The id of a raw problem: the hash of its content and place (all that was read, with its suite)."""
+    return content_id("raw", {**_first_named(fields), "tests": [_first_named(test) for test in fields["tests"]]})
+
+
+def suite_id(suite: Mapping[str, Any]) -> str:
+    """The id of a test suite: the hash of what a verdict depends on (tests, comparison, checker, interactor, limits)."""
+    rules = (suite[name] for name in ("compare", "checker", "interactor", "limits"))
+    return content_id("suite", [_first_named(test) for test in suite["tests"]], *rules)
+
+
+def _first_named(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {_FIRST_NAMES.get(name, name): value for name, value in fields.items()}

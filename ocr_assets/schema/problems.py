@@ -25,9 +25,9 @@ class Test(TypedDict):
     kind: Annotated[TestKind, "stdin, call, assert, pytest"]
     input: Annotated[str, 'stdin: the text; call: JSON {"args": […], "kwargs": {…}}; else empty']
     output: Annotated[str, "stdin: expected stdout; call: JSON of the expected value; else empty"]
-    entry: Annotated[str | None, "call: function, or Class.method"]
+    entry_point: Annotated[str | None, "call: function, or Class.method"]
     code: Annotated[str | None, "assert, pytest: the test's code"]
-    wrapped: Annotated[bool, "call: the expected value may be wrapped in one more list (APPS, TACO); either form is right"]
+    expected_may_be_nested: Annotated[bool, "call: the expected value may stand in one more list (APPS, TACO); either is right"]
     public: Annotated[bool, "Shown in the statement"]
     origin: Annotated[str, "public, private, generated, example, official … as the source names it"]
 
@@ -85,12 +85,12 @@ class _ProblemContent(TypedDict):
     tags: Annotated[list[str], "Topics, as the source names them"]
     statement: Annotated[str, "The question, put together as docs/papers.md, OCR-1 says"]
     starter_code: Annotated[str | None, "Code the solution must start from"]
-    entry: Annotated[str | None, "Call-based: function or Class.method; null: the program reads stdin"]
+    entry_point: Annotated[str | None, "Call-based: function or Class.method; null: the program reads stdin"]
     tests: Annotated[list[Test], "The suite"]
     compare: Annotated[Compare | None, "null: policy tokens, decimals within 1e-6"]
     checker: Annotated[Checker | None, "The problem's own judge of outputs"]
     interactor: Annotated[Checker | None, "The problem's own partner in talk"]
-    checker_needed: Annotated[str | None, "The sentence that allows several answers, where no checker came with it"]
+    multiple_answers_hint: Annotated[str | None, "The sentence that allows several answers, where no checker came with it"]
     limits: Annotated[Limits, "Of one run on one test"]
     reference_solutions: Annotated[list[ReferenceSolution], "That came with the source, capped per language and correctness"]
 
@@ -113,7 +113,9 @@ class Problem(_ProblemContent):
     origins: Annotated[list[str], "Their origins, in the same order"]
     suite_id: Annotated[str, "Hash of tests, checker, compare and limits: what a verdict depends on"]
     test_conflicts: Annotated[int, "Inputs for which members expect different outputs: see test_conflicts"]
-    tests_left_out: Annotated[int, "Members' tests of another entry than the canonical one's, or of a member that contradicts it"]
+    tests_left_out: Annotated[
+        int, "Members' tests of another entry_point than the canonical one's, or of a member that contradicts it"
+    ]
     merge_rule: Annotated[str, "Versions of normalizing and merging, and the layers that were on"]
 
 

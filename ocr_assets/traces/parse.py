@@ -70,8 +70,11 @@ def fences(text: str) -> list[Fence]:
     return found
 
 
-def parse(content: str, reasoning: str | None, finish_reason: str | None, language: Language, entry: str | None) -> Parsed:
-    """Take a response apart. ``reasoning``: where the server sent it apart; ``entry``: as in ``Problem``, None for stdin."""
+def parse(content: str, reasoning: str | None, finish_reason: str | None, language: Language, entry_point: str | None) -> Parsed:
+    """Take a response apart.
+
+    ``reasoning``: where the server sent it apart; ``entry_point``: as in ``Problem``, None for programs that read stdin.
+    """
     cut = finish_reason == "length"
     labels = {"truncated"} if cut else set()
     if not content.strip() and not (reasoning or "").strip():
@@ -97,7 +100,7 @@ def parse(content: str, reasoning: str | None, finish_reason: str | None, langua
         return _nothing("truncated" if cut else "no_fence", labels, reasoning, answer)
     if len(blocks) > 1:
         labels.add("several_fences")
-    rule, code = _choose(blocks, language, entry)
+    rule, code = _choose(blocks, language, entry_point)
     return Parsed("ok", tuple(sorted(labels)), rule, len(blocks), reasoning, answer, code)
 
 
@@ -107,28 +110,30 @@ def _nothing(status: ParseStatus, labels: set[str], reasoning: str | None, answe
     return Parsed(status, tuple(sorted(labels)), None, 0, reasoning, answer, None)
 
 
-def _choose(blocks: list[str], language: Language, entry: str | None) -> tuple[FenceRule, str]:
+def _choose(blocks: list[str], language: Language, entry_point: str | None) -> tuple[FenceRule, str]:
     if len(blocks) == 1:
         return "only", blocks[0]
     parsing = [block for block in blocks if syntax.syntax_error(block, language) is None]
-    for asked in _asked(language, entry):
+    for asked in _asked(language, entry_point):
         for block in reversed(parsing):
             if asked(block):
                 return "defines_entry", block
     return ("last_parsing", parsing[-1]) if parsing else ("last", blocks[-1])
 
 
-def _asked(language: Language, entry: str | None) -> list[Any]:
+def _asked(language: Language, entry_point: str | None) -> list[Any]:
     """Tests of "defines what is asked", the strictest first."""
-    if entry is None:
+    if entry_point is None:
         return [lambda block: syntax.reads_input(block, language), lambda block: syntax.prints(block, language)]
-    names = {entry, entry.rpartition(".")[2]}
+    names = {entry_point, entry_point.rpartition(".")[2]}
     return [lambda block: bool(names & syntax.defined_names(block, language))]
 
 
 def solution_row(response: Mapping[str, Any]) -> Solution:
-    """The solution of a response row (columns of ``Response``, and ``entry`` of its problem)."""
-    parsed = parse(response["content"], response["reasoning"], response["finish_reason"], response["language"], response["entry"])
+    """The solution of a response row (columns of ``Response``, and ``entry_point`` of its problem)."""
+    parsed = parse(
+        response["content"], response["reasoning"], response["finish_reason"], response["language"], response["entry_point"]
+    )
     error = None if parsed.code is None else syntax.syntax_error(parsed.code, response["language"])
     return {
         "solution_id": content_id("sol", response["response_id"]),

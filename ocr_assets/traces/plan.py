@@ -23,7 +23,7 @@ from resources.lake import Lake
 from resources.models.api import ChatRequest, Message, Sampling
 
 _CANDIDATES = pa.schema([(name, pa.string()) for name in ("problem_id", "language", "template_hash", "prompt_hash")])
-PROBLEM = "problem_id, statement, starter_code, entry"
+PROBLEM = "problem_id, statement, starter_code, entry_point"
 
 # How the samples of each prompt stand. A response without code is judged: it did not pass.
 STANDING = """
@@ -53,7 +53,7 @@ ON r.problem_id = w.problem_id AND r.language = w.language AND r.template_hash =
 
 # All samples of a problem together: a server that caches prefixes reads the prompt once.
 TO_ASK = """
-SELECT p.problem_id, p.statement, p.starter_code, p.entry, p.origins, m.samples
+SELECT p.problem_id, p.statement, p.starter_code, p.entry_point, p.origins, m.samples
 FROM (SELECT problem_id, list({'language': language, 'sample': sample_index}) AS samples FROM missing GROUP BY ALL) m
 JOIN clean_problems p USING (problem_id)
 ORDER BY p.problem_id

@@ -14,11 +14,11 @@ NAMES = ("python_stdin", "python_call", "cpp_stdin")
 
 def template_name(problem: Mapping[str, Any], language: Language) -> str | None:
     """Which template asks for this problem in this language; None: the pair is not asked (C++ for a Python function)."""
-    if problem["entry"] is not None:
+    if problem["entry_point"] is not None:
         return "python_call" if language == "python" else None
     return f"{language}_stdin"
 
 
 def solution_prompt(template: Template, problem: Mapping[str, Any]) -> list[Message]:
-    """The turns for a row with ``statement``, ``starter_code`` and ``entry``."""
-    return template.messages(question=problem["statement"], starter_code=problem["starter_code"], entry=problem["entry"])
+    """The turns for a row with ``statement``, ``starter_code`` and ``entry_point``; templates call the last one ``entry``."""
+    return template.messages(question=problem["statement"], starter_code=problem["starter_code"], entry=problem["entry_point"])

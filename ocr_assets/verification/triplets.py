@@ -24,7 +24,7 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
             WHEN v.first_failure IS NULL THEN v.verdict || ': ' || left(v.message, 200)
             ELSE v.verdict || ' on test ' || (v.first_failure + 1) || ' of ' || v.tests_total || ': ' || left(v.message, 200)
        END AS reason,
-       coalesce(v.verdict <> 'sandbox_error' AND NOT (v.verdict = 'wrong_answer' AND p.checker_needed IS NOT NULL), false)
+       coalesce(v.verdict <> 'sandbox_error' AND NOT (v.verdict = 'wrong_answer' AND p.multiple_answers_hint IS NOT NULL), false)
            AND q.status IS DISTINCT FROM 'quarantined' AS trusted,
        v.tests_passed, len(p.tests) AS tests_total, v.tests_passed / nullif(v.tests_total, 0) AS pass_rate,
        coalesce(q.status, 'unknown') AS suite_status, q.true_positive_rate AS suite_tpr, q.true_negative_rate AS suite_tnr,

@@ -39,7 +39,7 @@ def peak_mb() -> float:
 
 def problem(number: int) -> dict:
     """Only stdin problems are asked in C++."""
-    return rows.problem(number, entry=None if number < WITH_CPP else "solve")
+    return rows.problem(number, entry_point=None if number < WITH_CPP else "solve")
 
 
 WANTED = ({"python": Fixed(PYTHON), "cpp": Fixed(1)}, Sampling(), "deepseek-ai/DeepSeek-R1")
@@ -87,7 +87,9 @@ def fill(store: Lake, wanted: Wanted) -> None:
         for language, samples in (("python", PYTHON), ("cpp", 1 if number < WITH_CPP else 0)):
             if not samples:
                 continue
-            template = wanted.templates["cpp_stdin" if language == "cpp" else "python_call" if row["entry"] else "python_stdin"]
+            template = wanted.templates[
+                "cpp_stdin" if language == "cpp" else "python_call" if row["entry_point"] else "python_stdin"
+            ]
             values = (row["problem_id"], language, template.hash, prompt_hash(solution_prompt(template, row)), samples)
             for name, value in zip(prompts, values, strict=True):
                 prompts[name].append(value)

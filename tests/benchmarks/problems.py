@@ -539,8 +539,8 @@ def contamination(problems: int, items: int, embedded: int) -> None:
                 yield {
                     "problem_id": f"prob_{row}", "suite_id": "s", "dataset": "taco", "split": "train", "index": str(row),
                     "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
-                    "statement": documents[row], "origin": str(row), "raw_id": str(row), "starter_code": None, "entry": None, "tests": [], "compare": None,
-                    "checker": None, "interactor": None, "checker_needed": None, "limits": limits(), "reference_solutions": [],
+                    "statement": documents[row], "origin": str(row), "raw_id": str(row), "starter_code": None, "entry_point": None, "tests": [], "compare": None,
+                    "checker": None, "interactor": None, "multiple_answers_hint": None, "limits": limits(), "reference_solutions": [],
                     "file": "f", "row": row, "notes": [], "raw_ids": [], "origins": [], "test_conflicts": 0, "tests_left_out": 0, "merge_rule": "",
                 }  # fmt: skip
 

@@ -53,7 +53,8 @@ def test_every_problem_row_goes_where_its_author_meant(demo: Demo) -> None:
             (r["problem_id"], f"{r['benchmark']}/{r['item_id']}"): r["decision"] for r in lake.rows("FROM contamination_report")
         }
         clean = {
-            row["problem_id"]: row for row in lake.rows("SELECT problem_id, contamination, checker_needed FROM clean_problems")
+            row["problem_id"]: row
+            for row in lake.rows("SELECT problem_id, contamination, multiple_answers_hint FROM clean_problems")
         }
         quarantine = {(r["scope"], r["row"]): r["reason"] for r in lake.rows("SELECT scope, row, reason FROM quarantine")}
     for row in expected("problem"):
@@ -71,7 +72,7 @@ def test_every_problem_row_goes_where_its_author_meant(demo: Demo) -> None:
             assert problems[row["problem"]] not in clean, row
         else:
             assert clean[problems[row["problem"]]]["contamination"] == row.get("contamination", "clean"), row
-            assert (clean[problems[row["problem"]]]["checker_needed"] is not None) == row.get("checker_needed", False), row
+            assert (clean[problems[row["problem"]]]["multiple_answers_hint"] is not None) == row.get("checker_needed", False), row
     listed = {row["problem"] for row in expected("problem")}
     assert set(raw) == {name for name in listed if name in raw}
     assert len(raw) >= 40

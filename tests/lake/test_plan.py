@@ -25,7 +25,7 @@ from tests.support.rows import problem, row_of
 
 PROBLEMS = [
     problem(1, origins=["taco/train/0", "apps/train/9"], suite_id="suite_1"),
-    problem(2, statement="Call.", starter_code="def f(x):", entry="f", suite_id="suite_2"),
+    problem(2, statement="Call.", starter_code="def f(x):", entry_point="f", suite_id="suite_2"),
 ]
 ONE, TWO = (row["problem_id"] for row in PROBLEMS)
 TEMPLATES = load_templates(NAMES)

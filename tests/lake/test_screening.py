@@ -66,8 +66,8 @@ def problem(name: str, statement: str) -> dict[str, Any]:
     return {
         "problem_id": f"prob_{name}", "raw_id": name, "suite_id": "s", "dataset": "taco", "split": "train", "index": name, "origin": f"taco/train/{name}", "source": "codechef",
         "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [], "statement": statement,
-        "starter_code": None, "entry": None, "tests": [], "compare": None, "checker": None, "interactor": None, "file": "f", "row": 0, "notes": [],
-        "checker_needed": None, "limits": limits(), "reference_solutions": [], "raw_ids": [], "origins": [f"taco/train/{name}"],
+        "starter_code": None, "entry_point": None, "tests": [], "compare": None, "checker": None, "interactor": None, "file": "f", "row": 0, "notes": [],
+        "multiple_answers_hint": None, "limits": limits(), "reference_solutions": [], "raw_ids": [], "origins": [f"taco/train/{name}"],
         "test_conflicts": 0, "tests_left_out": 0, "merge_rule": "",
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ def lake() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("""
         CREATE TABLE clean_problems AS SELECT 'p' AS problem_id, 'suite' AS suite_id, 'taco' AS dataset, 'cf' AS source,
-            'train' AS split, 'CC0' AS license, NULL AS difficulty, 'Add.' AS statement, NULL::TEXT AS checker_needed,
+            'train' AS split, 'CC0' AS license, NULL AS difficulty, 'Add.' AS statement, NULL::TEXT AS multiple_answers_hint,
             [{'kind': 'stdin', 'input': '1 2', 'output': '3'}] AS tests;
         CREATE TABLE solutions AS SELECT 'sol' AS solution_id, 'p' AS problem_id, 'resp' AS response_id, 'python' AS language,
             'print(3)' AS code, 'ok' AS parse_status;
@@ -93,7 +93,7 @@ def test_which_verdicts_are_trusted(
         judged(lake, verdict)
     if status:
         quality(lake, status)
-    lake.execute("UPDATE clean_problems SET checker_needed = ?", [needed])
+    lake.execute("UPDATE clean_problems SET multiple_answers_hint = ?", [needed])
     row = triplet(lake)
     assert row["trusted"] is trusted
     assert row["suite_status"] == (status or "unknown")

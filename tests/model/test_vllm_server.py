@@ -121,7 +121,7 @@ def test_behind_a_misbehaving_proxy_every_answer_comes_once(server: str) -> None
 def test_killed_in_front_of_a_real_server_nothing_is_lost_or_asked_twice(server: str, tmp_path: Path) -> None:
     problems, samples, concurrency = 30, 5, 8
     with Lake(tmp_path / "lake", tables=TABLES, setup_sql=MACROS) as lake, lake.write(RunInfo("t"), "clean_problems") as write:
-        write.append(CLEAN_PROBLEMS, [problem(number, statement=f"Add {number}.", entry="f") for number in range(problems)])
+        write.append(CLEAN_PROBLEMS, [problem(number, statement=f"Add {number}.", entry_point="f") for number in range(problems)])
     with Chaos(upstream=server) as proxy:
 
         def asking() -> subprocess.Popen:

@@ -50,9 +50,9 @@ def raw_problem(
     return {
         "raw_id": f"raw_{name}", "dataset": "taco", "split": "train", "index": name, "origin": f"taco/train/{name}",
         "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
-        "statement": statement, "starter_code": None, "entry": None,
+        "statement": statement, "starter_code": None, "entry_point": None,
         "tests": [stdin_test(i, given, out, "official") for i, (given, out) in enumerate(tests)],
-        "compare": None, "checker": None, "interactor": None, "checker_needed": None, "limits": limits(),
+        "compare": None, "checker": None, "interactor": None, "multiple_answers_hint": None, "limits": limits(),
         "reference_solutions": [], "file": "f", "row": 0, "notes": [], **more,
     }  # fmt: skip
 

@@ -116,7 +116,7 @@ def test_a_member_of_another_wording_that_disagrees_brings_no_tests() -> None:
 
 
 def test_tests_that_ask_in_another_way_are_left_out() -> None:
-    called = raw("b", entry="add", tests=(("{}", "3"),))
+    called = raw("b", entry_point="add", tests=(("{}", "3"),))
     problem = merge([raw("a", tests=(("1 2", "3"), ("2 2", "4"))), called]).problem
     assert (len(problem["tests"]), problem["tests_left_out"]) == (2, 1)
 
@@ -124,7 +124,7 @@ def test_tests_that_ask_in_another_way_are_left_out() -> None:
 def test_a_checker_outranks_more_tests() -> None:
     checker = {"language": "python", "source": "print(1)", "protocol": "open_r1"}
     problem = merge([raw("a", tests=(("1", "2"), ("2", "3"))), raw("b", tests=(("1", "9"),), checker=checker)]).problem
-    assert problem["raw_id"] == "raw_b" and problem["checker"] == checker and problem["checker_needed"] is None
+    assert problem["raw_id"] == "raw_b" and problem["checker"] == checker and problem["multiple_answers_hint"] is None
 
 
 members = st.lists(

@@ -33,10 +33,10 @@ def test_real_apps_rows(shared_data: Path) -> None:
     rows = jsonl(shared_data / "coderl_apps" / "apps_hf_schema.jsonl")
     drafts = [READERS["apps"](row) for row in rows]
     assert len(drafts) == 5
-    called = [draft for draft in drafts if draft.entry]
+    called = [draft for draft in drafts if draft.entry_point]
     assert len(called) == 2
     for draft in called:
-        assert all(test["kind"] == "call" and test["entry"] == draft.entry for test in draft.tests)
+        assert all(test["kind"] == "call" and test["entry_point"] == draft.entry_point for test in draft.tests)
         assert all(isinstance(json.loads(test["input"])["args"], list) for test in draft.tests)
     assert all(draft.reference_solutions for draft in drafts)
     assert {draft.license for draft in drafts} == {"MIT"}
@@ -92,10 +92,10 @@ def test_wrapped_outputs_are_marked() -> None:
     row = {"problem_id": 1, "question": "q", "solutions": "", "starter_code": "", "difficulty": "", "url": ""}
     wrapped = {**row, "input_output": json.dumps({"fn_name": "f", "inputs": [[1], [2]], "outputs": [[3], [4]]})}
     plain = {**row, "input_output": json.dumps({"fn_name": "f", "inputs": [[1], [2]], "outputs": [[3], 4]})}
-    assert all(test["wrapped"] for test in READERS["apps"](wrapped).tests)
-    assert not any(test["wrapped"] for test in READERS["apps"](plain).tests)
+    assert all(test["expected_may_be_nested"] for test in READERS["apps"](wrapped).tests)
+    assert not any(test["expected_may_be_nested"] for test in READERS["apps"](plain).tests)
     in_class = {**wrapped, "starter_code": "class Solution:\n    def f(self, x):"}
-    assert READERS["apps"](in_class).entry == "Solution.f"
+    assert READERS["apps"](in_class).entry_point == "Solution.f"
 
 
 PROBLEM = {"statement": "Say hello.", "tests": [{"kind": "stdin", "input": "", "output": "hello"}], "tags": ["easy"]}

@@ -68,7 +68,7 @@ def merge(members: Sequence[tuple[str, RawProblem]], layers: Mapping[str, Duplic
     own_key = keys[canonical["raw_id"]]
     same_text = {raw["raw_id"] for raw in ranked if keys[raw["raw_id"]] == own_key}
     tests, conflicts, left_out = _merge_tests(own_key, ranked, same_text)
-    checker = next((m["checker"] for m in ranked if m["checker"]), None) if canonical["entry"] is None else None
+    checker = next((m["checker"] for m in ranked if m["checker"]), None) if canonical["entry_point"] is None else None
     fields: dict[str, Any] = {name: canonical[name] for name in Problem.__annotations__ if name in canonical}  # type: ignore[literal-required]
     fields |= {
         "problem_id": own_key,
@@ -80,7 +80,7 @@ def merge(members: Sequence[tuple[str, RawProblem]], layers: Mapping[str, Duplic
         "merge_rule": rule,
         "tags": sorted({tag for member in ranked for tag in member["tags"]}),
         "checker": checker,
-        "checker_needed": None if checker else canonical["checker_needed"],
+        "multiple_answers_hint": None if checker else canonical["multiple_answers_hint"],
         "limits": _merge_limits([member["limits"] for member in ranked]),
         "reference_solutions": _merge_references(ranked),
         "title": _first(ranked, "title"),
@@ -106,7 +106,7 @@ def _rank(raw: RawProblem) -> tuple[bool, int, int, str]:
 
 def place_of(test: Test) -> str:
     """What a test asks: two tests at one place must expect the same."""
-    return f"{test['kind']} {test['entry']} {' '.join(test['input'].split())} {test['code'] or ''}"
+    return f"{test['kind']} {test['entry_point']} {' '.join(test['input'].split())} {test['code'] or ''}"
 
 
 def expected_of(test: Test) -> str:
@@ -126,7 +126,7 @@ def _merge_tests(problem: str, ranked: Sequence[RawProblem], same_text: set[str]
     conflicts: list[TestConflict] = []
     left_out = 0
     for member in ranked:
-        if member["entry"] != canonical["entry"]:
+        if member["entry_point"] != canonical["entry_point"]:
             left_out += len(member["tests"])
             continue
         disagreeing = [test for test in member["tests"] if _disagrees(kept, test)]
@@ -171,7 +171,7 @@ def _merge_limits(all_limits: Sequence[Limits]) -> Limits:
 def _merge_references(members: Sequence[RawProblem]) -> list[ReferenceSolution]:
     kept: dict[tuple[str, str], ReferenceSolution] = {}
     for member in members:
-        if member["entry"] == members[0]["entry"]:
+        if member["entry_point"] == members[0]["entry_point"]:
             for solution in member["reference_solutions"]:
                 kept.setdefault((solution["language"], solution["code"]), solution)
     return list(kept.values())

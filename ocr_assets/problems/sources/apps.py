@@ -12,7 +12,7 @@ def read(row: Mapping[str, Any]) -> Draft:
     """A row as a draft. Rows without tests or without solutions are normal: their columns hold empty strings."""
     solutions = [str(code) for code in json_column(row, "solutions", list)]
     starter_code = optional(row, "starter_code")
-    tests, entry = io_tests(json_column(row, "input_output", dict), starter_code, solutions)
+    tests, entry_point = io_tests(json_column(row, "input_output", dict), starter_code, solutions)
     url = optional(row, "url")
     draft = Draft(
         index=str(row["problem_id"]) if row.get("problem_id") is not None else None,
@@ -22,7 +22,7 @@ def read(row: Mapping[str, Any]) -> Draft:
         url=url,
         difficulty=optional(row, "difficulty"),
         starter_code=starter_code,
-        entry=entry,
+        entry_point=entry_point,
         tests=tests,
     )
     references = [{"language": "python", "code": code, "correct": True} for code in solutions]

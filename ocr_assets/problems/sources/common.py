@@ -39,7 +39,7 @@ class Draft:
     difficulty: str | None = None
     tags: list[str] = field(default_factory=list)
     starter_code: str | None = None
-    entry: str | None = None
+    entry_point: str | None = None
     tests: list[Test] = field(default_factory=list)
     compare: Compare | None = None
     checker: Checker | None = None
@@ -128,16 +128,16 @@ def number(value: Any, unit: str) -> float | None:
 def stdin_test(number: int, given: str, expected: str, origin: str, public: bool = False) -> Test:
     """A test that feeds a program's standard input."""
     return {
-        "id": str(number), "kind": "stdin", "input": given, "output": expected, "entry": None, "code": None,
-        "wrapped": False, "public": public, "origin": origin,
+        "id": str(number), "kind": "stdin", "input": given, "output": expected, "entry_point": None, "code": None,
+        "expected_may_be_nested": False, "public": public, "origin": origin,
     }  # fmt: skip
 
 
 def io_tests(data: Mapping[str, Any], starter_code: str | None, solutions: Sequence[str]) -> tuple[list[Test], str | None]:
-    """Tests of the ``input_output`` column of APPS and TACO, and the entry for call-based ones.
+    """Tests of the ``input_output`` column of APPS and TACO, and the entry_point for call-based ones.
 
     With ``fn_name`` each input is a list of arguments. Where every expected value is a list of one, it may be the value
-    wrapped once more, or a list that happens to hold one item: either form is accepted (``wrapped``).
+    wrapped once more, or a list that happens to hold one item: either form is accepted (``expected_may_be_nested``).
     """
     inputs, outputs = data.get("inputs", []), data.get("outputs", [])
     if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
@@ -147,15 +147,15 @@ def io_tests(data: Mapping[str, Any], starter_code: str | None, solutions: Seque
         pairs = zip(inputs, outputs, strict=True)
         return [stdin_test(i, _lines(given), _lines(out), "official") for i, (given, out) in enumerate(pairs)], None
     in_class = any(re.search(r"^\s*class\s+Solution\b", code or "", re.MULTILINE) for code in (starter_code, *solutions[:1]))
-    entry = f"Solution.{name}" if in_class else str(name)
+    entry_point = f"Solution.{name}" if in_class else str(name)
     outputs = [_decoded(value) for value in outputs]
-    wrapped = all(isinstance(value, list) and len(value) == 1 for value in outputs)
+    may_be_nested = all(isinstance(value, list) and len(value) == 1 for value in outputs)
     tests = []
     for index, (given, expected) in enumerate(zip(inputs, outputs, strict=True)):
         arguments = _arguments(given)
         test = stdin_test(index, json_text({"args": arguments, "kwargs": {}}), json_text(expected), "official")
-        tests.append({**test, "kind": "call", "entry": entry, "wrapped": wrapped})
-    return tests, entry  # type: ignore[return-value]
+        tests.append({**test, "kind": "call", "entry_point": entry_point, "expected_may_be_nested": may_be_nested})
+    return tests, entry_point  # type: ignore[return-value]
 
 
 def _lines(value: Any) -> str:

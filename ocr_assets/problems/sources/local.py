@@ -1,8 +1,8 @@
 """A user's own problems: the problem object of ``ocr-assets verify`` (docs/grading.md, §2) and a ``statement``.
 
 Required: ``statement``. Optional: ``problem_id``, ``title``, ``tests`` (kinds stdin, call), ``limits``, ``compare``,
-``checker``, ``starter_code``, ``entry`` (else taken from the first call test), ``difficulty``, ``license``, ``source``,
-``split``, ``tags``, ``url``, ``reference_solutions`` ([{language, code, correct}]).
+``checker``, ``starter_code``, ``entry_point`` or ``entry`` (else taken from the first call test), ``difficulty``, ``license``,
+``source``, ``split``, ``tags``, ``url``, ``reference_solutions`` ([{language, code, correct}]).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def read(row: Mapping[str, Any]) -> Draft:
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRow(f"cannot be read: {error}") from error
-    called = next((test["entry"] for test in suite["tests"] if test["kind"] == "call"), None)
+    called = next((test["entry_point"] for test in suite["tests"] if test["kind"] == "call"), None)
     return Draft(
         index=str(row["problem_id"]) if row.get("problem_id") is not None else None,
         statement=text(row, "statement"),
@@ -37,7 +37,7 @@ def read(row: Mapping[str, Any]) -> Draft:
         difficulty=optional(row, "difficulty"),
         tags=sorted(str(tag) for tag in row.get("tags") or []),
         starter_code=optional(row, "starter_code"),
-        entry=optional(row, "entry") or called,
+        entry_point=optional(row, "entry_point") or optional(row, "entry") or called,
         tests=suite["tests"],
         compare=suite["compare"],
         checker=suite["checker"],

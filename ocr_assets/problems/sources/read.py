@@ -20,7 +20,7 @@ import zstandard
 from ocr_assets.platform.jsonl import open_bytes
 from ocr_assets.problems.sources import READERS, BadRow
 from ocr_assets.programs.suites import stated_tolerance
-from ocr_assets.schema import Dataset, RawProblem, content_id, json_text
+from ocr_assets.schema import Dataset, RawProblem, json_text, raw_id
 from resources.lake import Quarantined
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".jsonl", ".jsonl.gz", ".jsonl.zst")
@@ -73,14 +73,14 @@ def _problem(
             "dataset": dataset, "split": split, "index": index, "origin": f"{dataset}/{split}/{index}",
             "source": draft.source, "license": draft.license, "title": draft.title, "url": draft.url,
             "difficulty": draft.difficulty, "tags": draft.tags, "statement": draft.statement,
-            "starter_code": draft.starter_code, "entry": draft.entry, "tests": draft.tests, "compare": compare,
-            "checker": draft.checker, "interactor": draft.interactor, "checker_needed": needs, "limits": draft.limits,
+            "starter_code": draft.starter_code, "entry_point": draft.entry_point, "tests": draft.tests, "compare": compare,
+            "checker": draft.checker, "interactor": draft.interactor, "multiple_answers_hint": needs, "limits": draft.limits,
             "reference_solutions": draft.reference_solutions,
         }  # fmt: skip
-        raw_id = content_id("raw", fields)
+        key = raw_id(fields)
         # Arrow cannot hold lone surrogates; such text is rare and always broken.
         json_text(fields).encode("utf-8")
-        if raw_id in seen:
+        if key in seen:
             raise BadRow("doubled row: the same row was read before")
     except BadRow as error:
         return _quarantined(file, row, str(error), shown or error.content)
@@ -88,8 +88,8 @@ def _problem(
         return _quarantined(file, row, f"broken text: {error.reason} at {error.start}", shown)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return _quarantined(file, row, f"another schema than {dataset}'s: {error!r}", shown)
-    seen.add(raw_id)
-    return cast("RawProblem", {**fields, "raw_id": raw_id, "file": file, "row": row, "notes": draft.notes})
+    seen.add(key)
+    return cast("RawProblem", {**fields, "raw_id": key, "file": file, "row": row, "notes": draft.notes})
 
 
 def _quarantined(file: str, row: int, reason: str, content: str) -> Quarantined:

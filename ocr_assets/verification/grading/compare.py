@@ -231,17 +231,17 @@ def _values_close(expected: float, answer: float, rule: Compare) -> bool:
         return _close(Decimal(expected), Decimal(answer), rule)
 
 
-def compare_value(expected: Any, value: Any, compare: Compare | None = None, wrapped: bool = False) -> str | None:
+def compare_value(expected: Any, value: Any, compare: Compare | None = None, may_be_nested: bool = False) -> str | None:
     """None if a call's result is right, else a message.
 
     ``expected``: JSON data; ``value``: the result as the sandbox encodes it (sandbox_images/runner/values.py).
-    ``wrapped``: ``expected`` may be a list around the true value (APPS, TACO); either form is right.
+    ``may_be_nested``: ``expected`` may be a list around the true value (APPS, TACO); either form is right.
     """
     rule = compare or DEFAULT
     if not well_formed(value):
         return "the result is no plain data"
     difference = _value(expected, value, rule, "result")
-    if difference and wrapped and isinstance(expected, list) and len(expected) == 1:
+    if difference and may_be_nested and isinstance(expected, list) and len(expected) == 1:
         return None if _value(expected[0], value, rule, "result") is None else difference
     return difference
 

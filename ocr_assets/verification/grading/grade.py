@@ -106,7 +106,7 @@ def prepare(test: Test) -> PreparedTest:
         return PreparedTest(test, Run("stdin", stdin=_bytes(test["input"])))
     if test["kind"] == "call":
         arguments = json.loads(test["input"])
-        return PreparedTest(test, Run("call", entry=test["entry"], args=arguments["args"], kwargs=arguments["kwargs"]))
+        return PreparedTest(test, Run("call", entry=test["entry_point"], args=arguments["args"], kwargs=arguments["kwargs"]))
     code = test["code"] or ""
     call = as_call(code) if test["kind"] == "assert" else None
     return PreparedTest(test, Run(test["kind"], code=code) if call is None else call.run, call)
@@ -125,7 +125,7 @@ def judge_run(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[Ve
     elif prepared.call is not None:
         difference = prepared.call.difference(run.value)
     elif test["kind"] == "call":
-        difference = compare_value(json.loads(test["output"]), run.value, suite["compare"], test["wrapped"])
+        difference = compare_value(json.loads(test["output"]), run.value, suite["compare"], test["expected_may_be_nested"])
     else:
         difference = None  # the assertion held inside
     return ("accepted", "") if difference is None else ("wrong_answer", difference)
