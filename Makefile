@@ -10,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := ocr_assets resources sandbox_images tests
 
-.PHONY: help demo test check ui bench clean docker-engine format
+.PHONY: help demo test check ui bench clean docker-engine format docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ check: .venv/dev.stamp $(DAGSTER_HOME)/dagster.yaml ## style, types, import rule
 format: .venv/dev.stamp ## put the code in order
 	@$(BIN)/ruff check --fix $(PACKAGES)
 	@$(BIN)/ruff format $(PACKAGES)
+
+docs: .venv/run.stamp ## the pages of docs/ that are made from the code
+	@$(BIN)/python -m ocr_assets.schema.describe >docs/.tables.md && mv docs/.tables.md docs/tables.md
 
 ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1:3000, with the schedules' daemon
 	@echo "ui: http://127.0.0.1:3000 (stop with Ctrl-C)"

@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from ocr_assets.schema import TABLES, describe
+from resources.lake import LINEAGE_TABLES
+
 ROOT = Path(__file__).resolve().parents[2]
 CITATION = re.compile(
     r"(docs/)?\b([\w-]+\.md)(?:, ?((?:§[\d.]+|OCR-\d+|KC-\d+)(?:(?:,| and|, and) (?:§[\d.]+|OCR-\d+|KC-\d+))*))?"
@@ -90,3 +93,17 @@ def test_links_lead_somewhere() -> None:
             elif place and place not in {anchor(heading) for heading in headings(there)}:
                 wrong.append(f"{path.relative_to(ROOT)}: {target}: no such heading")
     assert wrong == []
+
+
+def test_the_page_of_tables_is_of_today() -> None:
+    page = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    assert page == describe.page(), "make it anew: make docs"
+
+
+def test_the_page_of_tables_has_each_table_and_column_once() -> None:
+    sections = re.split(r"^### ", describe.page(), flags=re.MULTILINE)[1:]
+    named = {section.split("\n", 1)[0].strip("`"): section for section in sections}
+    assert len(named) == len(sections)
+    for table in (*TABLES, *LINEAGE_TABLES):
+        assert re.findall(r"^\| `(\w+)` \|", named[table.name], re.MULTILINE) == [column.name for column in table.columns]
+    assert {"Test", "Limits", "TestVerdict"} <= named.keys(), "types inside columns are told too"
