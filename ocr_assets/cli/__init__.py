@@ -218,12 +218,12 @@ def verify(problems: Path, solutions: Path, output: str, all_tests: bool) -> Non
     File formats: README, "Files for verify". Exit code 1 if a solution's problem is unknown or a sandbox failed.
     """
     from ocr_assets.verification.grading import files
-    from ocr_assets.verification.grading.grade import GradeSettings
+    from ocr_assets.verification.settings import GradingSettings
     from resources.sandbox.api import SandboxUnavailable
     from resources.settings import resources_from_environment
 
     counts = files.Counts()
-    settings = GradeSettings(stop_at_first_failure=not all_tests)
+    settings = GradingSettings(stop_at_first_failure=not all_tests)
     try:
         with resources_from_environment()["sandbox"].opened() as pool:  # type: ignore[attr-defined]
             _stream(files.verify(problems, solutions, pool, settings, counts), output, "solutions")

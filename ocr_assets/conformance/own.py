@@ -7,15 +7,16 @@ from typing import Any
 
 from ocr_assets.conformance.graders import Answer
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import GradeSettings, grade
+from ocr_assets.verification.grading.grade import grade
+from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
 
 class OwnGrader:
     """Judges requests (``Case.request``) in ``sandbox``, as many at once as it has workers."""
 
-    def __init__(self, sandbox: Sandbox, settings: GradeSettings | None = None) -> None:
-        self._sandbox, self._settings = sandbox, settings or GradeSettings()
+    def __init__(self, sandbox: Sandbox, settings: GradingSettings | None = None) -> None:
+        self._sandbox, self._settings = sandbox, settings or GradingSettings()
 
     def answers(self, requests: Sequence[Mapping[str, Any]]) -> Iterator[Answer]:
         """One answer a request, in order."""

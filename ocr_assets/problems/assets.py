@@ -22,7 +22,7 @@ from ocr_assets.problems.dedup import duplicates
 from ocr_assets.problems.dedup.merge import merge_groups
 from ocr_assets.problems.dedup.near import NearSettings
 from ocr_assets.problems.sources.read import read_source
-from ocr_assets.programs.suites import checker_needed
+from ocr_assets.programs.statements import multiple_answers_hint
 from ocr_assets.schema import (
     CLEAN_PROBLEMS,
     CONTAMINATION_REPORT,
@@ -72,7 +72,7 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
                     context.log.info(f"raw_problems: {dataset} is not set (OCR_{dataset.upper()}); it has no rows")
                     return
                 with Progress(f"raw_problems {dataset}", None, context.log.info) as progress:
-                    for row in read_source(folder, dataset, checker_needed):  # type: ignore[arg-type]
+                    for row in read_source(folder, dataset, multiple_answers_hint):  # type: ignore[arg-type]
                         progress.add()
                         if "raw_id" in row:
                             yield row

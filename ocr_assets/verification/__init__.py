@@ -1,5 +1,5 @@
-"""Judging: from code and a test suite to a verdict, from verdicts to verified triplets.
+"""The verification stage: solutions graded against test suites in the sandbox, suites validated, verdicts joined into triplets.
 
-``compare.py`` compares answers, ``checkers.py`` runs a problem's own checker, ``grade.py`` makes the verdict; the sandbox is
-``resources/sandbox``.
+``grading`` makes a verdict, ``tampering`` looks a second time at accepted programs, ``validation`` says how far a suite can be
+trusted, ``triplets.py`` joins question, solution and verdict. How untrusted code is run is in ``resources/sandbox``.
 """

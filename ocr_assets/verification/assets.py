@@ -6,26 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import dagster as dg
-from pydantic import Field
 
 from ocr_assets.platform import plots
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import SUITE_EVIDENCE, SUITE_QUALITY, VERDICTS, VERIFIED_TRIPLETS
-from ocr_assets.verification.grading.grade import GRADER_VERSION, GradeSettings, grade_many
-from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS, UNJUDGED
-from ocr_assets.verification.validation.validate import (
-    QUALITY,
-    STATUSES,
-    STRENGTH,
-    UNQUALIFIED,
-    QualitySettings,
-    calibrated,
-    candidate,
-    plan_salt,
-    qualify,
-)
+from ocr_assets.verification.grading.batch import grade_many
+from ocr_assets.verification.grading.grade import GRADER_VERSION
+from ocr_assets.verification.settings import DefaultLimits, GradingSettings, QualitySettings, ValidationSettings
+from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS, UNGRADED
+from ocr_assets.verification.validation.quality import QUALITY, STATUSES, STRENGTH, UNQUALIFIED
+from ocr_assets.verification.validation.validate import calibrated, candidate, plan_salt, validate
 from resources.lake import Edge, Lake, Write
 from resources.lake.journal import Journal
 from resources.sandbox.pool import Pool
@@ -34,35 +26,16 @@ from resources.settings import LakeResource, SandboxResource, SourcesResource
 COMMIT_ROWS, COMMIT_S = 2_000, 60.0
 
 
-class GradingConfig(dg.Config):
-    """Defaults for what a problem leaves open."""
-
-    cpu_s: float = Field(2.0, gt=0, description="CPU seconds a test, for C++")
-    memory_mb: float = Field(256, gt=0)
-    python_factor: float = Field(3.0, gt=0, description="How much more CPU time Python gets")
-    cpp_factor: float = Field(1.0, gt=0)
+class ValidationConfig(ValidationSettings, dg.Config):
+    """``ValidationSettings`` as the asset's configuration."""
 
 
-class EvidenceConfig(GradingConfig):
-    """How much evidence is gathered about each suite."""
-
-    known_good: int = Field(3, ge=0, description="Known-good reference solutions run, a problem and language")
-    known_bad: int = Field(3, ge=0, description="Known-bad reference solutions run, a problem and language")
-    mutants: int = Field(10, ge=0, description="Mutants of a passing known-good one run, a problem")
+class QualityConfig(QualitySettings, dg.Config):
+    """``QualitySettings`` as the asset's configuration."""
 
 
-class QualityConfig(dg.Config):
-    """When a suite's verdicts are not to be trusted."""
-
-    min_true_positive_rate: float = Field(
-        0.9, ge=0, le=1, description="A suite that accepts a smaller share of known-good programs is quarantined"
-    )
-
-
-class VerdictsConfig(GradingConfig):
-    """How solutions are judged."""
-
-    stop_at_first_failure: bool = True
+class VerdictsConfig(GradingSettings, dg.Config):
+    """``GradingSettings`` as the asset's configuration."""
 
 
 @dg.asset(
@@ -74,7 +47,7 @@ class VerdictsConfig(GradingConfig):
 )
 def suite_evidence(
     context: dg.AssetExecutionContext,
-    config: EvidenceConfig,
+    config: ValidationConfig,
     lake: LakeResource,
     sources: SourcesResource,
     sandbox: SandboxResource,
@@ -83,9 +56,7 @@ def suite_evidence(
 
     Only suites are run that have no evidence yet from this grader for these reference solutions.
     """
-    amount = QualitySettings(config.known_good, config.known_bad, config.mutants)
-    grading = GradeSettings(config.cpu_s, config.memory_mb, python_factor=config.python_factor, cpp_factor=config.cpp_factor)
-    parameters = {"salt": plan_salt(amount), "grader": GRADER_VERSION}
+    parameters = {"salt": plan_salt(config), "grader": GRADER_VERSION}
 
     def gather(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("clean_problems")
@@ -93,7 +64,7 @@ def suite_evidence(
 
         def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
             for rows in pool.map(
-                lambda row: qualify(pool, candidate(row), amount, grading), store.stream(UNQUALIFIED, parameters)
+                lambda row: validate(pool, candidate(row), config), store.stream(UNQUALIFIED, parameters)
             ):
                 found.update(f"{row['role']} {row['verdict']}" for row in rows)
                 progress.add(1)
@@ -158,17 +129,17 @@ def verdicts(
 
     def judge(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("solutions", "clean_problems", "suite_quality")
-        settings = GradeSettings(**config.model_dump())
         found: Counter[str] = Counter()
 
         def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
-            items: Any = store.stream(UNJUDGED, {"grader": GRADER_VERSION})
-            for verdict in grade_many(pool, items, lambda problem: _suite(store, problem, settings), settings):
+            items: Any = store.stream(UNGRADED, {"grader": GRADER_VERSION})
+            with_suites = ((item, _suite(store, item["problem_id"], config)) for item in items)
+            for verdict in grade_many(pool, with_suites, config):
                 found[verdict["verdict"]] += 1
                 progress.add(1, ", ".join(f"{n} {name}" for name, n in found.most_common(4)))
                 yield [verdict]
 
-        owed = (UNJUDGED, {"grader": GRADER_VERSION})
+        owed = (UNGRADED, {"grader": GRADER_VERSION})
         speed = _judge(context, store, lake, sandbox.opened(trusted=sources.only_bundled), owed, judged, _keep_verdicts)
         context.log.info(f"verdicts: {sum(found.values()):,} sandbox runs")
         return {"sandbox runs": sum(found.values()), "new verdicts": dict(found), **speed}
@@ -180,7 +151,7 @@ def verdicts(
     yield from publish(context, lake, VERDICTS, judge, after=pictures)
 
 
-def _suite(store: Lake, problem_id: str, settings: GradeSettings) -> Suite:
+def _suite(store: Lake, problem_id: str, settings: DefaultLimits) -> Suite:
     """A problem's suite, with limits that allow what its known-good programs need."""
     query = """
         SELECT tests, compare, checker, interactor, limits, q.python_need_s, q.cpp_need_s

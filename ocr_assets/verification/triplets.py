@@ -46,7 +46,7 @@ FROM solutions s ANTI JOIN clean_problems p USING (problem_id)
 
 # What the sandbox still owes a verdict: code of clean problems with tests it can run, not judged on this suite by this
 # grader. A sandbox error is no verdict, and neither is a time limit that a known-good program since found too low.
-UNJUDGED = f"""
+UNGRADED = f"""
 SELECT s.solution_id, s.problem_id, s.language, s.code, p.suite_id
 FROM solutions s JOIN clean_problems p USING (problem_id)
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id

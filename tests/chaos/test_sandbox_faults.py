@@ -20,7 +20,7 @@ import pytest
 
 from ocr_assets.programs.suites import suite_from_json
 from ocr_assets.schema import Verdict
-from ocr_assets.verification.grading.grade import Item, grade_many
+from ocr_assets.verification.grading.batch import Item, grade_many
 from resources.sandbox import connection, docker_pool
 from resources.sandbox.api import Program, Run, RunLimits, SandboxUnavailable
 from resources.sandbox.docker_pool import DockerSandbox
@@ -173,9 +173,9 @@ def own_engine() -> Iterator[OwnEngine]:
 @pytest.mark.timeout(1800)  # half a minute on an idle machine
 def test_two_thousand_verdicts_survive_every_fault(own_engine: OwnEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", own_engine.url)
-    work = items(2000)
+    work = [(item, SUITE) for item in items(2000)]
     with DockerSandbox(workers=2) as calm:
-        undisturbed = [facts(verdict) for verdict in grade_many(calm, work, lambda _: SUITE)]
+        undisturbed = [facts(verdict) for verdict in grade_many(calm, work)]
         assert calm.faults == 0
     assert [row[0].partition("-")[2] for row in undisturbed] == [row[1] for row in undisturbed]  # as each was written to be
     with DockerSandbox(workers=2) as pool:
@@ -193,7 +193,7 @@ def test_two_thousand_verdicts_survive_every_fault(own_engine: OwnEngine, monkey
         saboteur.start()
         disturbed = []
         try:
-            for verdict in grade_many(pool, work, lambda _: SUITE):
+            for verdict in grade_many(pool, work):
                 disturbed.append(facts(verdict))
                 saboteur.counted()
         finally:

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from ocr_assets.verification.triplets import TRIPLETS, UNJUDGED
+from ocr_assets.verification.triplets import TRIPLETS, UNGRADED
 
 GRADER = {"grader": "9"}
 
@@ -37,7 +37,7 @@ def quality(lake: duckdb.DuckDBPyConnection, status: str, python_need_s: float |
 
 
 def owed(lake: duckdb.DuckDBPyConnection) -> int:
-    return len(lake.execute(UNJUDGED, GRADER).fetchall())
+    return len(lake.execute(UNGRADED, GRADER).fetchall())
 
 
 def triplet(lake: duckdb.DuckDBPyConnection) -> dict:

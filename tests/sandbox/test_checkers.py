@@ -4,8 +4,9 @@ import pytest
 
 from ocr_assets.programs.suites import Suite, suite_from_json
 from ocr_assets.verification.grading import checkers
-from ocr_assets.verification.grading.checkers import Output, check
-from ocr_assets.verification.grading.grade import GradeSettings, grade
+from ocr_assets.verification.grading.checkers import Question, check
+from ocr_assets.verification.grading.grade import grade
+from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import RunLimits
 from resources.sandbox.docker_pool import DockerSandbox
 
@@ -21,7 +22,7 @@ RIGHT, WRONG, FAULT = "right", "wrong", "fault"
 
 def judged(sandbox: DockerSandbox, checker: dict, cases: list[tuple[str, str, str]]) -> list[str]:
     """RIGHT, WRONG or FAULT of each (input, answer, output)."""
-    found = check(sandbox, checker, [Output(*(text.encode() for text in case)) for case in cases])  # type: ignore[arg-type]
+    found = check(sandbox, checker, [Question(*(text.encode() for text in case)) for case in cases])  # type: ignore[arg-type]
     return [FAULT if said.fault else RIGHT if said.right else WRONG for said in found]
 
 
@@ -185,7 +186,7 @@ def test_the_header_does_what_checkers_count_on(sandbox: DockerSandbox) -> None:
 
 
 def test_messages_reach_the_verdict(sandbox: DockerSandbox) -> None:
-    said = check(sandbox, PARTS, [Output(b"case\n", b"", b""), Output(b"points\n", b"", b"")])  # type: ignore[arg-type]
+    said = check(sandbox, PARTS, [Question(b"case\n", b"", b""), Question(b"points\n", b"", b"")])  # type: ignore[arg-type]
     assert said[0].message == "wrong answer test case 3: not this one"
     assert "points 0.5 1 of 2" in said[1].message
 
@@ -215,7 +216,7 @@ int main(int argc, char* argv[]) {
 
 def test_a_kattis_validator_in_cpp(sandbox: DockerSandbox) -> None:
     cases = [("5", "5", "2 3\n"), ("5", "5", "2 2"), ("5", "5", "two"), ("13", "13", "13"), ("5", "6", "5")]
-    said = check(sandbox, VALIDATOR, [Output(*(text.encode() for text in case)) for case in cases])  # type: ignore[arg-type]
+    said = check(sandbox, VALIDATOR, [Question(*(text.encode() for text in case)) for case in cases])  # type: ignore[arg-type]
     assert [(judgement.right, judgement.fault) for judgement in said] == [
         (True, False), (False, False), (False, False), (False, True), (False, True),
     ]  # fmt: skip
@@ -398,7 +399,7 @@ def test_a_child_left_behind_does_not_keep_the_talk_open(sandbox: DockerSandbox)
 
 def test_all_talks_are_held_when_asked(sandbox: DockerSandbox) -> None:
     suite = interactive(GUESS_KATTIS, (1, 2, 1))
-    settings = GradeSettings(stop_at_first_failure=False)
+    settings = GradingSettings(stop_at_first_failure=False)
     judged = grade(sandbox, "python", "print('! 1', flush=True)", suite, settings)
     assert [test["verdict"] for test in judged["tests"]] == ["accepted", "wrong_answer", "accepted"]
     assert (judged["verdict"], judged["first_failure"], judged["tests_passed"]) == ("wrong_answer", 1, 2)

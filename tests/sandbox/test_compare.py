@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_assets.schema import Compare
-from ocr_assets.verification.grading.compare import compare_output, compare_value
+from ocr_assets.verification.grading.outputs import compare_output
 from ocr_assets.verification.grading.results import well_formed
+from ocr_assets.verification.grading.values import compare_value
 from sandbox_images.runner.values import encode
 
 

@@ -3,7 +3,10 @@
 import pytest
 
 from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.verification.grading.grade import GradeSettings, grade, grade_many, resolve_limits
+from ocr_assets.verification.grading.batch import grade_many
+from ocr_assets.verification.grading.grade import grade
+from ocr_assets.verification.grading.limits import resolve_limits
+from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Outcome, Program, RunLimits, SandboxFault
 from resources.sandbox.docker_pool import DockerSandbox
 
@@ -59,7 +62,7 @@ def test_first_failure_and_counts(sandbox: DockerSandbox) -> None:
 
 def test_all_tests_run_when_asked(sandbox: DockerSandbox) -> None:
     three = suite(("1 2", "4"), ("1 2", "3"), ("2 2", "5"))
-    judged = grade(sandbox, "python", PYTHON["accepted"], three, GradeSettings(stop_at_first_failure=False))
+    judged = grade(sandbox, "python", PYTHON["accepted"], three, GradingSettings(stop_at_first_failure=False))
     assert [test["verdict"] for test in judged["tests"]] == ["wrong_answer", "accepted", "wrong_answer"]
     assert judged["tests_passed"] == 1 and judged["first_failure"] == 0
     stopped = grade(sandbox, "python", PYTHON["accepted"], three)
@@ -203,26 +206,19 @@ def test_many_in_order_and_equal_programs_once(sandbox: DockerSandbox) -> None:
         {"solution_id": f"s{i}", "problem_id": f"p{i // 6}", "suite_id": "x", "language": "python", "code": code}
         for i, code in enumerate(codes)
     ]
-    asked = []
-
-    def suite_of(problem: str) -> Suite:
-        asked.append(problem)
-        return SUM
-
-    verdicts = list(grade_many(sandbox, items, suite_of))  # type: ignore[arg-type]
+    verdicts = list(grade_many(sandbox, [(item, SUM) for item in items]))  # type: ignore[misc]
     assert [v["solution_id"] for v in verdicts] == [f"s{i}" for i in range(12)]
     assert [v["verdict"] for v in verdicts] == ["accepted", "wrong_answer", "accepted", "runtime_error"] * 3
-    assert asked == ["p0", "p1"]
     assert len({v["verdict_id"] for v in verdicts}) == 12
 
 
 def test_limits_are_for_cpp_and_the_reference_host() -> None:
     limits = suite()["limits"]
-    assert resolve_limits(limits, "cpp", GradeSettings()).cpu_s == 0.5
-    assert resolve_limits(limits, "python", GradeSettings()).cpu_s == 1.5
-    assert resolve_limits(limits, "cpp", GradeSettings(), host_speed=0.5).cpu_s == 1.0
-    assert resolve_limits(limits, "cpp", GradeSettings(), host_speed=2.0).cpu_s == 0.5
-    assert resolve_limits({**limits, "python_factor": 1.0}, "python", GradeSettings()).cpu_s == 0.5
+    assert resolve_limits(limits, "cpp", GradingSettings()).cpu_s == 0.5
+    assert resolve_limits(limits, "python", GradingSettings()).cpu_s == 1.5
+    assert resolve_limits(limits, "cpp", GradingSettings(), host_speed=0.5).cpu_s == 1.0
+    assert resolve_limits(limits, "cpp", GradingSettings(), host_speed=2.0).cpu_s == 0.5
+    assert resolve_limits({**limits, "python_factor": 1.0}, "python", GradingSettings()).cpu_s == 0.5
 
 
 STDIN_STYLES = [

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.verification.grading.grade import NEAR, GradeSettings, grade
+from ocr_assets.verification.grading.grade import grade
+from ocr_assets.verification.grading.limits import NEAR
+from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import InteractorOutcome, Outcome, Program, RunOutcome
 
 OK = RunOutcome(status="ok", cpu_s=0.1, wall_s=0.1, memory_mb=20, exit_code=0, signal=None, stdout=b"3\n", stderr=b"")
@@ -45,7 +47,7 @@ def suite(count: int = 1, **more: Any) -> Suite:
 
 
 def judged(sandbox: Scripted, language: str = "cpp", asked: Suite | None = None, **settings: Any) -> Any:
-    found = grade(sandbox, language, "code", asked or suite(), GradeSettings(**settings))  # type: ignore[arg-type]
+    found = grade(sandbox, language, "code", asked or suite(), GradingSettings(**settings))  # type: ignore[arg-type]
     assert sandbox.outcomes == [], "not all that was scripted was asked for"
     return found
 

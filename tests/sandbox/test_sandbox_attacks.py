@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import GradeSettings, grade
+from ocr_assets.verification.grading.grade import grade
+from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Outcome, Program, Run, RunLimits, RunOutcome
 from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.reaper import LABEL, owner
@@ -203,7 +204,7 @@ FORGERIES = {
 @pytest.mark.parametrize("name", FORGERIES)
 def test_no_program_makes_its_own_verdict(sandbox: DockerSandbox, name: str, kind: str) -> None:
     suite = suite_from_json({"tests": [KINDS[kind]], "limits": {"cpu_s": 5, "wall_s": 120}})
-    settings = GradeSettings(python_factor=1)
+    settings = GradingSettings(python_factor=1)
     judged = grade(sandbox, "python", FORGERIES[name], suite, settings)
     assert judged["verdict"] in ("wrong_answer", "runtime_error", "compile_error", "suspect"), judged
     fair = grade(sandbox, "python", "def f(x): return x * x", suite, settings)

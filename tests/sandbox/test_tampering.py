@@ -7,8 +7,8 @@ import pytest
 
 from ocr_assets.programs.suites import Suite, suite_from_json, test_from_json
 from ocr_assets.verification.grading.grade import grade
-from ocr_assets.verification.tampering import lies
-from ocr_assets.verification.tampering.suspicion import flags
+from ocr_assets.verification.tampering import altered_suites
+from ocr_assets.verification.tampering.flags import flags
 from resources.sandbox.docker_pool import DockerSandbox
 
 test_from_json.__test__ = False  # type: ignore[attr-defined]
@@ -217,16 +217,16 @@ def test_no_right_function_passes_an_altered_test(code: str) -> None:
     def square(x: int) -> int:
         return x * x
 
-    changed = lies.altered(ast.parse(code), "assert")
+    changed = altered_suites.altered(ast.parse(code), "assert")
     assert changed is not None
     assert runs(code, square)
     assert not runs(ast.unparse(ast.fix_missing_locations(changed[0])), square)
-    assert not runs(ast.unparse(ast.fix_missing_locations(lies.falsified(ast.parse(code), "assert")[0])), square)
+    assert not runs(ast.unparse(ast.fix_missing_locations(altered_suites.falsified(ast.parse(code), "assert")[0])), square)
 
 
 @pytest.mark.parametrize("code", ["f(2)", "assert True", "assert False", "x = 4", "import math", "print(f(2))"])
 def test_where_nothing_is_demanded_nothing_is_altered(code: str) -> None:
-    assert lies.altered(ast.parse(code), "assert") is None
+    assert altered_suites.altered(ast.parse(code), "assert") is None
 
 
 FLAGGED = {

@@ -14,8 +14,9 @@ from ocr_assets.platform.publish import open_lake
 from ocr_assets.programs.suites import NO_LIMITS, suite_from_json
 from ocr_assets.schema import CLEAN_PROBLEMS, suite_id
 from ocr_assets.verification.assets import suite_evidence, suite_quality
-from ocr_assets.verification.grading.grade import GradeSettings, resolve_limits
-from ocr_assets.verification.validation.validate import MARGIN, STEP_S, QualitySettings, calibrated, needs_of, qualify
+from ocr_assets.verification.grading.limits import resolve_limits
+from ocr_assets.verification.settings import GradingSettings, ValidationSettings
+from ocr_assets.verification.validation.validate import MARGIN, STEP_S, calibrated, needs_of, validate
 from resources.lake import Lake, RunInfo
 from resources.sandbox.docker_pool import DockerSandbox
 from resources.settings import LakeResource
@@ -34,7 +35,7 @@ seconds = st.none() | st.floats(0, 100)
 def test_limits_allow_three_times_what_known_good_programs_need(
     python_s: float | None, cpp_s: float | None, cpu_s: float | None, python_factor: float | None, cpp_factor: float | None
 ) -> None:
-    settings = GradeSettings()
+    settings = GradingSettings()
     stated: Any = {**NO_LIMITS, "cpu_s": cpu_s, "python_factor": python_factor, "cpp_factor": cpp_factor}
     given = calibrated(stated, {"python": python_s, "cpp": cpp_s}, settings)
     for language, need in (("python", python_s), ("cpp", cpp_s)):
@@ -48,7 +49,7 @@ def test_limits_allow_three_times_what_known_good_programs_need(
 
 def test_limits_are_raised_in_steps() -> None:
     def limit(need: float) -> float:
-        return resolve_limits(calibrated(NO_LIMITS, {"python": None, "cpp": need}, GradeSettings()), "cpp", GradeSettings()).cpu_s
+        return resolve_limits(calibrated(NO_LIMITS, {"python": None, "cpp": need}, GradingSettings()), "cpp", GradingSettings()).cpu_s
 
     assert limit(0.5) == 2.0
     assert limit(1.01) == limit(1.1) == 3.5
@@ -71,7 +72,7 @@ def problem(name: str, tests: list[tuple[str, str]], references: list[tuple[str,
 
 def evidence(sandbox: DockerSandbox, row: dict[str, Any], mutants: int = 4) -> list[Any]:
     suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor", "limits")}
-    return qualify(sandbox, {**row, "suite": suite, "plan": "p"}, QualitySettings(mutants=mutants))  # type: ignore[typeddict-item]
+    return validate(sandbox, {**row, "suite": suite, "plan": "p"}, ValidationSettings(mutants=mutants))  # type: ignore[typeddict-item]
 
 
 REFERENCES = [
@@ -95,7 +96,7 @@ def test_what_a_slow_known_good_program_needs_is_measured_beyond_the_limit(sandb
     row["limits"] = {**NO_LIMITS, "cpu_s": 0.2, "python_factor": 1.0}
     (good,) = evidence(sandbox, row, mutants=0)
     assert good["verdict"] == "accepted"
-    assert calibrated(row["limits"], needs_of([good]), GradeSettings())["python_factor"] * 0.2 >= 1.8 * min(1, good["host_speed"])
+    assert calibrated(row["limits"], needs_of([good]), GradingSettings())["python_factor"] * 0.2 >= 1.8 * min(1, good["host_speed"])
 
 
 @pytest.fixture

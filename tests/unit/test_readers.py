@@ -12,7 +12,7 @@ import zstandard
 from ocr_assets import samples
 from ocr_assets.problems.sources import READERS, BadRow
 from ocr_assets.problems.sources.read import read_source
-from ocr_assets.programs.suites import checker_needed
+from ocr_assets.programs.statements import multiple_answers_hint
 from ocr_assets.schema import RAW_PROBLEMS
 
 
@@ -23,7 +23,7 @@ def jsonl(path: Path) -> list[dict]:
 
 
 def read(folder: Path, dataset: str) -> tuple[list[dict], list[dict]]:
-    rows = list(read_source(folder, dataset, checker_needed))  # type: ignore[arg-type]
+    rows = list(read_source(folder, dataset, multiple_answers_hint))  # type: ignore[arg-type]
     good = [row for row in rows if "raw_id" in row]
     RAW_PROBLEMS.batch(good)  # fits the declared columns
     return good, [row for row in rows if "raw_id" not in row]  # type: ignore[return-value]
@@ -148,7 +148,7 @@ def test_a_broken_file_loses_no_other(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"taco: no .parquet.*file below"):
-        list(read_source(tmp_path, "taco", checker_needed))
+        list(read_source(tmp_path, "taco", multiple_answers_hint))
 
 
 def test_the_split_comes_from_the_file_name(tmp_path: Path) -> None:

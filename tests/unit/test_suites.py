@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ocr_assets.programs.suites import checker_needed, stated_tolerance, suite_from_json
-from ocr_assets.verification.grading.compare import compare_output
+from ocr_assets.programs.statements import multiple_answers_hint, stated_tolerance
+from ocr_assets.programs.suites import suite_from_json
+from ocr_assets.verification.grading.outputs import compare_output
 
 SEVERAL = [
     "If there are several solutions, print any of them.",
@@ -33,12 +34,12 @@ ONE = [
 
 @pytest.mark.parametrize("sentence", SEVERAL)
 def test_several_answers_are_noticed(sentence: str) -> None:
-    assert checker_needed(f"A story about numbers. {sentence} The limits are small.") == sentence
+    assert multiple_answers_hint(f"A story about numbers. {sentence} The limits are small.") == sentence
 
 
 @pytest.mark.parametrize("sentence", ONE)
 def test_the_word_any_alone_means_nothing(sentence: str) -> None:
-    assert checker_needed(f"A story about numbers. {sentence} The limits are small.") is None
+    assert multiple_answers_hint(f"A story about numbers. {sentence} The limits are small.") is None
 
 
 def test_real_problems_with_own_validators_are_noticed(shared_data: Path) -> None:
@@ -47,7 +48,7 @@ def test_real_problems_with_own_validators_are_noticed(shared_data: Path) -> Non
         rows = [json.loads(line) for line in file]
     manifest = [json.loads(line) for line in (shared_data / "problem_packages" / "manifest.jsonl").read_text().splitlines()]
     validated = {f"{row['contest']}_{row['problem']}" for row in manifest if row["custom_validator"]}
-    noticed = {row["name"] for row in rows if checker_needed(row["description"])}
+    noticed = {row["name"] for row in rows if multiple_answers_hint(row["description"])}
     assert len(noticed & validated) >= 2
     assert len(noticed - validated) <= 3
 

@@ -19,7 +19,7 @@ import zstandard
 
 from ocr_assets.platform.jsonl import open_bytes
 from ocr_assets.problems.sources import READERS, BadRow
-from ocr_assets.programs.suites import stated_tolerance
+from ocr_assets.programs.statements import stated_tolerance
 from ocr_assets.schema import Dataset, RawProblem, json_text, raw_id
 from resources.lake import Quarantined
 

@@ -4,7 +4,7 @@ Inside the sandbox an expected value can be found and an ``__eq__`` can lie, so 
 with literals it is taken apart (docs/grading.md, §3.3): ``==``, ``!=``, ``<``, ``is`` and their
 kin, also around ``abs(f(2) - 4)``, ``round(f(2), 1)`` and ``math.isclose(f(2), 4)``. What is anything else stays an
 assertion; so does ``assert f(2)``, as only the sandbox knows whether an object is true. Calls of a problem's own call tests
-are compared by ``compare.py`` instead, as judges do.
+are compared by ``values.py`` instead, as judges do.
 """
 
 from __future__ import annotations

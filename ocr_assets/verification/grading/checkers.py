@@ -1,5 +1,5 @@
-"""A problem's own checker and interactor: programs of the problem's, which run in a sandbox of their own with limits.
-Their faults are sandbox errors, never the solution's.
+"""A problem's own checker and interactor: programs that came with the problem and run in a sandbox of their own with limits.
+Their faults are sandbox errors, never the solution's. When they are asked is decided in ``grade.py``.
 
 Protocols: testlib (checker: arguments input, output, answer; interactor: input, log, answer; exit 0 right, 1, 2, 4 and 8
 wrong), Kattis (arguments input, answer, feedback folder; the output, or the interaction, on stdin; exit 42 right, 43 wrong),
@@ -18,15 +18,15 @@ from ocr_assets.verification.grading.standards import STANDARDS, execute
 from resources.sandbox.api import Interactor, InteractorOutcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 LIMITS = RunLimits(cpu_s=30.0, wall_s=60.0, memory_mb=1024, output_mb=8, processes=32)
-_JUDGE_MESSAGE = "feedback/judgemessage.txt"
+_FEEDBACK = "feedback/judgemessage.txt"
 _LOG = "log.txt"
 _WRONG = {"testlib": (1, 2, 4, 8), "kattis": (43,)}
 _RIGHT = {"testlib": 0, "kattis": 42}
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What the checker says; ``fault``: the checker itself failed, so nothing is known about the output."""
+class Ruling:
+    """What a checker or interactor says; ``fault``: it failed itself, so nothing is known about the output."""
 
     right: bool
     message: str
@@ -34,7 +34,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Output:
+class Question:
     """What a checker is asked about: a test's input, the jury's answer, the solution's output."""
 
     test_input: bytes
@@ -42,23 +42,23 @@ class Output:
     output: bytes
 
 
-def check(sandbox: Sandbox, checker: Checker, outputs: Sequence[Output], *, stop_at_wrong: bool = False) -> list[Judgement]:
-    """Ask ``checker`` about ``outputs``, compiled once; fewer judgements if ``stop_at_wrong`` and one was not right."""
-    runs = [_run(checker, asked) for asked in outputs]
-    found: list[Judgement] = []
+def check(sandbox: Sandbox, checker: Checker, questions: Sequence[Question], *, stop_at_wrong: bool = False) -> list[Ruling]:
+    """Ask ``checker`` about each of ``questions``; compiled once; fewer rulings if ``stop_at_wrong`` and one was not right."""
+    runs = [_run(checker, question) for question in questions]
+    rulings: list[Ruling] = []
 
     def until(index: int, run: RunOutcome) -> bool:
-        del found[index:]  # called anew from 0 after a fault of the sandbox
-        found.append(_judgement(checker, run))
-        return stop_at_wrong and not found[-1].right
+        del rulings[index:]  # called anew from 0 after a fault of the sandbox
+        rulings.append(_ruling(checker, run))
+        return stop_at_wrong and not rulings[-1].right
 
     try:
         outcome = execute(sandbox, Program(checker["language"], checker["source"], runs, LIMITS, judge=True), until)
     except SandboxFault as error:
-        return [Judgement(False, f"checker: {error}", fault=True)]
+        return [Ruling(False, f"checker: {error}", fault=True)]
     if not outcome.compiled:
-        return [Judgement(False, f"the checker does not compile: {outcome.compile_message[:500]}", fault=True)]
-    return found
+        return [Ruling(False, f"the checker does not compile: {outcome.compile_message[:500]}", fault=True)]
+    return rulings
 
 
 def as_interactor(interactor: Checker, standard: str = STANDARDS[0]) -> Interactor:
@@ -70,53 +70,53 @@ def interaction(interactor: Checker, test_input: bytes, answer: bytes) -> Run:
     """One run of a solution with ``interactor``."""
     files = {"input.txt": test_input, "answer.txt": answer}
     if interactor["protocol"] == "kattis":
-        argv, collect = ["input.txt", "answer.txt", "feedback/"], [_JUDGE_MESSAGE]
+        argv, collect = ["input.txt", "answer.txt", "feedback/"], [_FEEDBACK]
         files["feedback/.keep"] = b""
     else:
         argv, collect = ["input.txt", _LOG, "answer.txt"], [_LOG]
     return Run("stdin", interactor_argv=argv, interactor_files=files, interactor_collect=collect)
 
 
-def interactor_says(interactor: Checker, found: InteractorOutcome) -> Judgement:
-    """The interactor's judgement of an interaction."""
-    said = found.files.get(_JUDGE_MESSAGE, found.stderr).decode("utf-8", "replace").strip()[:300]
-    return _by_exit_code(interactor, found.status, found.exit_code, found.signal, said, "interactor")
+def ruling_of_interactor(interactor: Checker, outcome: InteractorOutcome) -> Ruling:
+    """The interactor's ruling on an interaction."""
+    said = outcome.files.get(_FEEDBACK, outcome.stderr).decode("utf-8", "replace").strip()[:300]
+    return _by_exit_code(interactor, outcome.status, outcome.exit_code, outcome.signal, said, "interactor")
 
 
-def log(found: InteractorOutcome) -> bytes:
+def log(outcome: InteractorOutcome) -> bytes:
     """What a testlib interactor wrote down: the output that the problem's checker, if it has one as well, is asked about."""
-    return found.files.get(_LOG, b"")
+    return outcome.files.get(_LOG, b"")
 
 
-def _run(checker: Checker, asked: Output) -> Run:
-    files = {"input.txt": asked.test_input, "answer.txt": asked.answer}
+def _run(checker: Checker, question: Question) -> Run:
+    files = {"input.txt": question.test_input, "answer.txt": question.answer}
     if checker["protocol"] == "kattis":
         argv, files["feedback/.keep"] = ["input.txt", "answer.txt", "feedback/"], b""
-        return Run(stdin=asked.output, argv=argv, files=files, collect=[_JUDGE_MESSAGE])
-    files["output.txt"] = asked.output
+        return Run(stdin=question.output, argv=argv, files=files, collect=[_FEEDBACK])
+    files["output.txt"] = question.output
     if checker["protocol"] == "testlib":
         return Run(argv=["input.txt", "output.txt", "answer.txt"], files=files)
     return Run(argv=["input.txt", "answer.txt", "output.txt"], files=files)
 
 
-def _judgement(checker: Checker, run: RunOutcome) -> Judgement:
-    said = run.files.get(_JUDGE_MESSAGE, run.stderr or run.stdout).decode("utf-8", "replace").strip()[:300]
+def _ruling(checker: Checker, run: RunOutcome) -> Ruling:
+    said = run.files.get(_FEEDBACK, run.stderr or run.stdout).decode("utf-8", "replace").strip()[:300]
     if checker["protocol"] == "open_r1":
-        fault = Judgement(False, f"the checker ended with {run.status} (exit code {run.exit_code}): {said}", fault=True)
+        fault = Ruling(False, f"the checker ended with {run.status} (exit code {run.exit_code}): {said}", fault=True)
         return _score(run.stdout, fault) if run.status == "ok" else fault
     return _by_exit_code(checker, run.status, run.exit_code, run.signal, said, "checker")
 
 
-def _by_exit_code(checker: Checker, status: str, exit_code: int | None, signal: int | None, said: str, noun: str) -> Judgement:
+def _by_exit_code(checker: Checker, status: str, exit_code: int | None, signal: int | None, said: str, noun: str) -> Ruling:
     if signal is None and status in ("ok", "runtime_error"):
         if exit_code == _RIGHT[checker["protocol"]]:
-            return Judgement(True, said)
+            return Ruling(True, said)
         if exit_code in _WRONG[checker["protocol"]]:
-            return Judgement(False, said or f"the {noun} says wrong")
-    return Judgement(False, f"the {noun} ended with {status} (exit code {exit_code}): {said}", fault=True)
+            return Ruling(False, said or f"the {noun} says wrong")
+    return Ruling(False, f"the {noun} ended with {status} (exit code {exit_code}): {said}", fault=True)
 
 
-def _score(stdout: bytes, fault: Judgement) -> Judgement:
+def _score(stdout: bytes, fault: Ruling) -> Ruling:
     tokens = stdout.split()
     try:
         score = float(tokens[-1])
@@ -124,4 +124,4 @@ def _score(stdout: bytes, fault: Judgement) -> Judgement:
         return fault
     if math.isnan(score):
         return fault
-    return Judgement(score >= 1, f"the checker gives {tokens[-1].decode()}")
+    return Ruling(score >= 1, f"the checker gives {tokens[-1].decode()}")

@@ -15,7 +15,8 @@ from typing import IO, Any
 from ocr_assets.platform.jsonl import BadLine, read_jsonl
 from ocr_assets.programs.suites import Suite, suite_from_json
 from ocr_assets.schema import json_text
-from ocr_assets.verification.grading.grade import GRADER_VERSION, GradeSettings, Judged, grade
+from ocr_assets.verification.grading.grade import GRADER_VERSION, Graded, grade
+from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
 SOLUTION_FIELDS = ("solution_id", "problem_id", "language", "code")
@@ -32,7 +33,7 @@ class Counts:
 
 
 def verify(
-    problems: Path, solutions: Path, sandbox: Sandbox, settings: GradeSettings, counts: Counts
+    problems: Path, solutions: Path, sandbox: Sandbox, settings: GradingSettings, counts: Counts
 ) -> Iterator[dict[str, Any]]:
     """One verdict object for each line of ``solutions``, in its order, streamed; problems are held compressed.
 
@@ -46,8 +47,8 @@ def verify(
         head = {"solution_id": solution["solution_id"], "problem_id": solution["problem_id"]}
         if suite is None:
             return {**head, **_no_verdict(f"problem {solution['problem_id']} is not in {problems.name}"), **extra}
-        judged = grade(sandbox, solution["language"], solution["code"], suite, settings)
-        return {**head, **_public(judged), **extra}
+        graded = grade(sandbox, solution["language"], solution["code"], suite, settings)
+        return {**head, **_public(graded), **extra}
 
     for verdict in sandbox.map(judge, _solutions(solutions)):
         counts.solutions += 1
@@ -88,10 +89,10 @@ class _Problems:
         return None if line is None else suite_from_json(json.loads(zlib.decompress(line)))
 
 
-def _public(judged: Judged) -> dict[str, Any]:
+def _public(graded: Graded) -> dict[str, Any]:
     names = ("verdict", "tests_passed", "tests_total", "first_failure", "cpu_s", "wall_s", "memory_mb", "tests", "message",
              "image", "isolation_level", "grader_version")  # fmt: skip
-    return {name: judged[name] for name in names}  # type: ignore[literal-required]
+    return {name: graded[name] for name in names}  # type: ignore[literal-required]
 
 
 def _no_verdict(message: str) -> dict[str, Any]:

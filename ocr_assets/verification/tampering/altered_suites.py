@@ -1,4 +1,8 @@
-"""Tests rewritten so that no right program passes them: what ``suspicion.py`` shows to a program that passed the true ones.
+"""Suites altered so that no right program passes them: the second look at a program that passed the true suite.
+
+Asserts and pytest suites run inside the solution's process, so a program can bend them: an ``__eq__`` that is always true, a
+patched hook, a result forged from a stack frame. Such a program also passes an altered suite, and an honest one does not
+(verdict ``suspect``; docs/grading.md, §3.6). Tests that are compared on the host need none of this.
 
 ``falsified`` puts an assertion that fails first in every test. ``altered`` changes what each assertion demands (an expected
 value into another, a condition into its negation, an exception into another) and goes on whether it holds or not; such a
@@ -10,9 +14,12 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ocr_assets.schema import Test
+from ocr_assets.verification.grading.asserts import AST_LOCK, as_call
 
 _FALSE = "assert 0 == 1"
 _EXPECTED = re.compile(r"expect|want|answer|correct|truth|target", re.IGNORECASE)
@@ -25,6 +32,46 @@ _UNITTEST_OPPOSITE = {
     "assertTrue": "assertFalse", "assertFalse": "assertTrue", "assertIsNone": "assertIsNotNone", "assertIn": "assertNotIn",
     "assertIsNotNone": "assertIsNone", "assertNotIn": "assertIn", "assertIs": "assertIsNot", "assertIsNot": "assertIs",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AlteredSuite:
+    """Tests that no right program passes.
+
+    ``name`` says how they were altered; ``functions`` are the names of pytest's test functions that were (empty for asserts).
+    """
+
+    name: str
+    tests: list[Test]
+    functions: frozenset[str]
+
+
+def altered_suites(tests: Sequence[Test]) -> list[AlteredSuite]:
+    """The alterations of a suite, at most two; none if all its tests are compared on the host."""
+    with AST_LOCK:
+        return list(_altered_suites(tests))
+
+
+def _altered_suites(tests: Sequence[Test]) -> Iterator[AlteredSuite]:
+    opaque = [t for t in tests if t["kind"] in ("assert", "pytest") and not (t["kind"] == "assert" and as_call(t["code"] or ""))]
+    for name, rewrite in (("a false assertion", falsified), ("other expected values", altered)):
+        rewritten_tests: list[Test] = []
+        names = set[str]()
+        for test in opaque:
+            tree = _parsed(test)
+            if tree is None or (rewritten := rewrite(tree, test["kind"])) is None:
+                continue
+            rewritten_tests.append(with_code(test, rewritten[0]))
+            names |= rewritten[1]
+        if rewritten_tests:
+            yield AlteredSuite(name, rewritten_tests, frozenset(names))
+
+
+def _parsed(test: Test) -> ast.Module | None:
+    try:
+        return ast.parse(test["code"] or "")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # it passes for nobody
 
 
 def falsified(tree: ast.Module, kind: str) -> tuple[ast.Module, set[str]]:

@@ -1,0 +1,109 @@
+"""One test: what the sandbox is asked to run for it, and the verdict that its outcome means.
+
+Expected outputs stay here, on the host; the sandbox reports facts. All tests of a solution are brought together in ``grade.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from ocr_assets.programs.suites import Suite
+from ocr_assets.schema import Checker, Test, TestVerdict, VerdictName
+from ocr_assets.verification.grading import checkers
+from ocr_assets.verification.grading.asserts import AssertedCall, as_call
+from ocr_assets.verification.grading.outputs import compare_output
+from ocr_assets.verification.grading.values import compare_value
+from resources.sandbox.api import Run, RunOutcome
+
+HEAD = 200  # characters of a failed test's outputs that are stored
+
+
+@dataclass(frozen=True)
+class PreparedTest:
+    """A test as the run of a program. ``call``: where an assert became a call."""
+
+    test: Test
+    run: Run
+    call: AssertedCall | None = None
+
+
+def prepare(test: Test) -> PreparedTest:
+    """What the sandbox is to run for a test. An assert becomes a call where it can (``asserts.py``)."""
+    if test["kind"] == "stdin":
+        return PreparedTest(test, Run("stdin", stdin=as_bytes(test["input"])))
+    if test["kind"] == "call":
+        arguments = json.loads(test["input"])
+        return PreparedTest(test, Run("call", entry=test["entry_point"], args=arguments["args"], kwargs=arguments["kwargs"]))
+    code = test["code"] or ""
+    call = as_call(code) if test["kind"] == "assert" else None
+    return PreparedTest(test, Run(test["kind"], code=code) if call is None else call.run, call)
+
+
+def grade_run(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:
+    """The verdict on one run of one test that needs no checker, and its message."""
+    test = prepared.test
+    if run.status != "ok":
+        if run.status == "runtime_error" and isinstance(run.value, dict) and run.value.get("wrong") is True:
+            return "wrong_answer", run.error  # a test's assertion failed
+        tail = run.stderr.decode("utf-8", "replace").strip().splitlines()
+        return run.status, run.error or (tail[-1][:300] if tail else "")
+    if test["kind"] == "stdin":
+        difference = compare_output(as_bytes(test["output"]), run.stdout, suite["compare"])
+    elif prepared.call is not None:
+        difference = prepared.call.difference(run.value)
+    elif test["kind"] == "call":
+        difference = compare_value(json.loads(test["output"]), run.value, suite["compare"], test["expected_may_be_nested"])
+    else:
+        difference = None  # the assertion held inside the sandbox
+    return ("accepted", "") if difference is None else ("wrong_answer", difference)
+
+
+def grade_interaction(interactor: Checker, prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:
+    """The verdict on one interaction. Who ended first decides: an interactor that has said wrong makes the program's later end
+    meaningless, and a program that crashed makes the interactor's."""
+    assert run.interactor is not None
+    ruling = checkers.ruling_of_interactor(interactor, run.interactor)
+    if ruling.fault and run.interactor.status == "ok":  # it ended of its own will and said nothing: no program makes it do that
+        return "sandbox_error", ruling.message
+    # A pipe without a reader is one the interactor has left; 120 is Python's code for output it could not flush at the end.
+    pipe_closed = run.signal == 13 or run.exit_code == 120 or b"BrokenPipeError" in run.stderr
+    if run.status != "ok" and not (run.status == "runtime_error" and (run.interactor.first or pipe_closed)):
+        return grade_run(prepared, run, suite)
+    if ruling.fault:
+        return "sandbox_error", ruling.message
+    if not ruling.right:
+        return "wrong_answer", ruling.message
+    if run.status == "ok" or pipe_closed:
+        return "accepted", ""
+    return grade_run(prepared, run, suite)
+
+
+def test_verdict(index: int, verdict: VerdictName, message: str, run: RunOutcome) -> TestVerdict:
+    """The row of one test: what was measured, and the heads of its outputs where it failed."""
+    return {
+        "index": index,
+        "verdict": verdict,
+        "cpu_s": run.cpu_s,
+        "wall_s": run.wall_s,
+        "memory_mb": run.memory_mb,
+        "exit_code": run.exit_code,
+        "signal": run.signal,
+        "message": storable(message, 500),
+        "stdout_head": None if verdict == "accepted" else _head(run.stdout),
+        "stderr_head": None if verdict == "accepted" else _head(run.stderr),
+    }
+
+
+def storable(text: str, limit: int) -> str:
+    """Cut, and fit for UTF-8: a program may raise an error with half a character in its text."""
+    return text[:limit].encode("utf-8", "replace").decode("utf-8")
+
+
+def as_bytes(text: str) -> bytes:
+    """A test's text as the program reads or writes it."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _head(output: bytes) -> str:
+    return output[: 4 * HEAD].decode("utf-8", "replace")[:HEAD]

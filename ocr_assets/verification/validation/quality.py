@@ -1,0 +1,69 @@
+"""SQL of suite validation: which suites are still to be validated, and what their validation says of them.
+
+Rates are summed up from the stored rows, so another threshold needs no new run. Programs are run in ``validate.py``.
+"""
+
+from __future__ import annotations
+
+# Reference solutions that can be run here, of each clean problem.
+_RUNNABLE = """
+len(list_filter(reference_solutions, lambda s:
+    s.language = 'python' OR s.language = 'cpp' AND len(list_filter(tests, lambda t: t.kind <> 'stdin')) = 0))
+"""
+
+# Suites without evidence of the present plan, or with a fault of the sandbox in it. Parameters: salt, grader.
+UNQUALIFIED = f"""
+SELECT p.problem_id, p.suite_id, p.plan, p.reference_solutions, p.tests, p.compare, p.checker, p.interactor, p.limits
+FROM (SELECT *, md5(to_json(reference_solutions) || $salt) AS plan FROM clean_problems) p
+LEFT JOIN (
+    SELECT problem_id, suite_id, plan, bool_or(verdict = 'sandbox_error') AS faulty
+    FROM suite_evidence WHERE grader_version = $grader GROUP BY ALL
+) e USING (problem_id, suite_id, plan)
+WHERE {_RUNNABLE} > 0 AND len(p.tests) > 0 AND coalesce(e.faulty, true)
+ORDER BY p.problem_id
+"""
+
+_COUNTS = ("known_good", "known_good_passed", "known_bad", "known_bad_failed", "mutants", "mutants_failed")
+
+# One row a clean problem, columns as SuiteQuality, from the newest plan's evidence. Parameters: grader, min_tpr.
+QUALITY = f"""
+WITH e AS (
+    SELECT problem_id, suite_id, plan,
+        count(*) FILTER (role = 'known_good') AS known_good,
+        count(*) FILTER (role = 'known_good' AND verdict = 'accepted') AS known_good_passed,
+        count(*) FILTER (role = 'known_bad') AS known_bad,
+        count(*) FILTER (role = 'known_bad' AND verdict <> 'accepted') AS known_bad_failed,
+        count(*) FILTER (role = 'mutant') AS mutants,
+        count(*) FILTER (role = 'mutant' AND verdict <> 'accepted') AS mutants_failed,
+        max(cpu_s * least(1.0, host_speed))
+            FILTER (role = 'known_good' AND verdict = 'accepted' AND language = 'python') AS python_need_s,
+        max(cpu_s * least(1.0, host_speed))
+            FILTER (role = 'known_good' AND verdict = 'accepted' AND language = 'cpp') AS cpp_need_s,
+        min(message) FILTER (role = 'known_good' AND verdict <> 'accepted') AS complaint
+    FROM suite_evidence
+    WHERE grader_version = $grader AND verdict NOT IN ('sandbox_error', 'compile_error')
+    GROUP BY problem_id, suite_id, plan
+    QUALIFY row_number() OVER (PARTITION BY problem_id, suite_id ORDER BY max(created_at) DESC, plan) = 1
+), q AS (
+    SELECT p.problem_id, p.suite_id, {_RUNNABLE} AS runnable, len(p.tests) AS tests, e.complaint,
+        {", ".join(f"coalesce(e.{name}, 0) AS {name}" for name in _COUNTS)},
+        e.known_good_passed / nullif(e.known_good, 0) AS true_positive_rate,
+        (e.known_bad_failed + e.mutants_failed) / nullif(e.known_bad + e.mutants, 0) AS true_negative_rate,
+        e.python_need_s, e.cpp_need_s
+    FROM clean_problems p LEFT JOIN e USING (problem_id, suite_id)
+)
+SELECT problem_id, suite_id,
+    CASE WHEN true_positive_rate IS NULL THEN 'unknown' WHEN true_positive_rate < $min_tpr THEN 'quarantined'
+         ELSE 'qualified' END AS status,
+    CASE WHEN true_positive_rate < $min_tpr THEN (known_good - known_good_passed) || ' of ' || known_good
+              || ' known-good programs fail, such as: ' || left(coalesce(complaint, ''), 200)
+         WHEN true_positive_rate IS NOT NULL THEN known_good_passed || ' of ' || known_good || ' known-good programs pass'
+         WHEN tests = 0 THEN 'no tests'
+         WHEN runnable = 0 THEN 'no reference solution that can be run'
+         ELSE 'no known-good program that compiles' END AS reason,
+    {", ".join(_COUNTS)}, true_positive_rate, true_negative_rate, python_need_s, cpp_need_s
+FROM q
+"""
+
+STATUSES = "SELECT status, count(*) AS rows FROM suite_quality GROUP BY ALL ORDER BY rows DESC"
+STRENGTH = "SELECT true_negative_rate AS rate FROM suite_quality WHERE true_negative_rate IS NOT NULL USING SAMPLE 10000"
