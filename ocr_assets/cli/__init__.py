@@ -215,7 +215,7 @@ def parse(responses: Path, output: str) -> None:
 def verify(problems: Path, solutions: Path, output: str, all_tests: bool) -> None:
     """Judge SOLUTIONS against the tests of PROBLEMS in the sandbox, one verdict a line, in input order.
 
-    File formats: README, "Files for verify". Exit code 1 if a solution's problem is unknown or a sandbox failed.
+    File formats: docs/grading.md, §2. Exit code 1 if a solution's problem is unknown or a sandbox failed.
     """
     from ocr_assets.verification.grading import files
     from ocr_assets.verification.settings import GradingSettings
