@@ -1,6 +1,6 @@
 """The code location: assets, jobs, schedules and resources put together. Nothing else.
 
-Each setting of the outside world is a field of a resource (``resources/settings/__init__.py``) and can be given as an environment
+Each setting of the outside world is a field of a resource (``resources/settings``) and can be given as an environment
 variable; what is not given keeps its default.
 """
 
@@ -17,7 +17,7 @@ from ocr_assets.platform.terminal import terminal
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
 from ocr_assets.traces.assets import r1_traces, solutions
 from ocr_assets.verification.assets import suite_evidence, suite_quality, verdicts, verified_triplets
-from resources.settings import resources_from_environment
+from resources.settings import WrongSetting, resources_from_environment
 
 ASSETS = [
     raw_problems,
@@ -48,4 +48,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     )
 
 
-defs = build_definitions()
+try:
+    defs = build_definitions()
+except WrongSetting as error:
+    raise error.with_traceback(None) from None  # Dagster prints what it is given: one line says it, our frames would not

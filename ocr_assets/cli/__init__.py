@@ -27,7 +27,22 @@ USAGE = 2
 LOGGED: dict[str, Any] = {"loggers": {"console": {}}}  # our terminal logger instead of Dagster's full event log
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands; a wrong setting ends each of them with one line and ``USAGE``."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ValueError as error:
+            from resources.settings.environment import WrongSetting  # here, for it brings Dagster with it
+
+            if not isinstance(error, WrongSetting):
+                raise
+            click.echo(error, err=True)
+            ctx.exit(USAGE)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Code-reasoning datasets people can trust: raw problems to verified training data."""
     os.environ.setdefault("OCR_HOME", str(Path(".ocr").resolve()))

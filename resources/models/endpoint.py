@@ -22,10 +22,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import openai
+from pydantic import SecretStr
 
 from resources.models.api import OPENING, ChatAnswer, ChatRequest, TeacherUnavailable, ThinkMode
 from resources.models.health import Endpoint, Endpoints
 from resources.models.template import first_token_left_out, load_tokenizer, render, spoken
+from resources.secrets import authorization, hidden
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 LONGEST_RETRY_AFTER_S = 3600.0
@@ -84,7 +86,8 @@ class EndpointTeacher:
     ``think_mode`` opens the reasoning where a request asks for it (see ``ThinkMode``); ``completion`` needs the model's
     ``tokenizer``, a folder or a name. ``timeout_s`` bounds one try, ``deadline_s`` all tries and waits of a request (default
     four timeouts), ``attempts`` its failed tries; being told to slow down is no failure. ``patience_s``: how long all
-    endpoints may be down, once they have answered, before ``TeacherUnavailable``.
+    endpoints may be down, once they have answered, before ``TeacherUnavailable``. ``key`` is taken out of whatever is logged,
+    raised or stored, should a server repeat it.
     """
 
     name = "endpoint"
@@ -93,7 +96,7 @@ class EndpointTeacher:
         self,
         model: str,
         base_urls: Sequence[str],
-        api_key: str = "none",
+        key: SecretStr | None = None,
         think_mode: ThinkMode = "template",
         concurrency: int = 64,
         timeout_s: float = 3600.0,
@@ -108,7 +111,7 @@ class EndpointTeacher:
         self.model, self.think_mode = model, think_mode
         self.errors: Counter[str] = Counter()
         self.endpoints: Endpoints | None = None
-        self._urls, self._api_key = list(base_urls), api_key
+        self._urls, self._key = list(base_urls), key
         self._concurrency, self._timeout_s, self._attempts = concurrency, timeout_s, attempts
         self._deadline_s = 4 * timeout_s if deadline_s is None else deadline_s
         self._patience_s = patience_s
@@ -116,7 +119,7 @@ class EndpointTeacher:
 
     async def answer(self, requests: Iterable[ChatRequest]) -> AsyncIterator[ChatAnswer]:
         """See ``Teacher.answer``. Raises ``TeacherUnavailable`` when no endpoint works; what was asked is cancelled then."""
-        call = _Call(self._urls, self._api_key, self._concurrency, self._timeout_s)
+        call = _Call(self._urls, self._key, self._concurrency, self._timeout_s)
         self.endpoints = call.endpoints
         waiting = iter(requests)
         running: set[asyncio.Task[None]] = set()
@@ -184,8 +187,12 @@ class EndpointTeacher:
     def _not_up(self, what: str) -> TeacherUnavailable:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.errors.most_common())
         return TeacherUnavailable(
-            f"{', '.join(self._urls)}: {what} ({kinds}); is the server up and is {self.model} the model it serves?"
+            f"{self._shown(', '.join(self._urls))}: {what} ({kinds}); is the server up and is {self.model} the model it serves?"
         )
+
+    def _shown(self, text: object) -> str:
+        """``text`` as it may be seen: without the key and without passwords."""
+        return hidden(str(text), [self._key])
 
     async def _one(self, call: _Call, request: ChatRequest) -> _Outcome:
         tries = failed = 0
@@ -211,17 +218,17 @@ class EndpointTeacher:
                         if not kept:
                             call.endpoints.release(endpoint)
                     if failed < self._attempts:
-                        log.debug("request %s, try %d: %s; again in %.1f s", request.key, tries, fault, wait)
+                        log.debug("request %s, try %d: %s; again in %.1f s", request.key, tries, self._shown(fault), wait)
                         await asyncio.sleep(wait)
         except TimeoutError:
             self.errors["deadline"] += 1
-        log.warning("request %s got no answer in %d tries, the last: %s", request.key, tries, fault)
+        log.warning("request %s got no answer in %d tries, the last: %s", request.key, tries, self._shown(fault))
         if len(malformed) < self._attempts:
             return _Outcome()
         # Each try may have been paid for, and another run would only pay again.
         answer = ChatAnswer(
-            request.key, "", endpoint=malformed[-1].url, think_mode=self._mode(request), latency_s=time.monotonic() - began,
-            attempts=tries, failure="malformed", extra={"message": str(fault)},
+            request.key, "", endpoint=self._shown(malformed[-1].url), think_mode=self._mode(request),
+            latency_s=time.monotonic() - began, attempts=tries, failure="malformed", extra={"message": self._shown(fault)},
         )  # fmt: skip
         return _Outcome(answer, senders=tuple(malformed))
 
@@ -241,13 +248,18 @@ class EndpointTeacher:
             endpoint.refused()
             call.endpoints.last_sign_of_life = time.monotonic()
             return ChatAnswer(
-                request.key, "", endpoint=endpoint.url, latency_s=time.monotonic() - began, attempts=tries, failure=failure,
-                extra={"message": str(error.message)},
+                request.key, "", endpoint=self._shown(endpoint.url), latency_s=time.monotonic() - began, attempts=tries,
+                failure=failure, extra={"message": self._shown(error.message)},
             )  # fmt: skip
         endpoint.succeeded(time.monotonic() - began)
         call.endpoints.last_sign_of_life = time.monotonic()
         return ChatAnswer(
-            key=request.key, endpoint=endpoint.url, think_mode=mode, latency_s=time.monotonic() - began, attempts=tries, **message
+            key=request.key,
+            endpoint=self._shown(endpoint.url),
+            think_mode=mode,
+            latency_s=time.monotonic() - began,
+            attempts=tries,
+            **message,
         )
 
     def _judge(self, call: _Call, endpoint: Endpoint, error: Exception, began: float, failed: int) -> tuple[int, float]:
@@ -257,9 +269,11 @@ class EndpointTeacher:
         wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**failed) * random.uniform(0.5, 1.0)
         asked_to_wait = retry_after(error.response.headers) if isinstance(error, openai.APIStatusError) else None
         if kind == "denied" and (not endpoint.answered or getattr(error, "status_code", 0) == 402):
-            endpoint.denied = f"{endpoint.url}: {getattr(error, 'message', error)} (HTTP {getattr(error, 'status_code', '?')})"
+            status = getattr(error, "status_code", "?")
+            endpoint.denied = self._shown(f"{endpoint.url}: {getattr(error, 'message', error)} (HTTP {status})")
             if all(other.denied is not None for other in call.endpoints.all):
-                raise TeacherUnavailable("; ".join(str(other.denied) for other in call.endpoints.all)) from error
+                # Without its cause: the client's error repeats the body, and with it perhaps the key.
+                raise TeacherUnavailable("; ".join(str(other.denied) for other in call.endpoints.all)) from None
             return 0, 0.0
         if kind == "rate_limited" or (kind == "overloaded" and asked_to_wait is not None):
             endpoint.overloaded(kind, began, asked_to_wait or 0.0)
@@ -269,7 +283,7 @@ class EndpointTeacher:
         patience = self._patience_s if call.endpoints.answered else min(START_PATIENCE_S, self._patience_s)
         silent = time.monotonic() - call.endpoints.last_sign_of_life
         if call.endpoints.down and silent >= patience:
-            raise self._not_up(f"no sign of life for {silent:.0f} s") from error
+            raise self._not_up(f"no sign of life for {silent:.0f} s") from None
         return 1, wait
 
     def _payload(self, request: ChatRequest, mode: ThinkMode) -> dict[str, Any]:
@@ -299,7 +313,7 @@ class EndpointTeacher:
 class _Call:
     """The clients of one ``answer`` call; they belong to its event loop."""
 
-    def __init__(self, urls: Sequence[str], api_key: str, concurrency: int, timeout_s: float) -> None:
+    def __init__(self, urls: Sequence[str], key: SecretStr | None, concurrency: int, timeout_s: float) -> None:
         self.endpoints = Endpoints(urls, concurrency)
         # The client's own HTTP pool takes longer the more is in flight; its aiohttp one does not. Retries are ours: the
         # client's would not tell a passing fault from a permanent one.
@@ -307,7 +321,8 @@ class _Call:
         self._clients = {
             url: openai.AsyncOpenAI(
                 base_url=url,
-                api_key=api_key,
+                api_key="sent in the header below",
+                default_headers={"Authorization": authorization(key)},
                 max_retries=0,
                 timeout=timeout_s,
                 http_client=openai.DefaultAioHttpClient(limits=limits, timeout=timeout_s),

@@ -1,13 +1,29 @@
 """Which teacher answers is a setting, and a wrong one is refused by its name."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from resources.models.api import TeacherUnavailable
 from resources.models.budget import Budget
-from resources.settings import JudgesResource, TeacherResource, prices_of, resources_from_environment
+from resources.secrets import TEACHER_KEY, authorization, hidden
+from resources.settings import (
+    RESOURCES,
+    JudgesResource,
+    TeacherResource,
+    WrongSetting,
+    environment_defaults,
+    from_environment,
+    prices_of,
+    resources_from_environment,
+)
+from resources.settings.environment import variables
 
 
 def teacher(**environment: str) -> TeacherResource:
@@ -95,3 +111,116 @@ def test_a_wrong_setting_is_refused_by_name(environment: dict[str, str], named: 
 def test_an_endpoint_without_an_address_says_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(TeacherUnavailable, match="OCR_TEACHER_URL"):
         teacher(OCR_TEACHER="endpoint").opened(tmp_path)
+
+
+def test_every_field_of_every_resource_says_its_variable_and_no_two_share_one() -> None:
+    named = [variables(resource) for resource in RESOURCES.values()]
+    assert [set(found) for found in named] == [set(resource.model_fields) for resource in RESOURCES.values()]
+    all_variables = [variable for found in named for variable in found.values()]
+    assert len(all_variables) == len(set(all_variables)) and all(name.startswith("OCR_") for name in all_variables)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"OCR_TEACHER": "magic"}, "wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint' or 'vllm'"),
+        ({"OCR_SANDBOX_MEMORY": "much"}, "wrong setting: OCR_SANDBOX_MEMORY='much': give a valid integer"),
+        (
+            {"OCR_TEACHER_CONCURRENCY": "0"},
+            "wrong setting: OCR_TEACHER_CONCURRENCY='0': give a value greater than or equal to 1",
+        ),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_variable_value_and_mend(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(WrongSetting) as error:
+        resources_from_environment(environment)
+    assert str(error.value) == said
+    assert error.value.__cause__ is None and error.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OCR_TEACHER_URL", "https://me:hunter2@host/v1"),
+        ("OCR_TEACHER_URL", "http://fine/v1, https://me:hunter2@host/v1"),
+        ("OCR_JUDGE_URL", "https://hunter2@host/v1"),
+        ("OCR_CATALOG", "postgres:dbname=ocr password=hunter2 host=db"),
+        ("OCR_CATALOG", "postgres:postgresql://me:hunter2@db/ocr"),
+    ],
+)
+def test_a_password_in_a_setting_is_refused_without_being_shown(variable: str, value: str) -> None:
+    with pytest.raises(WrongSetting) as error:
+        resources_from_environment({variable: value})
+    assert "hunter2" not in str(error.value)
+    assert variable in str(error.value) and ("_KEY=basic:user:password" in str(error.value) or "PGPASSWORD" in str(error.value))
+
+
+def test_addresses_without_a_password_are_no_passwords() -> None:
+    for fine in ("hub:deepmind/code_contests@main", "http://host:8000/v1", "/a/folder@home", "postgres:dbname=ocr host=/run"):
+        resources_from_environment({"OCR_CODE_CONTESTS": fine, "OCR_TEACHER_URL": fine, "OCR_CATALOG": fine})
+
+
+def test_a_key_is_read_when_it_is_used_and_is_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = teacher(OCR_TEACHER="endpoint", OCR_TEACHER_URL="http://one/v1", OCR_TEACHER_KEY="sk-one")
+    monkeypatch.setenv("OCR_TEACHER_KEY", "sk-two")
+    opened = settings.opened(tmp_path)
+    assert opened._key == SecretStr("sk-two")  # type: ignore[attr-defined]
+    assert "sk-" not in repr(settings) + repr(vars(opened)) + str(settings.model_dump())
+    assert TEACHER_KEY.read({}) is None
+
+
+def test_what_is_sent_for_a_key() -> None:
+    assert authorization(None) == "Bearer none"
+    assert authorization(SecretStr("sk-1:2")) == "Bearer sk-1:2"
+    assert authorization(SecretStr("basic:me:pass:word")) == "Basic bWU6cGFzczp3b3Jk"
+
+
+def test_keys_and_passwords_are_hidden_however_they_were_sent() -> None:
+    key = SecretStr("basic:me:hunter2")
+    text = f"{authorization(key)} me:hunter2 hunter2 http://x:y@host/v1 dbname=o password='a b' Password=c ok"
+    assert hidden(text, [key, None]) == "Basic *** *** *** http://***@host/v1 dbname=o password=*** Password=*** ok"
+
+
+class Stage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    neighbours: int = Field(3, ge=1, json_schema_extra={"env": "OCR_NEIGHBOURS"})
+    ngram: int = 8
+
+
+def test_settings_of_a_stage_come_from_what_is_given_then_the_environment_then_the_default() -> None:
+    assert from_environment(Stage, {}) == Stage()
+    assert from_environment(Stage, {"OCR_NEIGHBOURS": "5"}) == Stage(neighbours=5)
+    assert from_environment(Stage, {"OCR_NEIGHBOURS": "5"}, neighbours=7, ngram=2) == Stage(neighbours=7, ngram=2)
+    with pytest.raises(WrongSetting, match=r"^wrong setting: OCR_NEIGHBOURS='0': give a value"):
+        from_environment(Stage, {"OCR_NEIGHBOURS": "0"})
+    with pytest.raises(WrongSetting, match=r"^wrong setting: neighbours=0: give a value"):
+        from_environment(Stage, {"OCR_NEIGHBOURS": "5"}, neighbours=0)
+
+
+def test_the_launchpad_shows_what_the_environment_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def config() -> Any:
+        @environment_defaults
+        class StageConfig(Stage, dg.Config):
+            """As a stage writes it."""
+
+        return StageConfig
+
+    monkeypatch.setenv("OCR_NEIGHBOURS", "5")
+    assert (config()().neighbours, config()(neighbours=7).neighbours) == (5, 7)
+    assert config().to_config_schema().as_field().default_value == {"neighbours": 5, "ngram": 8}
+    assert Stage().neighbours == 3
+    monkeypatch.setenv("OCR_NEIGHBOURS", "none")
+    with pytest.raises(WrongSetting, match="OCR_NEIGHBOURS='none'"):
+        config()
+
+
+def test_a_wrong_setting_ends_the_command_with_one_line_and_2() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ocr_assets.cli", "lineage", "funnel"],
+        env={"OCR_TEACHER": "magic"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint' or 'vllm'\n"

@@ -1,0 +1,51 @@
+"""Where everything written lies: the lake, releases, caches, journals. The lake itself is ``resources/lake``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from resources.lake import Lake
+from resources.lake.tables import Table
+from resources.settings.base import Settings
+
+
+class LakeResource(Settings):
+    """Where everything written lies."""
+
+    home: str = Field(
+        ".ocr", description="Folder of lake, releases, cache and Dagster's own files", json_schema_extra={"env": "OCR_HOME"}
+    )
+    catalog: str | None = Field(
+        None,
+        description="DuckLake catalog instead of SQLite, e.g. postgres:dbname=ocr (password: PGPASSWORD or ~/.pgpass)",
+        json_schema_extra={"env": "OCR_CATALOG"},
+    )
+    data_path: str | None = Field(
+        None, description="Where data files go instead of the lake's folder", json_schema_extra={"env": "OCR_DATA_PATH"}
+    )
+    memory_limit: str = Field(
+        "4GB", description="DuckDB's memory; beyond it spills to disk", json_schema_extra={"env": "OCR_MEMORY_LIMIT"}
+    )
+
+    @property
+    def root(self) -> Path:
+        return Path(self.home).expanduser().resolve()
+
+    @property
+    def releases(self) -> Path:
+        return self.root / "releases"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def journals(self) -> Path:
+        return self.root / "lake" / "journal"
+
+    def lake(self, tables: Sequence[Table] = (), setup_sql: str = "") -> Lake:
+        """The lake, not yet open."""
+        return Lake(self.root / "lake", self.catalog, self.data_path, self.memory_limit, tables, setup_sql)

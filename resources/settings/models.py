@@ -1,0 +1,249 @@
+"""Which chat models play the roles of *teacher* and *judge*. The models themselves are ``resources/models``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from resources.models.budget import Budget
+from resources.secrets import JUDGE_KEY, TEACHER_KEY
+from resources.settings.base import Settings
+from resources.settings.sources import BUNDLED
+
+if TYPE_CHECKING:
+    from resources.models.api import Teacher
+
+
+class TeacherResource(Settings):
+    """The model that reasons. Its server's key is read from ``OCR_TEACHER_KEY`` when the model is opened, and shown nowhere."""
+
+    kind: Literal["recorded", "endpoint", "vllm"] = Field(
+        "recorded",
+        description="recorded answers, an OpenAI-compatible endpoint, or vllm in process (pip install 'ocr-assets[vllm]')",
+        json_schema_extra={"env": "OCR_TEACHER"},
+    )
+    model: str = Field(
+        "deepseek-ai/DeepSeek-R1", description="Name, or path for vllm", json_schema_extra={"env": "OCR_TEACHER_MODEL"}
+    )
+    url: str = Field(
+        "",
+        description="Base URLs of OpenAI-compatible servers, several by comma; keys and passwords belong in OCR_TEACHER_KEY",
+        json_schema_extra={"env": "OCR_TEACHER_URL"},
+    )
+    think: Literal["template", "prefill", "completion", "none"] = Field(
+        "template",
+        description="How <think> is opened: by the server's chat template, by an assistant turn to be continued (prefill), by a "
+        "raw completion with the template applied here, or not at all",
+        json_schema_extra={"env": "OCR_TEACHER_THINK"},
+    )
+    tokenizer: str | None = Field(
+        None,
+        description="Folder or name whose chat template completion applies; default the model's",
+        json_schema_extra={"env": "OCR_TEACHER_TOKENIZER"},
+    )
+    concurrency: int = Field(
+        64, ge=1, le=4096, description="Requests in flight, at most", json_schema_extra={"env": "OCR_TEACHER_CONCURRENCY"}
+    )
+    timeout_s: float = Field(3600, gt=0, description="Seconds for one try", json_schema_extra={"env": "OCR_TEACHER_TIMEOUT"})
+    deadline_s: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds for a request with all its tries and waits; default 4 timeouts",
+        json_schema_extra={"env": "OCR_TEACHER_DEADLINE"},
+    )
+    max_requests: int | None = Field(
+        None, ge=0, description="Requests to this model over all runs", json_schema_extra={"env": "OCR_TEACHER_MAX_REQUESTS"}
+    )
+    max_tokens: int | None = Field(
+        None,
+        ge=0,
+        description="Prompt and completion tokens of this model over all runs",
+        json_schema_extra={"env": "OCR_TEACHER_MAX_TOKENS"},
+    )
+    max_cost: float | None = Field(
+        None, ge=0, description="US dollars over all runs; needs prices", json_schema_extra={"env": "OCR_TEACHER_MAX_COST"}
+    )
+    price_prompt: float = Field(
+        0, ge=0, description="US dollars a million prompt tokens", json_schema_extra={"env": "OCR_TEACHER_PRICE_PROMPT"}
+    )
+    price_completion: float = Field(
+        0, ge=0, description="US dollars a million completion tokens", json_schema_extra={"env": "OCR_TEACHER_PRICE_COMPLETION"}
+    )
+    recordings: str = Field(BUNDLED, description="Folder of recorded answers", json_schema_extra={"env": "OCR_RECORDINGS"})
+    record: str | None = Field(
+        None, description="Folder in which to record every answer", json_schema_extra={"env": "OCR_TEACHER_RECORD"}
+    )
+    tensor_parallel: int = Field(
+        1, ge=1, description="vllm: GPUs over which the model is spread", json_schema_extra={"env": "OCR_VLLM_TENSOR_PARALLEL"}
+    )
+    max_model_len: int | None = Field(
+        None, ge=1, description="vllm: tokens of prompt and answer together", json_schema_extra={"env": "OCR_VLLM_MAX_MODEL_LEN"}
+    )
+    dtype: str = Field("auto", description="vllm: type of the weights", json_schema_extra={"env": "OCR_VLLM_DTYPE"})
+    engine: str = Field(
+        "{}",
+        description="vllm: JSON of further engine arguments, such as gpu_memory_utilization",
+        json_schema_extra={"env": "OCR_VLLM_ENGINE"},
+    )
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_is_json(cls, value: str) -> str:
+        if not isinstance(json.loads(value), dict):
+            raise ValueError("give a JSON object")
+        return value
+
+    @model_validator(mode="after")
+    def _cost_has_a_price(self) -> TeacherResource:
+        if self.max_cost is not None and not self.price_completion:
+            raise ValueError("OCR_TEACHER_MAX_COST needs OCR_TEACHER_PRICE_PROMPT and OCR_TEACHER_PRICE_COMPLETION")
+        return self
+
+    @property
+    def budget(self) -> Budget:
+        """What may be asked, used and paid in all."""
+        return Budget(self.max_requests, self.max_tokens, self.max_cost, self.price_prompt, self.price_completion)
+
+    def opened(self, bundled: Path) -> Teacher:
+        """The teacher. ``bundled``: the folder of recordings that ``bundled`` means. Raises ``TeacherUnavailable``."""
+        teacher = self._engine(bundled)
+        if self.record is None:
+            return teacher
+        from resources.models.recorded import RecordingTeacher
+
+        return RecordingTeacher(teacher, Path(self.record))
+
+    def _engine(self, bundled: Path) -> Teacher:
+        if self.kind == "recorded":
+            from resources.models.recorded import RecordedTeacher
+
+            return RecordedTeacher(bundled if self.recordings == BUNDLED else Path(self.recordings), self.model)
+        if self.kind == "endpoint":
+            from resources.models.endpoint import EndpointTeacher
+
+            return EndpointTeacher(
+                self.model,
+                [url.strip() for url in self.url.split(",") if url.strip()],
+                TEACHER_KEY.read(),
+                self.think,
+                self.concurrency,
+                self.timeout_s,
+                deadline_s=self.deadline_s,
+                tokenizer=self.tokenizer,
+            )
+        from resources.models.vllm import VllmTeacher
+
+        return VllmTeacher(
+            self.model,
+            self.think,
+            tensor_parallel_size=self.tensor_parallel,
+            max_model_len=self.max_model_len,
+            dtype=self.dtype,
+            **json.loads(self.engine),
+        )
+
+
+class JudgesResource(Settings):
+    """The models that say whether a problem restates a benchmark item. Their server's key is read from ``OCR_JUDGE_KEY`` when
+    one is opened, and shown nowhere."""
+
+    kind: Literal["recorded", "endpoint", "none"] = Field(
+        "recorded",
+        description="recorded votes, an OpenAI-compatible endpoint, or none",
+        json_schema_extra={"env": "OCR_JUDGES"},
+    )
+    models: str = Field(
+        "meta-llama/Llama-3.3-70B-Instruct,Qwen/Qwen2.5-32B-Instruct",
+        description="Names by comma",
+        json_schema_extra={"env": "OCR_JUDGE_MODELS"},
+    )
+    url: str = Field(
+        "",
+        description="Base URL of the server (all models), or one a model by comma; passwords belong in OCR_JUDGE_KEY",
+        json_schema_extra={"env": "OCR_JUDGE_URL"},
+    )
+    recordings: str = Field(BUNDLED, description="Folder of recorded votes", json_schema_extra={"env": "OCR_JUDGE_RECORDINGS"})
+    threshold: float = Field(
+        0.7,
+        ge=0.5,
+        le=1,
+        description="Cosine from which pairs are judged",
+        json_schema_extra={"env": "OCR_CONTAMINATION_THRESHOLD"},
+    )
+    policy: Literal["any_judge", "both_judges", "human", "similarity", "report_only"] = Field(
+        "any_judge", description="Who confirms a pair", json_schema_extra={"env": "OCR_CONTAMINATION_POLICY"}
+    )
+    prices: str = Field(
+        "",
+        description="US dollars a million prompt/completion tokens, e.g. 0.12/0.30, one pair or one a judge by comma",
+        json_schema_extra={"env": "OCR_JUDGE_PRICES"},
+    )
+    max_requests: int | None = Field(
+        None, ge=0, description="Requests to all judges over all runs", json_schema_extra={"env": "OCR_JUDGE_MAX_REQUESTS"}
+    )
+    max_tokens: int | None = Field(
+        None,
+        ge=0,
+        description="Prompt and completion tokens of all judges over all runs",
+        json_schema_extra={"env": "OCR_JUDGE_MAX_TOKENS"},
+    )
+    max_cost: float | None = Field(
+        None,
+        ge=0,
+        description="US dollars of all judges over all runs; needs prices",
+        json_schema_extra={"env": "OCR_JUDGE_MAX_COST"},
+    )
+
+    @model_validator(mode="after")
+    def _prices_are_prices(self) -> JudgesResource:
+        if self.kind == "none":
+            return self
+        prices = prices_of(self.prices, self.names)
+        if self.max_cost is not None and not all(prices.get(name, (0, 0))[1] for name in self.names):
+            raise ValueError("OCR_JUDGE_MAX_COST needs OCR_JUDGE_PRICES of every judge")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """The models asked, in the order given."""
+        return [name.strip() for name in self.models.split(",") if name.strip()] if self.kind != "none" else []
+
+    def budget(self, name: str) -> Budget:
+        """What all judges together may be asked, use and cost, at the prices of one of them."""
+        return Budget(self.max_requests, self.max_tokens, self.max_cost, *prices_of(self.prices, self.names).get(name, (0, 0)))
+
+    def opened(self, name: str, bundled: Path) -> Teacher:
+        """One of the judges. Raises ``TeacherUnavailable`` with the remedy."""
+        if self.kind == "recorded":
+            from resources.models.recorded import RecordedTeacher
+
+            return RecordedTeacher(bundled if self.recordings == BUNDLED else Path(self.recordings), name)
+        from resources.models.api import TeacherUnavailable
+        from resources.models.endpoint import EndpointTeacher
+
+        urls = [url.strip() for url in self.url.split(",") if url.strip()]
+        if not urls:
+            raise TeacherUnavailable("no endpoint of the judges is set; give OCR_JUDGE_URL, e.g. http://127.0.0.1:8000/v1")
+        own = [urls[self.names.index(name)]] if len(urls) == len(self.names) else urls
+        return EndpointTeacher(name, own, JUDGE_KEY.read(), "none", 32, 600)
+
+
+def prices_of(text: str, judges: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Judge → price of a million prompt and completion tokens, from "0.12/0.30,0.10/0.20" (one pair for all, or one each).
+
+    Raises ``ValueError`` naming the setting if it is written otherwise.
+    """
+    pairs = [part.split("/") for part in text.split(",") if part.strip()]
+    if not pairs:
+        return {}
+    if any(len(pair) != 2 for pair in pairs) or len(pairs) not in (1, len(judges)):
+        raise ValueError(f"OCR_JUDGE_PRICES={text}: give prompt/completion prices, one pair for all judges or one each")
+    try:
+        prices = [(float(prompt), float(completion)) for prompt, completion in pairs]
+    except ValueError as error:
+        raise ValueError(f"OCR_JUDGE_PRICES={text}: {error}") from error
+    return dict(zip(judges, prices * len(judges) if len(prices) == 1 else prices, strict=False))

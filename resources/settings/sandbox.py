@@ -1,0 +1,69 @@
+"""Which sandbox untrusted programs run in, and how large it is. The sandboxes themselves are ``resources/sandbox``."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from resources.settings.base import Settings
+
+if TYPE_CHECKING:
+    from resources.sandbox.pool import Pool
+
+log = logging.getLogger(__name__)
+
+
+class SandboxResource(Settings):
+    """Where untrusted programs run."""
+
+    kind: Literal["auto", "docker", "process"] = Field(
+        "auto",
+        description="auto is docker, and process (no isolation!) only for the bundled corpus where no engine answers",
+        json_schema_extra={"env": "OCR_SANDBOX"},
+    )
+    workers: int = Field(0, ge=0, description="Programs at once; 0: one a core", json_schema_extra={"env": "OCR_SANDBOX_WORKERS"})
+    base: str = Field("debian:bookworm-slim", description="Base image", json_schema_extra={"env": "OCR_SANDBOX_BASE"})
+    runtime: str | None = Field(
+        None, description="Container runtime, e.g. runsc", json_schema_extra={"env": "OCR_SANDBOX_RUNTIME"}
+    )
+    memory_mb: int = Field(
+        2560,
+        ge=512,
+        description="MiB of a container; bounds every memory limit",
+        json_schema_extra={"env": "OCR_SANDBOX_MEMORY"},
+    )
+    recycle_after: int = Field(
+        1000, ge=1, description="Programs after which a container is replaced", json_schema_extra={"env": "OCR_SANDBOX_RECYCLE"}
+    )
+    engine_wait_s: float = Field(
+        120,
+        ge=0,
+        description="Seconds a restarting engine is waited for",
+        json_schema_extra={"env": "OCR_SANDBOX_ENGINE_WAIT"},
+    )
+
+    def opened(self, *, trusted: bool = False) -> Pool:
+        """The pool, not yet started. ``trusted``: all programs are this project's own. Raises ``SandboxUnavailable``."""
+        from resources.sandbox.api import SandboxUnavailable
+        from resources.sandbox.docker_pool import DockerSandbox
+        from resources.sandbox.images import REMEDY, engine_answers
+        from resources.sandbox.process import ProcessSandbox
+
+        if self.kind != "process" and engine_answers():
+            return DockerSandbox(
+                self.workers or None,
+                self.base,
+                self.runtime,
+                self.memory_mb,
+                self.recycle_after,
+                engine_wait_s=self.engine_wait_s,
+            )
+        if self.kind == "docker" or (self.kind == "auto" and not trusted):
+            raise SandboxUnavailable(
+                f"no Docker engine answers, and these programs are not ours to trust; {REMEDY}; "
+                "or set OCR_SANDBOX=process to run them as this user WITHOUT isolation"
+            )
+        log.warning("NO ISOLATION: programs run as local processes under rlimits only (OCR_SANDBOX=%s); %s", self.kind, REMEDY)
+        return ProcessSandbox(self.workers or None, self.recycle_after)

@@ -1,0 +1,61 @@
+"""Where the rows of each source and the benchmarks lie. How they are read is ``ocr_assets/problems/sources``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from resources.settings.base import Settings
+
+BUNDLED = "bundled"
+
+
+class SourcesResource(Settings):
+    """Where each source's rows lie: ``bundled``, a folder, or the Hub (``hub``, ``hub:name@revision``); blank: none."""
+
+    taco: str = Field(BUNDLED, description="TACO: bundled, folder or hub", json_schema_extra={"env": "OCR_TACO"})
+    apps: str = Field(BUNDLED, description="APPS: bundled, folder or hub", json_schema_extra={"env": "OCR_APPS"})
+    code_contests: str = Field(
+        BUNDLED, description="CodeContests: bundled, folder or hub", json_schema_extra={"env": "OCR_CODE_CONTESTS"}
+    )
+    codeforces: str = Field(
+        BUNDLED, description="open-r1's Codeforces: bundled, folder or hub", json_schema_extra={"env": "OCR_CODEFORCES"}
+    )
+    local: str = Field("", description="A folder of your own problems", json_schema_extra={"env": "OCR_LOCAL"})
+    benchmarks: str = Field(
+        BUNDLED,
+        description="Folder of benchmark files, hub (five benchmarks, 4 GB), or bundled",
+        json_schema_extra={"env": "OCR_BENCHMARKS"},
+    )
+
+    def folder(self, dataset: str, bundled: Path, cache: Path) -> Path | None:
+        """The folder of a source's files, fetched if it is on the Hub; None if the source is not set."""
+        address = str(getattr(self, dataset)).strip()
+        if not address:
+            return None
+        if address == BUNDLED:
+            return bundled
+        if address == "hub" or address.startswith("hub:"):
+            from resources.hub import fetch
+
+            return fetch(dataset, address, cache)
+        folder = Path(address).expanduser()
+        if not folder.is_dir():
+            raise ValueError(
+                f"OCR_{dataset.upper()}={address}: no such folder; give a folder of files, {BUNDLED}, hub or nothing"
+            )
+        return folder
+
+    def fetched(self, address: str, patterns: Sequence[str], cache: Path) -> Path:
+        """The folder of a benchmark's files on the Hub (``name`` or ``name@revision``). Raises ``HubUnavailable``."""
+        from resources.hub import fetch
+
+        return fetch("benchmarks", f"hub:{address}", cache, patterns)
+
+    @property
+    def only_bundled(self) -> bool:
+        """Whether every program that may be run was written for this project."""
+        names = ("taco", "apps", "code_contests", "codeforces")
+        return not self.local and all(str(getattr(self, name)) in (BUNDLED, "") for name in names)
