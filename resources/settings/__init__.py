@@ -2,7 +2,8 @@
 
 What belongs here: names, types, defaults, bounds and variables of settings, and how a setting becomes the thing. The things
 themselves are in the packages beside; heavy ones are imported only when used, so the code server starts in seconds. Keys are no
-settings (``resources/secrets.py``). What a stage can be told is the stage's own settings model, filled by the same ``environment.py``.
+settings (``resources/secrets.py``). A stage has a settings model of its own, filled by the same
+``environment.py``.
 """
 
 from __future__ import annotations
