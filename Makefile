@@ -10,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := ocr_assets resources sandbox_images tests
 
-.PHONY: help demo test check ui bench clean docker-engine format docs
+.PHONY: help demo test test-fast test-long check ui bench clean docker-engine format docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -19,9 +19,25 @@ demo: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml docker-engine ## the whole gr
 	@echo "demo: materializing the graph on the bundled corpus; data under $(OCR_HOME)"
 	@$(BIN)/ocr-assets run
 
-test: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## all tests, in real sandboxes and a real browser
-	@echo "test: running all tests"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+# Tests that measure time, memory or what the whole host holds (marker `alone`) come one at a time after the others.
+PYTEST := $(BIN)/python -m pytest
+BESIDE := -n $${OCR_TEST_WORKERS:-2} --dist loadgroup
+# Both parts run even if the first fails; pytest's code 5 says that no test matched, as when PYTEST_ARGS names one file.
+both_parts = @failed=0; \
+	$(PYTEST) $(BESIDE) -m "$(1) and not alone" $(PYTEST_ARGS) || [ $$? = 5 ] || failed=1; \
+	$(PYTEST) -m "$(1) and alone" $(PYTEST_ARGS) || [ $$? = 5 ] || failed=1; \
+	exit $$failed
+
+test-fast: .venv/dev.stamp ## tests without Docker and without models: under a minute
+	@$(PYTEST) $(BESIDE) -m "not long" tests/unit tests/lake $(PYTEST_ARGS)
+
+test: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## everything a change can break, in real sandboxes, with real vLLM and a real browser
+	@echo "test: side by side, then those that measure, one at a time"
+	$(call both_parts,not long)
+
+test-long: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## full sizes: kill sweeps, thousands of programs, all known verdicts
+	@echo "test-long: full sizes; this takes up to half an hour"
+	$(call both_parts,long)
 
 check: .venv/dev.stamp $(DAGSTER_HOME)/dagster.yaml ## style, types, import rules, definitions
 	@echo "check: ruff, mypy, import rules, Dagster definitions"
@@ -38,8 +54,8 @@ format: .venv/dev.stamp ## put the code in order
 docs: .venv/run.stamp ## the pages of docs/ that are made from the code
 	@$(BIN)/python -m ocr_assets.schema.describe >docs/.tables.md && mv docs/.tables.md docs/tables.md
 
-ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1:3000, with the schedules' daemon
-	@echo "ui: http://127.0.0.1:3000 (stop with Ctrl-C)"
+ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1, port OCR_UI_PORT or 3000, with the schedules' daemon
+	@echo "ui: http://127.0.0.1:$${OCR_UI_PORT:-3000} (stop with Ctrl-C)"
 	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${OCR_UI_PORT:-3000}
 
 bench: .venv/dev.stamp .venv/vllm.stamp docker-engine ## measured figures, as ratios within one run

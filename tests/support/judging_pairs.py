@@ -13,14 +13,34 @@ from ocr_assets.generation.prompts import load_templates
 from ocr_assets.platform.lineage import MACROS
 from ocr_assets.problems.decontamination import judging
 from ocr_assets.problems.decontamination.judging import Judge
-from ocr_assets.schema import TABLES
+from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES, DEDUPED_PROBLEMS, TABLES
 from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
 from resources.models.budget import Budget
 from resources.models.endpoint import EndpointTeacher
+from tests.support.rows import row_of
 
 MODELS = ("llama", "qwen")
+
+
+def filled(home: Path, pairs: int = 3) -> Lake:
+    """A lake with problems, items, and pairs of them that have scores."""
+    lake = Lake(home / "lake", tables=TABLES, setup_sql=MACROS)
+    with lake, lake.write(RunInfo("test"), "contamination_report") as write:
+        numbers = range(pairs)
+        write.append(DEDUPED_PROBLEMS, [row_of(DEDUPED_PROBLEMS, problem_id=f"p{n}", statement=f"Add {n}.") for n in numbers])
+        write.append(
+            BENCHMARK_ITEMS, [row_of(BENCHMARK_ITEMS, item_key=f"i{n}", item_id=str(n), question=f"Sum {n}?") for n in numbers]
+        )
+        write.append(
+            CONTAMINATION_SCORES,
+            [
+                row_of(CONTAMINATION_SCORES, pair_id=f"pair_{n}", problem_id=f"p{n}", item_key=f"i{n}", cosine=0.8)
+                for n in numbers
+            ],
+        )
+    return lake
 
 
 def judge(

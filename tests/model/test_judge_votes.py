@@ -1,8 +1,5 @@
-"""Judges are asked as the teacher is: nothing twice, within a budget, and killed anywhere nothing is lost."""
+"""Judges are asked as the teacher is: nothing twice, within a budget, and all a server tells is kept."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -17,39 +14,17 @@ from ocr_assets.platform.lineage import MACROS
 from ocr_assets.problems.decontamination import judging
 from ocr_assets.problems.decontamination.decide import ORDERS, Rules, decide
 from ocr_assets.problems.decontamination.judging import Judge, judge_request
-from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES, DEDUPED_PROBLEMS, TABLES, JudgeVote
+from ocr_assets.schema import TABLES, JudgeVote
 from resources.lake import Lake, RunInfo
 from resources.lake.tables import Table
 from resources.models.api import ChatAnswer, TeacherUnavailable
 from resources.models.budget import Budget
 from resources.models.endpoint import EndpointTeacher
-from tests.support.chaos import FAULTS, Chaos
-from tests.support.judging_pairs import MODELS, judge
-from tests.support.killing import kill_and_finish, said_at_the_end
+from tests.support.chaos import Chaos
+from tests.support.judging_pairs import filled, judge
 from tests.support.rows import row_of
 
-ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = load_templates(["judge"])["judge"]
-PAIRS, CONCURRENCY, KILLS = 60, 8, 12
-
-
-def filled(home: Path, pairs: int = 3) -> Lake:
-    """A lake with problems, items, and pairs of them that have scores."""
-    lake = Lake(home / "lake", tables=TABLES, setup_sql=MACROS)
-    with lake, lake.write(RunInfo("test"), "contamination_report") as write:
-        numbers = range(pairs)
-        write.append(DEDUPED_PROBLEMS, [row_of(DEDUPED_PROBLEMS, problem_id=f"p{n}", statement=f"Add {n}.") for n in numbers])
-        write.append(
-            BENCHMARK_ITEMS, [row_of(BENCHMARK_ITEMS, item_key=f"i{n}", item_id=str(n), question=f"Sum {n}?") for n in numbers]
-        )
-        write.append(
-            CONTAMINATION_SCORES,
-            [
-                row_of(CONTAMINATION_SCORES, pair_id=f"pair_{n}", problem_id=f"p{n}", item_key=f"i{n}", cosine=0.8)
-                for n in numbers
-            ],
-        )
-    return lake
 
 
 class Fake:
@@ -224,41 +199,3 @@ def test_a_lake_of_before_votes_had_all_their_columns_opens_and_keeps_its_votes(
             + [{"old": False, "vote": "yes", "cost": None, "attempts": 1}] * 2
         )
         assert "deduped_problems" in {row["stage"] for row in lake.rows("FROM funnel")}
-
-
-def judging_process(home: Path, url: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.judging_pairs", str(home), url, str(CONCURRENCY)],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-
-
-def votes(home: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    with Lake(home / "lake", tables=TABLES, setup_sql=MACROS) as lake:
-        return (
-            lake.rows("SELECT * EXCLUDE (endpoint, latency_s, attempts, created_at) FROM judge_votes ORDER BY vote_id"),
-            lake.rows("FROM prompts ORDER BY ALL"),
-        )
-
-
-def test_killed_while_judging_the_votes_are_those_of_an_undisturbed_run(tmp_path: Path) -> None:
-    planned = PAIRS * len(ORDERS) * len(MODELS)
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    for home in (undisturbed, killed):
-        filled(home, PAIRS)
-
-    def text(name: int) -> str:
-        return "yes" if name % 3 else "no"
-
-    with Chaos(text=text) as server:
-        said_at_the_end(judging_process(undisturbed, server.url))
-        assert len(server.asked) == server.asked.total() == planned
-    kinds = tuple(kind for kind in FAULTS if kind != "late")
-    with Chaos(text=text, faults=0.1, delay_s=0.03, kinds=kinds, seed=5) as server:
-        kill_and_finish(server, lambda: judging_process(killed, server.url), KILLS, CONCURRENCY, planned, most_between=24)
-        asked = server.asked.total()
-        assert "0 votes now" in said_at_the_end(judging_process(killed, server.url))
-        assert server.asked.total() == asked
-    assert votes(killed) == votes(undisturbed)
-    assert {vote["vote"] for vote in votes(killed)[0]} == {"yes", "no"}
-    assert list((killed / "journal").rglob("*.jsonl")) == []
