@@ -1,1 +1,1 @@
-"""Numbers and pictures about the data: token statistics (``token_statistics.py``), plots (``plots.py``)."""
+"""Numbers and pictures about the data: token statistics (``tokens.py``), plots (``plots.py``)."""

@@ -11,6 +11,10 @@ CITATION = re.compile(
     r"(docs/)?\b([\w-]+\.md)(?:, ?((?:§[\d.]+|OCR-\d+|KC-\d+)(?:(?:,| and|, and) (?:§[\d.]+|OCR-\d+|KC-\d+))*))?"
 )
 SECTION = re.compile(r"§[\d.]*\d|OCR-\d+|KC-\d+")
+PATH = re.compile(r"(?<![\w/.-])((?:ocr_assets|resources|sandbox_images|tests|docs)/[\w-][\w./-]+)")
+MODULE = re.compile(r"`([\w-]+\.(?:py|md|sql|jinja|toml|json))`")
+FOREIGN = {"sitecustomize.py", "conftest.py", "table.py"}  # of whom we only speak
+COMING = {"docs/settings.md"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -107,3 +111,30 @@ def test_the_page_of_tables_has_each_table_and_column_once() -> None:
     for table in (*TABLES, *LINEAGE_TABLES):
         assert re.findall(r"^\| `(\w+)` \|", named[table.name], re.MULTILINE) == [column.name for column in table.columns]
     assert {"Test", "Limits", "TestVerdict"} <= named.keys(), "types inside columns are told too"
+
+
+def dead_names(text: str, beside: Path) -> list[str]:
+    """Paths of the repository that do not exist, and names of modules (in backquotes) that no folder of ours has."""
+    names = {path.name for path in ours("*.py", "*.md", "*.sql", "*.toml", "*.json", "*.jinja")} | FOREIGN
+    paths = [path.rstrip("/.") for path in PATH.findall(text)]
+    return [path for path in paths if path not in COMING and not (ROOT / path).exists() and not (beside / path).exists()] + [
+        name for name in MODULE.findall(text) if name not in names
+    ]
+
+
+def test_a_dead_name_is_found() -> None:
+    assert dead_names("see ``ocr_assets/traces/nothing.py`` and `nothing.py`", ROOT) == [
+        "ocr_assets/traces/nothing.py",
+        "nothing.py",
+    ]
+    assert dead_names("see ``ocr_assets/traces/parse.py``, `parse.py` and ocr_assets/schema.", ROOT) == []
+
+
+def test_files_named_in_code_and_documents_exist() -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in ours("*.py", "*.md", "*.sql", "*.toml", "*.jinja", "*.c", "*.h", "Makefile")
+        if path != Path(__file__) and path.name != "CHANGELOG.md"
+        for name in dead_names(path.read_text(encoding="utf-8"), path.parent)
+    }
+    assert wrong == set()
