@@ -3,21 +3,21 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 
 from ocr_assets.platform import plots
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
-from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import SUITE_EVIDENCE, SUITE_QUALITY, VERDICTS, VERIFIED_TRIPLETS
 from ocr_assets.verification.grading.batch import grade_many
 from ocr_assets.verification.grading.grade import GRADER_VERSION
-from ocr_assets.verification.settings import DefaultLimits, GradingSettings, QualitySettings, ValidationSettings
-from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS, UNGRADED
+from ocr_assets.verification.settings import GradingSettings, QualitySettings, ValidationSettings
+from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS
+from ocr_assets.verification.ungraded import UNGRADED, ungraded
 from ocr_assets.verification.validation.quality import QUALITY, STATUSES, STRENGTH, UNQUALIFIED
-from ocr_assets.verification.validation.validate import calibrated, candidate, plan_salt, validate
+from ocr_assets.verification.validation.validate import candidate, plan_salt, validate
 from resources.lake import Edge, Lake, Write
 from resources.lake.journal import Journal
 from resources.sandbox.pool import Pool
@@ -132,9 +132,7 @@ def verdicts(
         found: Counter[str] = Counter()
 
         def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
-            items: Any = store.stream(UNGRADED, {"grader": GRADER_VERSION})
-            with_suites = ((item, _suite(store, item["problem_id"], config)) for item in items)
-            for verdict in grade_many(pool, with_suites, config):
+            for verdict in grade_many(pool, ungraded(store, GRADER_VERSION, config), config):
                 found[verdict["verdict"]] += 1
                 progress.add(1, ", ".join(f"{n} {name}" for name, n in found.most_common(4)))
                 yield [verdict]
@@ -149,17 +147,6 @@ def verdicts(
         return {"verdict distribution": picture(plots.bars(counts, "Verdicts of this grader", "programs"), "verdicts")}
 
     yield from publish(context, lake, VERDICTS, judge, after=pictures)
-
-
-def _suite(store: Lake, problem_id: str, settings: DefaultLimits) -> Suite:
-    """A problem's suite, with limits that allow what its known-good programs need."""
-    query = """
-        SELECT tests, compare, checker, interactor, limits, q.python_need_s, q.cpp_need_s
-        FROM clean_problems p LEFT JOIN suite_quality q USING (problem_id, suite_id) WHERE p.problem_id = ?
-    """
-    row = store.rows(query, [problem_id])[0]
-    limits = calibrated(row["limits"], {"python": row["python_need_s"], "cpp": row["cpp_need_s"]}, settings)
-    return cast("Suite", {name: row[name] for name in ("tests", "compare", "checker", "interactor")} | {"limits": limits})
 
 
 def _judge(

@@ -1,11 +1,9 @@
 """Question, solution, suite and verdict brought together: SQL over the lake, one row a solution of a clean problem.
 
-How a verdict comes about is in ``grade.py``; the columns are ``Triplet`` in ``ocr_assets/schema``.
+The columns are ``Triplet`` in ``ocr_assets/schema``. Which solutions still need a verdict is in ``ungraded.py``.
 """
 
 from __future__ import annotations
-
-from ocr_assets.verification.validation.validate import MARGIN
 
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
 # answer is not to be trusted where several answers are right and no checker came with the problem (docs/grading.md, §3.5),
@@ -16,10 +14,10 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.dataset, p.source, p.split, p.license, p.difficulty,
        p.statement AS question, s.code AS solution, v.verdict,
        CASE WHEN s.code IS NULL THEN 'no code: ' || s.parse_status
-            WHEN len(p.tests) = 0 THEN 'not judged: no tests'
+            WHEN len(p.tests) = 0 THEN 'not graded: no tests'
             WHEN s.language = 'cpp' AND len(list_filter(p.tests, lambda t: t.kind <> 'stdin')) > 0
-                THEN 'not judged: only stdin tests can be run for C++'
-            WHEN v.verdict IS NULL THEN 'not judged yet'
+                THEN 'not graded: only stdin tests can be run for C++'
+            WHEN v.verdict IS NULL THEN 'not graded yet'
             WHEN v.verdict = 'accepted' THEN 'accepted'
             WHEN v.first_failure IS NULL THEN v.verdict || ': ' || left(v.message, 200)
             ELSE v.verdict || ' on test ' || (v.first_failure + 1) || ' of ' || v.tests_total || ': ' || left(v.message, 200)
@@ -42,21 +40,6 @@ SELECT triplet_id AS child, solution_id AS parent, 'derived' AS relation, reason
 UNION ALL SELECT triplet_id, verdict_id, 'derived', verdict FROM t WHERE verdict_id IS NOT NULL
 UNION ALL SELECT 'verified_triplets', s.solution_id, 'dropped', 'its problem is not among the clean ones'
 FROM solutions s ANTI JOIN clean_problems p USING (problem_id)
-"""
-
-# What the sandbox still owes a verdict: code of clean problems with tests it can run, not judged on this suite by this
-# grader. A sandbox error is no verdict, and neither is a time limit that a known-good program since found too low.
-UNGRADED = f"""
-SELECT s.solution_id, s.problem_id, s.language, s.code, p.suite_id
-FROM solutions s JOIN clean_problems p USING (problem_id)
-LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
-ANTI JOIN (SELECT * FROM verdicts WHERE grader_version = $grader AND verdict <> 'sandbox_error') v
-    ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND NOT (
-        v.verdict = 'time_limit'
-        AND v.cpu_limit_s < {MARGIN} * coalesce(CASE s.language WHEN 'python' THEN q.python_need_s ELSE q.cpp_need_s END, 0))
-WHERE s.code IS NOT NULL AND len(p.tests) > 0
-    AND (s.language = 'python' OR len(list_filter(p.tests, lambda t: t.kind <> 'stdin')) = 0)
-ORDER BY p.problem_id, s.solution_id
 """
 
 BY_GROUP = """

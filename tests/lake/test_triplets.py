@@ -3,7 +3,8 @@
 import duckdb
 import pytest
 
-from ocr_assets.verification.triplets import TRIPLETS, UNGRADED
+from ocr_assets.verification.triplets import TRIPLETS
+from ocr_assets.verification.ungraded import UNGRADED
 
 GRADER = {"grader": "9"}
 
@@ -74,7 +75,7 @@ def test_cpp_is_owed_nothing_where_tests_are_calls(lake: duckdb.DuckDBPyConnecti
     assert owed(lake) == 1
     lake.execute("UPDATE clean_problems SET tests = [{'kind': 'call', 'input': '', 'output': ''}]")
     assert owed(lake) == 0
-    assert triplet(lake)["reason"] == "not judged: only stdin tests can be run for C++"
+    assert triplet(lake)["reason"] == "not graded: only stdin tests can be run for C++"
 
 
 @pytest.mark.parametrize(
