@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from ocr_assets.platform.jsonl import BadLine, read_jsonl
+from ocr_assets.platform.row_files import BadInput, read_jsonl
 from ocr_assets.schema import VerdictName
 
 FOLDER = Path(__file__).parent / "data"
@@ -73,7 +73,7 @@ def load(
 ) -> list[Case]:
     """Cases in the order of the groups and files; empty choices mean all. ``patterns``: of case ids, as a shell has them.
 
-    Raises ``BadLine`` naming file and line where the data is wrong.
+    Raises ``BadInput`` naming file and line where the data is wrong.
     """
     found: list[Case] = []
     for group in GROUPS:
@@ -89,18 +89,18 @@ def load(
 def _case(row: Mapping[str, Any], group: str, where: str) -> Case:
     missing = [name for name in ("case_id", "group", "why", "expected", "problem", "solution") if name not in row]
     if missing:
-        raise BadLine(f"{where}: a case needs {', '.join(missing)}")
+        raise BadInput(f"{where}: a case needs {', '.join(missing)}")
     expected = row["expected"] if isinstance(row["expected"], list) else [row["expected"]]
     unknown = [verdict for verdict in expected if verdict not in VERDICTS]
     if unknown or not expected:
-        raise BadLine(f'{where}: "expected" must be one or more of {", ".join(VERDICTS)}')
+        raise BadInput(f'{where}: "expected" must be one or more of {", ".join(VERDICTS)}')
     if row["group"] != group:
-        raise BadLine(f"{where}: group {row['group']} stands in the file of {group}")
+        raise BadInput(f"{where}: group {row['group']} stands in the file of {group}")
     case_id = str(row["case_id"])
     try:
         problem, solution = expand(row["problem"]), expand(row["solution"])
     except (KeyError, TypeError, ValueError) as error:
-        raise BadLine(f"{where}: a generated value cannot be written out: {error!r}") from error
+        raise BadInput(f"{where}: a generated value cannot be written out: {error!r}") from error
     return Case(
         case_id, group, str(row["why"]), tuple(expected), {"problem_id": case_id, **problem},
         {"solution_id": case_id, "problem_id": case_id, **solution}, row.get("first_failure"),

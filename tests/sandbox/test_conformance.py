@@ -15,7 +15,7 @@ from ocr_assets.conformance import check
 from ocr_assets.conformance.cases import FOLDER, GROUPS, Case, expand, load
 from ocr_assets.conformance.graders import Answer, FileGrader, GraderUnavailable, HttpGrader, LineGrader
 from ocr_assets.conformance.own import OwnGrader
-from ocr_assets.platform.jsonl import BadLine
+from ocr_assets.platform.row_files import BadInput
 from ocr_assets.programs.suites import suite_from_json
 from resources.sandbox.docker_pool import DockerSandbox
 
@@ -94,7 +94,7 @@ def test_generated_values() -> None:
 )  # fmt: skip
 def test_bad_data_is_named(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "call.jsonl").write_text(line + "\n")
-    with pytest.raises(BadLine, match=rf"line 1: .*{message}"):
+    with pytest.raises(BadInput, match=rf"line 1: .*{message}"):
         load(["call"], folder=tmp_path)
 
 

@@ -1,10 +1,13 @@
 """``ocr-assets verify`` from files to files, in a process of its own."""
 
+import gzip
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.support.graph import run
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBLEMS = [
@@ -83,3 +86,28 @@ def test_parquet_out(tmp_path: Path) -> None:
     done = verify(tmp_path, PROBLEMS, SOLUTIONS[:2], "-o", str(tmp_path / "out.parquet"), "--all-tests")
     assert done.returncode == 0, done.stderr
     assert pq.read_table(tmp_path / "out.parquet").column("verdict").to_pylist() == ["accepted", "wrong_answer"]
+
+
+def test_parquet_in_and_columns_named_like_a_verdicts(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    lying = [{**SOLUTIONS[1], "verdict": "accepted", "tests_passed": 9, "team": 7}]
+    pq.write_table(pa.Table.from_pylist(lying), tmp_path / "solutions.parquet")
+    (tmp_path / "problems.jsonl.gz").write_bytes(gzip.compress((json.dumps(PROBLEMS[0]) + "\n").encode()))
+    done = run(
+        "verify",
+        str(tmp_path / "problems.jsonl.gz"),
+        str(tmp_path / "solutions.parquet"),
+        home=tmp_path / "home",
+        OCR_SANDBOX="docker",
+    )
+    row = json.loads(done.stdout)
+    assert (row["solution_id"], row["verdict"], row["tests_passed"], row["team"]) == ("b", "wrong_answer", 1, 7)
+
+
+def test_what_was_judged_before_a_bad_row_is_not_lost(tmp_path: Path) -> None:
+    out = tmp_path / "verdicts.jsonl"
+    done = verify(tmp_path, PROBLEMS, [SOLUTIONS[0], {"solution_id": "x"}], "-o", str(out))
+    assert done.returncode == 2 and "line 2: a solution needs" in done.stderr and "Traceback" not in done.stderr
+    assert not out.exists()

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ocr_assets.platform.jsonl import read_rows
+from ocr_assets.platform.row_files import read_rows
 from ocr_assets.schema import BenchmarkItem, content_id
 
 REGISTRY = "benchmarks.toml"

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from ocr_assets.platform.jsonl import open_bytes
+from ocr_assets.platform.row_files import open_bytes
 from ocr_assets.problems.sources import READERS, BadRow
 from ocr_assets.programs.statements import stated_tolerance
 from ocr_assets.schema import Dataset, RawProblem, json_text, raw_id

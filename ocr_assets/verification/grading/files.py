@@ -1,18 +1,18 @@
-"""The JSONL files of ``ocr-assets verify``: problems and solutions in, verdicts out (docs/grading.md, §2).
+"""The files of ``ocr-assets verify``: problems (JSON lines) and solutions (also Parquet) in, verdicts out (docs/grading.md, §2).
 
-Unknown fields are kept and passed through. A line that cannot be used raises ``BadLine`` naming file, line and mend.
+Unknown fields are kept and passed through. A row that cannot be used raises ``BadInput`` naming file, row and mend.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from ocr_assets.platform.jsonl import BadLine, read_jsonl
+from ocr_assets.platform.row_files import BadInput, place_of, read_jsonl, read_rows
 from ocr_assets.programs.suites import Suite, suite_from_json
 from ocr_assets.schema import json_text
 from ocr_assets.verification.grading.grade import GRADER_VERSION, Graded, grade
@@ -20,6 +20,10 @@ from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
 SOLUTION_FIELDS = ("solution_id", "problem_id", "language", "code")
+VERDICT_FIELDS = (
+    "verdict", "tests_passed", "tests_total", "first_failure", "cpu_s", "wall_s", "memory_mb", "tests", "message", "image",
+    "isolation_level", "grader_version",
+)  # fmt: skip
 
 
 @dataclass
@@ -37,13 +41,14 @@ def verify(
 ) -> Iterator[dict[str, Any]]:
     """One verdict object for each line of ``solutions``, in its order, streamed; problems are held compressed.
 
-    Raises ``BadLine`` before anything runs if the problems' file has a bad line.
+    Raises ``BadInput`` before anything runs if the problems' file has a bad line.
     """
     index = _Problems(problems)
 
     def judge(solution: dict[str, Any]) -> dict[str, Any]:
         suite = index.suite(str(solution["problem_id"]))
-        extra = {name: value for name, value in solution.items() if name not in SOLUTION_FIELDS}
+        # A column of the input that is called like one of the verdict's is not passed on: the grader's own counts.
+        extra = {name: value for name, value in solution.items() if name not in (*SOLUTION_FIELDS, *VERDICT_FIELDS)}
         head = {"solution_id": solution["solution_id"], "problem_id": solution["problem_id"]}
         if suite is None:
             return {**head, **_no_verdict(f"problem {solution['problem_id']} is not in {problems.name}"), **extra}
@@ -59,14 +64,15 @@ def verify(
 
 
 def _solutions(path: Path) -> Iterator[dict[str, Any]]:
-    for number, solution in read_jsonl(path):
+    for number, solution in read_rows(path):
+        place = place_of(path, number)
         missing = [name for name in SOLUTION_FIELDS if name not in solution]
         if missing:
-            raise BadLine(f"{path}, line {number}: a solution needs {', '.join(missing)}")
+            raise BadInput(f"{place}: a solution needs {', '.join(missing)}")
         if solution["language"] not in ("python", "cpp"):
-            raise BadLine(f'{path}, line {number}: "language" must be python or cpp, not {solution["language"]!r}')
+            raise BadInput(f'{place}: "language" must be python or cpp, not {solution["language"]!r}')
         if not isinstance(solution["code"], str):
-            raise BadLine(f'{path}, line {number}: "code" must be a string')
+            raise BadInput(f'{place}: "code" must be a string')
         yield solution
 
 
@@ -77,11 +83,11 @@ class _Problems:
         self._lines: dict[str, bytes] = {}
         for number, problem in read_jsonl(path):
             if "problem_id" not in problem:
-                raise BadLine(f"{path}, line {number}: a problem needs problem_id")
+                raise BadInput(f"{path}, line {number}: a problem needs problem_id")
             try:
                 suite_from_json(problem)
             except ValueError as error:
-                raise BadLine(f"{path}, line {number} (problem {problem['problem_id']}): {error}") from error
+                raise BadInput(f"{path}, line {number} (problem {problem['problem_id']}): {error}") from error
             self._lines[str(problem["problem_id"])] = zlib.compress(json_text(problem).encode("utf-8", "surrogatepass"), 1)
 
     def suite(self, problem_id: str) -> Suite | None:
@@ -90,9 +96,7 @@ class _Problems:
 
 
 def _public(graded: Graded) -> dict[str, Any]:
-    names = ("verdict", "tests_passed", "tests_total", "first_failure", "cpu_s", "wall_s", "memory_mb", "tests", "message",
-             "image", "isolation_level", "grader_version")  # fmt: skip
-    return {name: graded[name] for name in names}  # type: ignore[literal-required]
+    return {name: graded[name] for name in VERDICT_FIELDS}  # type: ignore[literal-required]
 
 
 def _no_verdict(message: str) -> dict[str, Any]:
@@ -101,9 +105,3 @@ def _no_verdict(message: str) -> dict[str, Any]:
         "wall_s": 0.0, "memory_mb": 0.0, "tests": [], "message": message, "image": "", "isolation_level": "",
         "grader_version": GRADER_VERSION,
     }  # fmt: skip
-
-
-def write_jsonl(rows: Iterable[Mapping[str, Any]], out: IO[str]) -> None:
-    """One JSON object a line."""
-    for row in rows:
-        out.write(json_text(row) + "\n")

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from ocr_assets.cli import Refused
+from ocr_assets.cli.project import resources
 from ocr_assets.conformance.cases import GROUPS, VERDICTS
 
 OUT = click.File("w", encoding="utf-8", lazy=True)
@@ -47,10 +49,11 @@ def conformance(
     show: bool,
     export: Any,
 ) -> None:
-    """Check a grader against problems, solutions and the verdicts that are right.
+    """Check a grader against verdicts that are right.
 
-    Without --command or --http that is this project's own sandbox. The cases attack the grader they are shown to: run
-    others only where a fork bomb or a full disk does no harm. Protocols: ocr_assets/conformance/README.md.
+    The cases are problems and solutions whose right verdicts are known. Without --command or --http they are judged by this
+    project's own sandbox. They attack the grader they are shown to: run others only where a fork bomb or a full disk does no
+    harm. Protocols: ocr_assets/conformance/README.md.
     Exit code 1 if a verdict is wrong.
     """
     from ocr_assets.conformance import report
@@ -70,15 +73,15 @@ def conformance(
         if show:
             click.echo("\n\n".join(map(report.readable, cases)))
         return
-    found = _checked(cases, vocabulary, line, url, workers, timeout)
+    results = _checked(cases, vocabulary, line, url, workers, timeout)
     if json_file:
-        json.dump(report.as_json(found, line or url or "ocr-assets"), json_file, ensure_ascii=False, indent=1)
+        json.dump(report.as_json(results, line or url or "ocr-assets"), json_file, ensure_ascii=False, indent=1)
         json_file.write("\n")
-    wrong = sum(result.mark == "wrong" for result in found)
+    wrong = sum(result.mark == "wrong" for result in results)
     if wrong:
-        click.echo(report.wrong_verdicts(found) + "\n", err=True)
-    click.echo(report.summary(found), err=json_file is not None and json_file.name == "-")
-    click.echo(f"\n{wrong} wrong of {len(found)}", err=True)
+        click.echo(report.wrong_verdicts(results) + "\n", err=True)
+    click.echo(report.summary(results), err=json_file is not None and json_file.name == "-")
+    click.echo(f"\n{wrong} wrong of {len(results)}", err=True)
     if wrong:
         raise SystemExit(1)
 
@@ -91,7 +94,7 @@ def _vocabulary(mapped: Sequence[str], pass_fail: bool) -> Any:
         theirs, equals, ours = entry.rpartition("=")
         meaning = [word.strip() for word in ours.split(",")]
         if not equals or any(word not in VERDICTS for word in meaning):
-            raise click.UsageError(f"--map {entry}: THEIRS=OURS is needed, OURS one or more of {', '.join(VERDICTS)}")
+            raise Refused(f"--map {entry}: THEIRS=OURS is needed, OURS one or more of {', '.join(VERDICTS)}")
         words[theirs] = meaning
     return Vocabulary(words, pass_fail)
 
@@ -102,7 +105,6 @@ def _checked(cases: Sequence[Any], vocabulary: Any, line: str | None, url: str |
     from ocr_assets.conformance.own import OwnGrader
     from ocr_assets.platform.progress import Progress
     from resources.sandbox.api import SandboxUnavailable
-    from resources.settings import resources_from_environment
 
     grader: Grader
     with contextlib.ExitStack() as stack:
@@ -113,17 +115,17 @@ def _checked(cases: Sequence[Any], vocabulary: Any, line: str | None, url: str |
                 files = "{problem}" in line or "{solution}" in line
                 grader = FileGrader(line, timeout) if files else LineGrader(line, workers or 1, timeout)
             else:
-                sandbox = resources_from_environment()["sandbox"]
+                sandbox = resources()["sandbox"]
                 if workers:
                     sandbox = sandbox.model_copy(update={"workers": workers})
-                grader = OwnGrader(stack.enter_context(sandbox.opened()))  # type: ignore[attr-defined]
+                grader = OwnGrader(stack.enter_context(sandbox.opened()))
             answers = grader.answers([case.request() for case in cases])
-            found, wrong = [], 0
+            results, wrong = [], 0
             with Progress("conformance", len(cases), lambda line: click.echo(line, err=True), "cases") as progress:
                 for result in check.results(cases, answers, vocabulary):
-                    found.append(result)
+                    results.append(result)
                     wrong += result.mark == "wrong"
                     progress.add(note=f"{wrong} wrong")
-            return found
+            return results
         except (SandboxUnavailable, GraderUnavailable) as error:
             raise click.ClickException(str(error)) from error

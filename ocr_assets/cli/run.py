@@ -1,0 +1,99 @@
+"""``ocr-assets run``: the graph without the UI, and what to look at afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ocr_assets.cli import Refused
+from ocr_assets.cli.project import existing_lake
+
+# The project's terminal logger instead of Dagster's full event log, which is in the UI.
+RUN_CONFIG: dict[str, Any] = {"loggers": {"console": {}}}
+
+
+@click.command()
+@click.option("--only", multiple=True, metavar="ASSET", help="Only these assets, e.g. --only verdicts --only verified_triplets.")
+@click.option(
+    "--source", "partitions", multiple=True, help="Read only these sources (taco, apps, code_contests, codeforces, local)."
+)
+def run(only: tuple[str, ...], partitions: tuple[str, ...]) -> None:
+    """Materialize the graph.
+
+    Only what is new is asked, run and written. Exit code 1 if a step failed.
+    """
+    import dagster as dg
+
+    from ocr_assets.definitions import ASSETS, build_definitions
+    from ocr_assets.problems.assets import SOURCES
+
+    sources = SOURCES.get_partition_keys()
+    assets = {asset.key.to_user_string(): asset.key for asset in ASSETS}
+    _refuse_unknown("asset", only, list(assets))
+    _refuse_unknown("source", partitions, sources)
+    home = _prepared_home()
+    chosen = [name for name in assets if not only or name in only]
+    definitions = build_definitions()
+    start = time.monotonic()
+    with dg.DagsterInstance.get() as instance:
+        if "raw_problems" in chosen:
+            job = definitions.resolve_job_def("read_sources")
+            for key in partitions or sources:
+                click.echo(f"source {key}", err=True)
+                if not job.execute_in_process(RUN_CONFIG, instance=instance, partition_key=key, raise_on_error=False).success:
+                    raise SystemExit(1)
+        downstream = [assets[name] for name in chosen if name != "raw_problems"]
+        if downstream:
+            job = definitions.resolve_job_def("downstream")
+            if not job.execute_in_process(
+                RUN_CONFIG, instance=instance, asset_selection=downstream, raise_on_error=False
+            ).success:
+                raise SystemExit(1)
+    click.echo(f"\ndone in {time.monotonic() - start:.0f} s\n")
+    _what_to_look_at(home)
+
+
+def _refuse_unknown(noun: str, given: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise Refused(f"no {noun} {', '.join(unknown)}; there are {', '.join(known)}")
+
+
+def _prepared_home() -> Path:
+    """OCR_HOME as a folder that exists, with Dagster's own folder and settings in it."""
+    home = Path(os.environ["OCR_HOME"]).expanduser().resolve()
+    dagster = home / "dagster"
+    try:
+        dagster.mkdir(parents=True, exist_ok=True)
+        settings = Path(__file__).resolve().parents[2] / "dagster.yaml"
+        if settings.is_file() and not (dagster / "dagster.yaml").exists():
+            shutil.copyfile(settings, dagster / "dagster.yaml")
+    except OSError as error:
+        raise Refused(f"OCR_HOME={home}: nothing can be written there ({error.strerror or error})") from error
+    os.environ["DAGSTER_HOME"] = str(dagster)
+    return home
+
+
+def _what_to_look_at(home: Path) -> None:
+    """The funnel, where the release lies, how to open the UI, and two lineage questions to try."""
+    from ocr_assets.platform.lineage import report
+
+    with existing_lake() as lake:
+        click.echo(report.funnel(lake))
+        released = lake.rows(
+            "SELECT child FROM record_edge WHERE stage = 'sft_dataset' AND relation = 'derived' ORDER BY child LIMIT 1"
+        )
+        merged = lake.rows("SELECT parent FROM record_edge WHERE relation = 'merged_into' ORDER BY parent LIMIT 1")
+    folder = home / "releases" / "sft_dataset"
+    click.echo(f"\nrelease     {folder if folder.is_dir() else 'none yet'}")
+    click.echo("UI          make ui")
+    if released:
+        click.echo(f"try         ocr-assets lineage trace {released[0]['child']}")
+    if merged:
+        click.echo(f"            ocr-assets lineage why {merged[0]['parent']}")
