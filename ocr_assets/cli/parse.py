@@ -18,8 +18,8 @@ def parse(responses: Path, output: str) -> None:
     """Take raw responses apart.
 
     RESPONSES: JSONL or Parquet with `content` and `language` (python, cpp); optional `reasoning`, `finish_reason`,
-    `entry_point`, `response_id`. Out: the input's other columns and parse_status, labels, fence_rule, fences, reasoning, answer, code,
-    parses, syntax_error.
+    `entry_point`, `response_id`. Out: the input's other columns and parse_status, labels, fence_rule, fences, reasoning,
+    answer, code, parses, syntax_error.
     """
     import pyarrow as pa
 
