@@ -23,7 +23,7 @@ def verify(problems: Path, solutions: Path, output: str, all_tests: bool) -> Non
     """
     from ocr_assets.schema import VERDICTS
     from ocr_assets.verification.grading import files
-    from ocr_assets.verification.grading.grade import GradingSettings
+    from ocr_assets.verification.settings import GradingSettings
     from resources.sandbox.api import SandboxUnavailable
 
     counts = files.Counts()
