@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from ocr_assets.definitions import build_definitions
 from ocr_assets.schema import TABLES, describe
 from resources.lake import LINEAGE_TABLES
 
@@ -140,3 +141,29 @@ def test_files_named_in_code_and_documents_exist() -> None:
         for name in dead_names(path.read_text(encoding="utf-8"), path.parent)
     }
     assert wrong == set()
+
+
+def reachable(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Which node can be reached from which."""
+    closed = set(edges)
+    while more := {(a, d) for a, b in closed for c, d in closed if b == c} - closed:
+        closed |= more
+    return closed
+
+
+def test_the_graph_in_the_readme_is_the_graph() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    drawn = set()
+    for line in re.search(r"```mermaid\n(.*?)```", readme, re.DOTALL)[1].splitlines():  # type: ignore[index]
+        nodes = [node.strip() for node in line.split("-->")]
+        drawn |= set(zip(nodes, nodes[1:], strict=False))
+    graph = build_definitions().resolve_asset_graph()
+    names = {key.to_user_string() for key in graph.get_all_asset_keys()}
+    real = {
+        (parent.to_user_string(), key.to_user_string())
+        for key in graph.get_all_asset_keys()
+        for parent in graph.get(key).parent_keys
+    }
+    assert drawn <= real
+    assert reachable(drawn) == reachable(real)
+    assert set(re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)) >= names, "each asset has a line in the table"
