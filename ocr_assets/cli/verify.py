@@ -18,7 +18,7 @@ from ocr_assets.cli.project import resources
 def verify(problems: Path, solutions: Path, output: str, all_tests: bool) -> None:
     """Judge solutions against the tests of their problems, in the sandbox.
 
-    One verdict for each row of SOLUTIONS, in its order. File formats: README, "Files for verify". Exit code 1 if a
+    One verdict for each row of SOLUTIONS, in its order. File formats: docs/grading.md, §2. Exit code 1 if a
     solution's problem is unknown or a sandbox failed.
     """
     from ocr_assets.schema import VERDICTS

@@ -1,6 +1,7 @@
 """What docs/ promises: every citation in the code names a section that exists, every link leads somewhere."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from ocr_assets.definitions import build_definitions
@@ -156,7 +157,7 @@ def test_the_graph_in_the_readme_is_the_graph() -> None:
     drawn = set()
     for line in re.search(r"```mermaid\n(.*?)```", readme, re.DOTALL)[1].splitlines():  # type: ignore[index]
         nodes = [node.strip() for node in line.split("-->")]
-        drawn |= set(zip(nodes, nodes[1:], strict=False))
+        drawn |= set(pairwise(nodes))
     graph = build_definitions().resolve_asset_graph()
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
     real = {
