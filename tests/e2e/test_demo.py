@@ -1,6 +1,7 @@
 """The bundled corpus through the whole graph: labels as its authors meant them, lineage, release, and nothing done twice."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 
 from ocr_assets import samples
 from ocr_assets.schema import SFT_DATASET
-from tests.support.graph import open_lake, run
+from tests.support.graph import ROOT, open_lake, run
 
 Demo = tuple[Path, subprocess.CompletedProcess[str]]
 
@@ -213,3 +214,15 @@ def test_a_plain_duckdb_client_can_read_the_lake(demo: Demo) -> None:
     client.execute("USE lake")
     assert client.execute("SELECT sum(rows) FROM funnel WHERE stage = 'sft_dataset' AND outcome = 'released'").fetchone()[0] > 0
     assert client.execute("SELECT count(*) FROM triplets WHERE len(tests) > 0").fetchone()[0] > 0
+
+
+def test_the_row_that_the_documents_follow_has_come_that_way(demo: Demo) -> None:
+    pages = (ROOT / "README.md", ROOT / "docs" / "architecture.md")
+    named = {found for page in pages for found in re.findall(r"\b[a-z]+_[0-9a-f]{20}\b", page.read_text(encoding="utf-8"))}
+    (released,) = (row_id for row_id in named if row_id.startswith("sft_"))
+    with open_lake(demo[0]) as lake:
+        steps = lake.rows("FROM trace(?)", [released])
+        (walked,) = lake.rows("SELECT verdict, tests_passed, tests_total FROM verified_triplets WHERE triplet_id = ?",
+                              [next(row_id for row_id in named if row_id.startswith("trip_"))])  # fmt: skip
+    assert len(named) == 8 and named == {step[end] for step in steps for end in ("id", "parent")}
+    assert walked == {"verdict": "wrong_answer", "tests_passed": 3, "tests_total": 8}, "as docs/architecture.md tells it"
