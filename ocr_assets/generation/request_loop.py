@@ -1,7 +1,7 @@
-"""The loop that asks and keeps: journal first, lake in batches, and a budget that is never overdrawn.
+"""The loop of requests: each answer into the journal first, into the lake in batches, within a budget that is never overdrawn.
 
-Whatever ends it (an error, Terminate, kill -9), what arrived is kept and is not asked again. Which questions are asked and
-what a row looks like is the caller's matter: any stage that calls a model can use this.
+Whatever ends it (an error, Terminate, kill -9), what arrived is stored and is not asked again. What is asked and what a row looks
+like is decided by the stage, which calls this through ``runner.py``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from resources.lake.journal import Journal
-from resources.models.api import ChatAnswer, ChatRequest, Teacher
+from resources.models.api import ChatAnswer, ChatModel, ChatRequest
 from resources.models.budget import Budget
 
 COMMIT_ROWS, COMMIT_CHARACTERS, COMMIT_S = 2_000, 32_000_000, 60.0
@@ -104,21 +104,21 @@ def usage_of(request: ChatRequest, answer: ChatAnswer, budget: Budget, count: Co
     return Usage(prompt, completion, cost, counted)
 
 
-class Asked(Protocol):
+class PlannedRequest(Protocol):
     """Something planned: the request, and whatever the caller needs to make a row of its answer."""
 
     @property
     def request(self) -> ChatRequest: ...
 
 
-Item = TypeVar("Item", bound=Asked)
+Item = TypeVar("Item", bound=PlannedRequest)
 Row = Mapping[str, Any]
 Count = Callable[[Sequence[str]], Sequence[int]]
 
 
 @dataclass
-class Collected:
-    """What one run of the loop did. ``stopped``: the budget that ended it; ``errors``: the teacher's, by kind."""
+class Tally:
+    """What one run of the loop did. ``stopped``: the budget that ended it; ``errors``: the model's faults, by kind."""
 
     asked: int = 0
     answered: int = 0
@@ -132,13 +132,13 @@ class Collected:
     last_answer: float | None = None
 
     @property
-    def kept(self) -> int:
+    def stored(self) -> int:
         """Answers and labelled failures."""
         return self.answered + self.failed.total()
 
     @property
     def unanswered(self) -> int:
-        return self.asked - self.kept
+        return self.asked - self.stored
 
     @property
     def tokens_per_s(self) -> float:
@@ -151,8 +151,8 @@ class Collected:
         return (self.last_answer or self.began) - self.began
 
 
-class Ledger(Generic[Item]):
-    """Asks ``teacher`` for everything planned and keeps every answer.
+class RequestLoop(Generic[Item]):
+    """Sends everything planned to ``model`` and stores every answer.
 
     ``row_of`` makes a journal row of an item, its answer and its usage; ``count`` counts the tokens of texts where the server
     does not; ``commit`` puts rows into the lake and is called from another thread, one call at a time; ``watch`` is called
@@ -161,16 +161,16 @@ class Ledger(Generic[Item]):
 
     def __init__(
         self,
-        teacher: Teacher,
+        model: ChatModel,
         journal: Journal,
         row_of: Callable[[Item, ChatAnswer, Usage], Row],
         commit: Callable[[list[Row]], None],
         account: Account | None = None,
         count: Count | None = None,
-        watch: Callable[[Collected], None] = lambda collected: None,
+        watch: Callable[[Tally], None] = lambda tally: None,
         commit_rows: int = COMMIT_ROWS,
     ) -> None:
-        self._teacher, self._journal, self._row_of, self._commit = teacher, journal, row_of, commit
+        self._model, self._journal, self._row_of, self._commit = model, journal, row_of, commit
         self._account = account or Account(Budget())
         self._count, self._watch, self._commit_rows = count, watch, commit_rows
         self._rows: list[Row] = []
@@ -178,10 +178,10 @@ class Ledger(Generic[Item]):
         self._committed = time.monotonic()
         self._committing: Future[None] | None = None
         self._committer = ThreadPoolExecutor(1, "commit")
-        self.collected = Collected(errors=teacher.errors)
+        self.tally = Tally(errors=model.errors)
 
-    async def collect(self, planned: Iterable[Item]) -> Collected:
-        """Ask for all of ``planned`` that the budget allows. Raises what the teacher or ``commit`` raises; rows are kept."""
+    async def collect(self, planned: Iterable[Item]) -> Tally:
+        """Ask for all of ``planned`` that the budget allows. Raises what the model or ``commit`` raises; rows stay stored."""
         waiting = _Waiting(planned)
         ticking = asyncio.create_task(self._tick())
         ended_well = False
@@ -189,16 +189,16 @@ class Ledger(Generic[Item]):
             # The budget holds back the most that requests under way can cost. When they are over, what they left of it may
             # allow another round.
             while (item := waiting.first()) is not None:
-                self.collected.stopped = self._account.refusal(item.request)
-                if self.collected.stopped is not None:
+                self.tally.stopped = self._account.refusal(item.request)
+                if self.tally.stopped is not None:
                     break
                 await self._round(waiting, ticking)
             ended_well = True
         finally:
             ticking.cancel()
             self._flush(ended_well)
-            self._watch(self.collected)
-        return self.collected
+            self._watch(self.tally)
+        return self.tally
 
     async def _round(self, waiting: _Waiting[Item], ticking: asyncio.Task[None]) -> None:
         in_flight: dict[str, Item] = {}
@@ -208,38 +208,38 @@ class Ledger(Generic[Item]):
                 waiting.take()
                 self._account.reserve(item.request)
                 in_flight[item.request.key] = item
-                self.collected.asked += 1
+                self.tally.asked += 1
                 yield item.request
 
-        async with aclosing(self._teacher.answer(requests())) as answers:  # type: ignore[type-var]
+        async with aclosing(self._model.answer(requests())) as answers:  # type: ignore[type-var]
             async for answer in answers:
                 item = in_flight.pop(answer.key, None)
                 if item is None:
                     continue  # a second body for a request already answered
                 self._account.free(item.request)
-                self._keep(item, answer)
+                self._store(item, answer)
                 if ticking.done():
                     ticking.result()  # the journal cannot be synced any more: what arrives would not be safe
                 await self._commit_if_due()
         for item in in_flight.values():
             self._account.free(item.request)
 
-    def _keep(self, item: Item, answer: ChatAnswer) -> None:
+    def _store(self, item: Item, answer: ChatAnswer) -> None:
         usage = usage_of(item.request, answer, self._account.budget, self._count)
         row = self._row_of(item, answer, usage)
         self._journal.append(row)
         self._account.settle(usage)
         self._rows.append(row)
         self._characters += len(answer.content) + len(answer.reasoning or "")
-        done = self.collected
-        done.last_answer = time.monotonic()
-        done.prompt_tokens += usage.prompt_tokens or 0
-        done.completion_tokens += usage.completion_tokens or 0
-        done.cost += usage.cost or 0.0
+        tally = self.tally
+        tally.last_answer = time.monotonic()
+        tally.prompt_tokens += usage.prompt_tokens or 0
+        tally.completion_tokens += usage.completion_tokens or 0
+        tally.cost += usage.cost or 0.0
         if answer.failure is None:
-            done.answered += 1
+            tally.answered += 1
         else:
-            done.failed[answer.failure] += 1
+            tally.failed[answer.failure] += 1
 
     async def _commit_if_due(self) -> None:
         full = len(self._rows) >= self._commit_rows or self._characters >= COMMIT_CHARACTERS
@@ -278,7 +278,7 @@ class Ledger(Generic[Item]):
             await asyncio.to_thread(self._journal.sync)
             if time.monotonic() - watched >= WATCH_S:
                 watched = time.monotonic()
-                self._watch(self.collected)
+                self._watch(self.tally)
 
 
 Result = TypeVar("Result")

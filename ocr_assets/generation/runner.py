@@ -1,11 +1,11 @@
 """How a stage calls a model: one way, for traces, judges and whatever comes.
 
-1. ``open_desk`` with the stage's journal: what a killed run left there is committed, so that planning sees it.
+1. ``open_runner`` with the stage's journal: what a killed run left there is committed, so that planning sees it.
 2. Plan what the lake lacks, by content hashes; make the requests lazily.
-3. ``Desk.ask``: every answer is journalled before anything is asked in its place, committed in batches, held to a budget over
-   all runs, and told to whoever watches (the loop itself is ``ocr_assets/generation/request_loop.py``).
+3. ``GenerationRunner.ask``: every answer is journalled before anything is asked in its place, committed in batches, held to a
+   budget over all runs, and told to whoever watches (the loop itself is ``ocr_assets/generation/request_loop.py``).
 
-A stage brings its plan, the row of an answer and how rows are committed; no stage calls ``Teacher.answer`` itself
+A stage brings its plan, the row of an answer and how rows are committed; no stage calls ``ChatModel.answer`` itself
 (``tests/unit/test_doors.py`` sees to it): what is asked beside this loop is lost with the process and paid for twice.
 """
 
@@ -19,47 +19,48 @@ from itertools import islice
 from typing import Any
 
 from ocr_assets.generation import request_loop
-from ocr_assets.generation.prompts import Template, prompt_row
-from ocr_assets.generation.request_loop import Account, Collected, Count, Item, Ledger, Row, Spent, Usage
+from ocr_assets.generation.prompts import PromptTemplate, prompt_row
+from ocr_assets.generation.request_loop import Account, Count, Item, RequestLoop, Row, Spent, Tally, Usage
 from ocr_assets.platform.progress import Progress
 from ocr_assets.schema import Prompt
 from resources.lake import Lake
 from resources.lake.journal import Journal
-from resources.models.api import ChatAnswer, Message, Teacher, TeacherUnavailable
+from resources.models.api import ChatAnswer, ChatModel, Message, ModelUnavailable
 
 Say = Callable[[str], object]
 Report = Callable[[Mapping[str, Any]], object]
 
 
 @dataclass(frozen=True)
-class Asking:
-    """What was asked of one model: the loop's figures, answers missing when it began, and why it could not be reached."""
+class Summary:
+    """What was asked of one model: what the loop did, answers missing when it began, why the model could not be reached, and how
+    many answers of an earlier run were committed from the journal (``replayed``)."""
 
-    collected: Collected
+    tally: Tally
     missing: int
-    unavailable: TeacherUnavailable | None = None
+    unavailable: ModelUnavailable | None = None
     replayed: int = 0
 
     @property
     def left(self) -> int:
         """Answers that are still missing."""
-        return self.missing - self.collected.kept
+        return self.missing - self.tally.stored
 
     @property
     def why_left(self) -> str:
-        """What kept the rest from being answered."""
-        if self.collected.stopped:
-            return f"stopped by {self.collected.stopped}"
+        """Why the rest has no answer."""
+        if self.tally.stopped:
+            return f"stopped by {self.tally.stopped}"
         return "no answer came" if self.unavailable is None else str(self.unavailable)
 
-    def summary(self, noun: str = "teacher requests") -> str:
+    def line(self, noun: str = "teacher requests") -> str:
         """One line: what was asked, and if anything is left, how much and why."""
-        done = self.collected
-        parts = [f"{done.kept:,} {noun}"]
-        if done.kept:
-            parts.append(f"{done.completion_tokens:,} tokens")
-        if done.cost:
-            parts.append(f"${done.cost:,.2f}")
+        tally = self.tally
+        parts = [f"{tally.stored:,} {noun}"]
+        if tally.stored:
+            parts.append(f"{tally.completion_tokens:,} tokens")
+        if tally.cost:
+            parts.append(f"${tally.cost:,.2f}")
         if self.replayed:
             parts.append(f"{self.replayed:,} more from the journal of an earlier run")
         if self.left:
@@ -68,8 +69,8 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where one stage's questions are asked; see ``open_desk``. ``replayed``: answers an earlier run had left in the journal."""
+class GenerationRunner:
+    """Sends a stage's requests to models; see ``open_runner``. ``replayed``: answers an earlier run had left in the journal."""
 
     journal: Journal
     commit: Callable[[Sequence[Row]], None]
@@ -81,36 +82,36 @@ class Desk:
 
     def ask(
         self,
-        what: str,
+        stage: str,
         unit: str,
-        teacher: Teacher,
+        model: ChatModel,
         requests: Iterable[Item],
         missing: int,
         account: Account,
         row_of: Callable[[Item, ChatAnswer, Usage], Row],
         *,
         may_be_away: bool = False,
-    ) -> Asking:
-        """Ask ``teacher`` all ``requests`` (``missing`` of them) that ``account`` allows, and keep ``row_of`` each answer.
+    ) -> Summary:
+        """Send ``model`` all ``requests`` (``missing`` of them) that ``account`` allows, and store ``row_of`` each answer.
 
-        ``what`` and ``unit`` name the work in progress lines. Raises what the teacher and ``commit`` raise; answers are kept.
-        ``may_be_away``: a teacher out of reach is told in the result instead, for work that others go on with.
+        ``stage`` and ``unit`` name the work in progress lines. Raises what the model and ``commit`` raise; answers stay stored.
+        ``may_be_away``: a model out of reach is told in the result instead, for work that others go on with.
         """
-        with Progress(what, missing, self.say, unit) as progress:
-            watcher = Watcher(progress, self.report, teacher.model, missing)
-            loop: Ledger[Item] = Ledger(
-                teacher, self.journal, row_of, self.commit, account, self.count, watcher.watch, self.commit_rows
+        with Progress(stage, missing, self.say, unit) as progress:
+            watcher = Watcher(progress, self.report, model.model, missing)
+            loop: RequestLoop[Item] = RequestLoop(
+                model, self.journal, row_of, self.commit, account, self.count, watcher.watch, self.commit_rows
             )
             try:
                 request_loop.run(loop.collect(requests))
-            except TeacherUnavailable as error:
+            except ModelUnavailable as error:
                 if not may_be_away:
                     raise
-                return Asking(loop.collected, missing, error, self.replayed)
-            return Asking(loop.collected, missing, None, self.replayed)
+                return Summary(loop.tally, missing, error, self.replayed)
+            return Summary(loop.tally, missing, None, self.replayed)
 
 
-def open_desk(
+def open_runner(
     stage: str,
     journal: Journal,
     commit: Callable[[Sequence[Row]], None],
@@ -118,8 +119,8 @@ def open_desk(
     say: Say,
     report: Report,
     commit_rows: int = request_loop.COMMIT_ROWS,
-) -> Desk:
-    """The desk of ``stage``, after what earlier runs journalled is committed: plan what to ask only now.
+) -> GenerationRunner:
+    """The runner for ``stage``, after what earlier runs journalled is committed: plan what to ask only now.
 
     ``commit`` puts journal rows into the lake in one transaction and passes over those it has; it is called from another
     thread. ``count`` counts tokens where the server does not. ``say`` gets a line now and then, ``report`` figures as metadata.
@@ -132,7 +133,7 @@ def open_desk(
     journal.clear()
     if journal.torn:
         say(f"{stage}: {journal.torn} answer(s) were being written when an earlier run was killed; they are asked again")
-    return Desk(journal, commit, count, say, report, commit_rows, replayed)
+    return GenerationRunner(journal, commit, count, say, report, commit_rows, replayed)
 
 
 def spent(store: Lake, answers: str, parameters: Mapping[str, Any] | None = None) -> Spent:
@@ -152,7 +153,7 @@ class PromptsOnce:
 
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
-    def row(self, template: Template, messages: Sequence[Message], hashed: str) -> Prompt | None:
+    def row(self, template: PromptTemplate, messages: Sequence[Message], hashed: str) -> Prompt | None:
         key = (hashed, template.hash)
         if key in self._seen:
             return None
@@ -167,34 +168,34 @@ class Watcher:
         self._progress, self._report, self._model, self._missing = progress, report, model, missing
         self._shown = 0
 
-    def watch(self, done: Collected) -> None:
-        new, self._shown = done.kept - self._shown, done.kept
-        if self._progress.add(new, note(done)):
-            self._report({"model": self._model, **figures(done, self._missing)})
+    def watch(self, tally: Tally) -> None:
+        new, self._shown = tally.stored - self._shown, tally.stored
+        if self._progress.add(new, note(tally)):
+            self._report({"model": self._model, **figures(tally, self._missing)})
 
 
-def note(done: Collected) -> str:
+def note(tally: Tally) -> str:
     """``1,234 tokens/s, $0.12, failed: 2 context_too_long, errors: 3 timeout``."""
-    parts = [f"{done.tokens_per_s:,.0f} tokens/s"]
-    if done.cost:
-        parts.append(f"${done.cost:,.2f}")
-    for name, counts in (("failed", done.failed), ("errors", done.errors)):
+    parts = [f"{tally.tokens_per_s:,.0f} tokens/s"]
+    if tally.cost:
+        parts.append(f"${tally.cost:,.2f}")
+    for name, counts in (("failed", tally.failed), ("errors", tally.errors)):
         if counts:
             parts.append(f"{name}: " + ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common()))
     return ", ".join(parts)
 
 
-def figures(done: Collected, missing: int) -> dict[str, Any]:
+def figures(tally: Tally, missing: int) -> dict[str, Any]:
     """The same as metadata, with what is planned and how long it will take."""
-    seconds = time.monotonic() - done.began
-    left = missing - done.kept
+    seconds = time.monotonic() - tally.began
+    left = missing - tally.stored
     return {
-        "done": done.kept,
+        "done": tally.stored,
         "planned": missing,
-        "time left": str(timedelta(seconds=round(left * seconds / done.kept))) if done.kept and left > 0 else "none",
-        "completion tokens": done.completion_tokens,
-        "tokens a second": round(done.tokens_per_s, 1),
-        "cost, US dollars": round(done.cost, 4),
-        "failed": dict(done.failed),
-        "errors": dict(done.errors),
+        "time left": str(timedelta(seconds=round(left * seconds / tally.stored))) if tally.stored and left > 0 else "none",
+        "completion tokens": tally.completion_tokens,
+        "tokens a second": round(tally.tokens_per_s, 1),
+        "cost, US dollars": round(tally.cost, 4),
+        "failed": dict(tally.failed),
+        "errors": dict(tally.errors),
     }

@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
-class Standing:
+class SampleCounts:
     """What the lake holds for one prompt: samples in all, those that passed, and those not judged yet."""
 
     tried: int = 0
@@ -18,10 +18,10 @@ class Standing:
     pending: int = 0
 
 
-class Attempts(Protocol):
+class SamplingPolicy(Protocol):
     """A policy: how many samples there shall be in all, given how they stand. Never fewer than the samples there are."""
 
-    def wanted(self, standing: Standing) -> int: ...
+    def wanted(self, standing: SampleCounts) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Fixed:
 
     samples: int
 
-    def wanted(self, standing: Standing) -> int:
+    def wanted(self, standing: SampleCounts) -> int:
         return max(self.samples, standing.tried)
 
 
@@ -51,7 +51,7 @@ class UntilPassing:
         if not 1 <= self.passing <= self.limit or not 1 <= self.first <= self.limit or self.step < 1:
             raise ValueError(f"{self}: 1 <= passing <= limit, 1 <= first <= limit and step >= 1 must hold")
 
-    def wanted(self, standing: Standing) -> int:
+    def wanted(self, standing: SampleCounts) -> int:
         if standing.tried < self.first:
             return self.first
         if standing.pending or standing.passed >= self.passing:

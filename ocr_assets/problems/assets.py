@@ -11,8 +11,8 @@ from pydantic import Field
 
 from ocr_assets import samples
 from ocr_assets.generation import runner
-from ocr_assets.generation.prompts import Template, load_templates
-from ocr_assets.generation.runner import Asking
+from ocr_assets.generation.prompts import PromptTemplate, load_templates
+from ocr_assets.generation.runner import Summary
 from ocr_assets.platform import plots
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info, table_of
@@ -166,7 +166,7 @@ class ContaminationConfig(dg.Config):
     def measure(self) -> screening.Measure:
         return screening.Measure(self.neighbours, self.ngram)
 
-    def template(self) -> Template:
+    def template(self) -> PromptTemplate:
         return load_templates(["judge"], Path(self.templates) if self.templates else None)["judge"]
 
 
@@ -240,7 +240,7 @@ def contamination_report(
             "problems compared now": done.problems,
             "items compared now": done.items,
             "embedded now": model.embedded,
-            "judge requests": sum(done.collected.kept for done in asked.values()),
+            "judge requests": sum(done.tally.stored for done in asked.values()),
             "votes left": sum(done.left for done in asked.values()),
             "judges": dg.MetadataValue.json({name: _figures(done) for name, done in asked.items()}),
             "seconds": dg.MetadataValue.json({part: round(value, 2) for part, value in done.seconds.items()}),
@@ -260,9 +260,9 @@ def contamination_report(
     yield from publish(context, lake, CONTAMINATION_REPORT, report, after=pictures)
 
 
-def _figures(done: Asking) -> dict[str, Any]:
+def _figures(done: Summary) -> dict[str, Any]:
     left = {"left": done.left, "why": done.why_left} if done.left else {}
-    return {**runner.figures(done.collected, done.missing), **left}
+    return {**runner.figures(done.tally, done.missing), **left}
 
 
 @dg.asset(

@@ -10,7 +10,7 @@ from pydantic import Field
 from ocr_assets import samples
 from ocr_assets.generation import runner
 from ocr_assets.generation.prompts import load_templates
-from ocr_assets.generation.sampling import Attempts, Fixed, UntilPassing
+from ocr_assets.generation.sampling import Fixed, SamplingPolicy, UntilPassing
 from ocr_assets.platform import plots
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
@@ -44,7 +44,7 @@ class TracesConfig(dg.Config):
     def wanted(self, model: str) -> Wanted:
         """What these settings want of ``model``. Raises ``ValueError`` naming the setting that is wrong."""
         counts: dict[Language, int] = {"python": self.python_samples, "cpp": self.cpp_samples}
-        attempts: dict[Language, Attempts] = {
+        attempts: dict[Language, SamplingPolicy] = {
             language: UntilPassing(self.until_passing, max(count, self.max_samples), count, self.more_at_once)
             if self.until_passing
             else Fixed(count)
@@ -89,13 +89,13 @@ def r1_traces(
                 context.log.info,
                 lambda figures: context.log_event(dg.AssetObservation(context.asset_key, metadata=figures)),
             )
-        context.log.info(f"r1_traces: {done.summary()}")
+        context.log.info(f"r1_traces: {done.line()}")
         return {
             "teacher": f"{model.name}: {model.model}, <think> by {teacher.think}",
-            "teacher requests": done.collected.kept,
+            "teacher requests": done.tally.stored,
             "left": done.left,
-            "stopped by": done.collected.stopped or "nothing",
-            **runner.figures(done.collected, done.missing),
+            "stopped by": done.tally.stopped or "nothing",
+            **runner.figures(done.tally, done.missing),
         }
 
     yield from publish(context, lake, R1_TRACES, ask)

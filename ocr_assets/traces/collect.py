@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ocr_assets.generation import request_loop, runner
+from ocr_assets.generation import request_loop
 from ocr_assets.generation.request_loop import Account, Count, Usage
-from ocr_assets.generation.runner import Asking, PromptsOnce, Report, Say
+from ocr_assets.generation.runner import PromptsOnce, Report, Say, Summary, open_runner, spent
 from ocr_assets.schema import PROMPTS, R1_TRACES, Prompt, Response
 from ocr_assets.traces.plan import Planned, Wanted, plan
 from resources.lake import Edge, Lake, RunInfo
 from resources.lake.journal import Journal
-from resources.models.api import ChatAnswer, Teacher
+from resources.models.api import ChatAnswer, ChatModel
 from resources.models.budget import Budget
 
 
@@ -25,23 +25,23 @@ def ask(
     store: Lake,
     run: RunInfo,
     journal: Journal,
-    teacher: Teacher,
+    teacher: ChatModel,
     wanted: Wanted,
     budget: Budget,
     count: Count,
     say: Say,
     report: Report,
     commit_rows: int = request_loop.COMMIT_ROWS,
-) -> Asking:
+) -> Summary:
     """Ask for what ``wanted`` lacks, within ``budget``; every answer is journalled at once and committed in batches.
 
     ``say`` gets a line now and then, ``report`` figures as metadata. Raises what the teacher raises; answers are kept.
     """
-    desk = runner.open_desk("r1_traces", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows)
-    account = Account(budget, runner.spent(store, "r1_traces WHERE model = $model", {"model": wanted.model}))
+    runner = open_runner("r1_traces", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows)
+    account = Account(budget, spent(store, "r1_traces WHERE model = $model", {"model": wanted.model}))
     rows = Rows(wanted, teacher.name)
     with plan(store, wanted) as todo:
-        return desk.ask("r1_traces", "responses", teacher, todo.requests, todo.missing, account, rows.of)
+        return runner.ask("r1_traces", "responses", teacher, todo.requests, todo.missing, account, rows.of)
 
 
 @dataclass
@@ -74,7 +74,7 @@ def response_row(planned: Planned, answer: ChatAnswer, usage: Usage, wanted: Wan
         "teacher": teacher,
         "endpoint": answer.endpoint,
         "think_mode": answer.think_mode,
-        "think_form": answer.split.form,
+        "think_form": answer.separated.form,
         "sampling": wanted.sampling_json,
         "seed": planned.request.seed,
         "content": answer.content,

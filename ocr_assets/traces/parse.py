@@ -16,7 +16,7 @@ from typing import Any
 
 from ocr_assets.programs import syntax
 from ocr_assets.schema import FenceRule, Language, ParseStatus, Solution, content_id
-from resources.models.reasoning import split
+from resources.models.reasoning import separate_reasoning
 
 PARSER_VERSION = "1"
 _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\s`]*)[^`\n]*$")
@@ -79,7 +79,7 @@ def parse(content: str, reasoning: str | None, finish_reason: str | None, langua
     labels = {"truncated"} if cut else set()
     if not content.strip() and not (reasoning or "").strip():
         return _nothing("empty", labels, None, None)
-    parts = split(content, reasoning)
+    parts = separate_reasoning(content, reasoning)
     if parts.form in ("none", "unclosed"):
         return _nothing(
             "truncated" if cut else "no_think_close",

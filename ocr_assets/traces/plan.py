@@ -15,8 +15,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ocr_assets.generation.prompts import Template, prompt_hash
-from ocr_assets.generation.sampling import Attempts, Fixed, Standing
+from ocr_assets.generation.prompts import PromptTemplate, prompt_hash
+from ocr_assets.generation.sampling import Fixed, SampleCounts, SamplingPolicy
 from ocr_assets.schema import Language, content_id, json_text
 from ocr_assets.traces.prompts import solution_prompt, template_name
 from resources.lake import Lake
@@ -67,10 +67,10 @@ class Wanted:
     ``ask_again``: labelled failures that count as missing.
     """
 
-    attempts: Mapping[Language, Attempts]
+    attempts: Mapping[Language, SamplingPolicy]
     sampling: Sampling
     model: str
-    templates: Mapping[str, Template]
+    templates: Mapping[str, PromptTemplate]
     ask_again: Sequence[str] = ()
 
     @property
@@ -87,7 +87,7 @@ class Planned:
     problem_id: str
     language: Language
     sample_index: int
-    template: Template
+    template: PromptTemplate
     prompt_hash: str
 
 
@@ -139,7 +139,7 @@ def _candidates(store: Lake, wanted: Wanted) -> Iterator[dict[str, str]]:
                 }
 
 
-def _prompt(problem: Mapping[str, Any], language: Language, wanted: Wanted) -> tuple[Template, list[Message]] | None:
+def _prompt(problem: Mapping[str, Any], language: Language, wanted: Wanted) -> tuple[PromptTemplate, list[Message]] | None:
     name = template_name(problem, language)
     if name is None:
         return None
@@ -149,7 +149,7 @@ def _prompt(problem: Mapping[str, Any], language: Language, wanted: Wanted) -> t
 
 def _with_samples(rows: Iterable[Mapping[str, Any]], wanted: Wanted) -> Iterator[dict[str, Any]]:
     for row in rows:
-        standing = Standing(row.get("tried", 0), row.get("passed", 0), row.get("pending", 0))
+        standing = SampleCounts(row.get("tried", 0), row.get("passed", 0), row.get("pending", 0))
         samples = wanted.attempts[row["language"]].wanted(standing)
         yield {**{name: row[name] for name in _CANDIDATES.names}, "samples": samples}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_assets.generation.prompts import Template
+from ocr_assets.generation.prompts import PromptTemplate
 from ocr_assets.schema import Language
 from resources.models.api import Message
 
@@ -19,6 +19,6 @@ def template_name(problem: Mapping[str, Any], language: Language) -> str | None:
     return f"{language}_stdin"
 
 
-def solution_prompt(template: Template, problem: Mapping[str, Any]) -> list[Message]:
+def solution_prompt(template: PromptTemplate, problem: Mapping[str, Any]) -> list[Message]:
     """The turns for a row with ``statement``, ``starter_code`` and ``entry_point``; templates call the last one ``entry``."""
     return template.messages(question=problem["statement"], starter_code=problem["starter_code"], entry=problem["entry_point"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol, TypedDict
 
-from resources.models.reasoning import Split, split
+from resources.models.reasoning import SeparatedReasoning, separate_reasoning
 
 # How the reasoning is opened. template: the chat template does it; prefill: an assistant turn "<think>" to be continued;
 # completion: a raw completion, the template applied by us and "<think>" appended; none: not opened, the model may itself.
@@ -79,20 +79,20 @@ class ChatAnswer:
     extra: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def split(self) -> Split:
+    def separated(self) -> SeparatedReasoning:
         """Reasoning and answer, whichever way they arrived."""
-        return split(self.content, self.reasoning, opened=self.think_mode != "none")
+        return separate_reasoning(self.content, self.reasoning, opened=self.think_mode != "none")
 
 
 # Why a request is never answered. malformed: every try brought something that is no completion, while others are answered.
 FAILURES = ("context_too_long", "refused", "bad_request", "malformed")
 
 
-class TeacherUnavailable(RuntimeError):
+class ModelUnavailable(RuntimeError):
     """The engine cannot be reached or started; the message says which and what to do."""
 
 
-class Teacher(Protocol):
+class ChatModel(Protocol):
     """A model that answers. ``name`` is the kind (recorded, endpoint, vllm), ``model`` the model asked for.
 
     ``errors``: faults met so far by kind (rate_limited, timeout, malformed …), whether or not a later try answered.
@@ -110,6 +110,6 @@ class Teacher(Protocol):
         ``requests`` is drawn from only as capacity frees, and an answer's slot is free only once the caller comes back
         for the next: what the caller does with an answer is done before anything is asked in its place.
         A request that got no answer now (no recording, endpoint down after retries) yields nothing and stays
-        unanswered: asking again later is right. Raises ``TeacherUnavailable`` when nothing can be answered at all.
+        unanswered: asking again later is right. Raises ``ModelUnavailable`` when nothing can be answered at all.
         """
         ...

@@ -24,9 +24,9 @@ from typing import Any
 import openai
 from pydantic import SecretStr
 
-from resources.models.api import OPENING, ChatAnswer, ChatRequest, TeacherUnavailable, ThinkMode
+from resources.models.api import OPENING, ChatAnswer, ChatRequest, ModelUnavailable, ThinkMode
+from resources.models.chat_template import first_token_left_out, load_tokenizer, render, spoken
 from resources.models.health import Endpoint, Endpoints
-from resources.models.template import first_token_left_out, load_tokenizer, render, spoken
 from resources.secrets import authorization, hidden
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
@@ -80,13 +80,13 @@ class _Outcome:
         return all(endpoint.answered for endpoint in self.senders)
 
 
-class EndpointTeacher:
+class EndpointModel:
     """``model`` at one or several ``base_urls``, at most ``concurrency`` requests in flight over all of them.
 
     ``think_mode`` opens the reasoning where a request asks for it (see ``ThinkMode``); ``completion`` needs the model's
     ``tokenizer``, a folder or a name. ``timeout_s`` bounds one try, ``deadline_s`` all tries and waits of a request (default
     four timeouts), ``attempts`` its failed tries; being told to slow down is no failure. ``patience_s``: how long all
-    endpoints may be down, once they have answered, before ``TeacherUnavailable``. ``key`` is taken out of whatever is logged,
+    endpoints may be down, once they have answered, before ``ModelUnavailable``. ``key`` is taken out of whatever is logged,
     raised or stored, should a server repeat it.
     """
 
@@ -107,7 +107,7 @@ class EndpointTeacher:
         tokenizer: str | None = None,
     ) -> None:
         if not base_urls:
-            raise TeacherUnavailable("no endpoint is set; give OCR_TEACHER_URL, e.g. http://127.0.0.1:8000/v1")
+            raise ModelUnavailable("no endpoint is set; give OCR_TEACHER_URL, e.g. http://127.0.0.1:8000/v1")
         self.model, self.think_mode = model, think_mode
         self.errors: Counter[str] = Counter()
         self.endpoints: Endpoints | None = None
@@ -118,7 +118,7 @@ class EndpointTeacher:
         self._tokenizer = load_tokenizer(tokenizer or model) if think_mode == "completion" else None
 
     async def answer(self, requests: Iterable[ChatRequest]) -> AsyncIterator[ChatAnswer]:
-        """See ``Teacher.answer``. Raises ``TeacherUnavailable`` when no endpoint works; what was asked is cancelled then."""
+        """See ``ChatModel.answer``. Raises ``ModelUnavailable`` when no endpoint works; what was asked is cancelled then."""
         call = _Call(self._urls, self._key, self._concurrency, self._timeout_s)
         self.endpoints = call.endpoints
         waiting = iter(requests)
@@ -184,9 +184,9 @@ class EndpointTeacher:
             await asyncio.gather(*running, return_exceptions=True)
             await call.close()
 
-    def _not_up(self, what: str) -> TeacherUnavailable:
+    def _not_up(self, what: str) -> ModelUnavailable:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.errors.most_common())
-        return TeacherUnavailable(
+        return ModelUnavailable(
             f"{self._shown(', '.join(self._urls))}: {what} ({kinds}); is the server up and is {self.model} the model it serves?"
         )
 
@@ -273,7 +273,7 @@ class EndpointTeacher:
             endpoint.denied = self._shown(f"{endpoint.url}: {getattr(error, 'message', error)} (HTTP {status})")
             if all(other.denied is not None for other in call.endpoints.all):
                 # Without its cause: the client's error repeats the body, and with it perhaps the key.
-                raise TeacherUnavailable("; ".join(str(other.denied) for other in call.endpoints.all)) from None
+                raise ModelUnavailable("; ".join(str(other.denied) for other in call.endpoints.all)) from None
             return 0, 0.0
         if kind == "rate_limited" or (kind == "overloaded" and asked_to_wait is not None):
             endpoint.overloaded(kind, began, asked_to_wait or 0.0)
@@ -350,12 +350,12 @@ class _Call:
             await client.close()
 
 
-def _nothing_of_use(held: Sequence[_Outcome]) -> TeacherUnavailable:
+def _nothing_of_use(held: Sequence[_Outcome]) -> ModelUnavailable:
     """Why nothing was kept, though every request got a reply."""
     failed = held[-1].answer
     assert failed is not None
     what = "sends no completion to any request" if held[-1].senders else "refuses every request"
-    return TeacherUnavailable(f"{failed.endpoint} {what}: {failed.extra.get('message', '')}; nothing was kept")
+    return ModelUnavailable(f"{failed.endpoint} {what}: {failed.extra.get('message', '')}; nothing was kept")
 
 
 def read_completion(body: bytes, content_type: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ ThinkForm = Literal["apart", "both_tags", "closing_tag", "unclosed", "none"]
 
 
 @dataclass(frozen=True)
-class Split:
+class SeparatedReasoning:
     """``reasoning``: None if there is none; ``answer``: None if the reasoning never ended."""
 
     form: ThinkForm
@@ -24,7 +24,7 @@ class Split:
     answer: str | None
 
 
-def split(content: str, reasoning: str | None, *, opened: bool = False) -> Split:
+def separate_reasoning(content: str, reasoning: str | None, *, opened: bool = False) -> SeparatedReasoning:
     """Take raw text and, where it came apart, reasoning into reasoning and answer.
 
     ``opened``: the request itself opened the reasoning, so a text without tags is reasoning that was cut off. The
@@ -32,14 +32,14 @@ def split(content: str, reasoning: str | None, *, opened: bool = False) -> Split
     """
     if reasoning is not None:
         # Some servers send the reasoning apart and leave it, or its closing tag, in the text as well.
-        return Split("apart", reasoning, content.partition(CLOSE)[2] if CLOSE in content else content)
+        return SeparatedReasoning("apart", reasoning, content.partition(CLOSE)[2] if CLOSE in content else content)
     before, closing, answer = content.partition(CLOSE)
     tagged = before.lstrip().startswith(OPEN)
     if closing:
-        return Split("both_tags" if tagged else "closing_tag", _untagged(before), answer)
+        return SeparatedReasoning("both_tags" if tagged else "closing_tag", _untagged(before), answer)
     if tagged or (opened and content.strip()):
-        return Split("unclosed", _untagged(content), None)
-    return Split("none", None, content)
+        return SeparatedReasoning("unclosed", _untagged(content), None)
+    return SeparatedReasoning("none", None, content)
 
 
 def _untagged(text: str) -> str:

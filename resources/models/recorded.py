@@ -16,21 +16,21 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from resources.models.api import ChatAnswer, ChatRequest, Teacher, TeacherUnavailable
+from resources.models.api import ChatAnswer, ChatModel, ChatRequest, ModelUnavailable
 
 _TEXT = re.compile(r"(?P<language>[a-z]+)-(?P<sample>\d+)(?P<cut>\.length)?\.md$")
 _STORED = {field.name for field in fields(ChatAnswer)} - {"key"}
 log = logging.getLogger(__name__)
 
 
-class RecordedTeacher:
+class RecordedModel:
     """Answers from ``folder``; a request nobody recorded stays unanswered. Only places are held in memory, not texts."""
 
     name = "recorded"
 
     def __init__(self, folder: Path, model: str) -> None:
         if not folder.is_dir():
-            raise TeacherUnavailable(f"no recordings at {folder}; set OCR_RECORDINGS to a folder of recorded answers")
+            raise ModelUnavailable(f"no recordings at {folder}; set OCR_RECORDINGS to a folder of recorded answers")
         self.model = model
         self.errors: Counter[str] = Counter()
         self._texts: dict[str, tuple[Path, str]] = {}
@@ -78,7 +78,7 @@ class RecordedTeacher:
                     if not text.endswith(b"\n"):
                         log.warning("%s, line %d was cut when its recorder was killed; left out", path, number)
                         break
-                    raise TeacherUnavailable(
+                    raise ModelUnavailable(
                         f"{path}, line {number}: a recording needs content and key or alias, as one JSON object ({error!r}); "
                         "mend the line or remove it"
                     ) from error
@@ -86,10 +86,10 @@ class RecordedTeacher:
                 place += len(text)
 
 
-class RecordingTeacher:
-    """``teacher``, each of whose answers is also written to ``<folder>/<model>.jsonl``, for ``RecordedTeacher`` to replay."""
+class RecordingModel:
+    """``teacher``, each of whose answers is also written to ``<folder>/<model>.jsonl``, for ``RecordedModel`` to replay."""
 
-    def __init__(self, teacher: Teacher, folder: Path) -> None:
+    def __init__(self, teacher: ChatModel, folder: Path) -> None:
         self._teacher = teacher
         self.name, self.model = teacher.name, teacher.model
         folder.mkdir(parents=True, exist_ok=True)

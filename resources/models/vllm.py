@@ -18,8 +18,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from resources.models.api import ChatAnswer, ChatRequest, TeacherUnavailable, ThinkMode
-from resources.models.template import render
+from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, ThinkMode
+from resources.models.chat_template import render
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Job:
     began: float
 
 
-class VllmTeacher:
+class VllmModel:
     """``model`` (path or name) loaded by vLLM with ``engine`` arguments (tensor_parallel_size, max_model_len, dtype …).
 
     ``think_mode`` opens the reasoning (see ``ThinkMode``); what really opened it is in the answer. ``in_flight``: requests
@@ -51,13 +51,13 @@ class VllmTeacher:
 
     @property
     def llm(self) -> Any:
-        """vLLM's ``LLM``, loaded on first use. Raises ``TeacherUnavailable`` with the remedy."""
+        """vLLM's ``LLM``, loaded on first use. Raises ``ModelUnavailable`` with the remedy."""
         if self._llm is None:
             try:
                 from vllm import LLM
                 from vllm.platforms import current_platform
             except ImportError as error:
-                raise TeacherUnavailable(
+                raise ModelUnavailable(
                     f"vLLM is not installed ({error}): pip install vllm (or use OCR_TEACHER=endpoint)"
                 ) from error
             arguments = dict(self._engine_arguments)
@@ -67,12 +67,12 @@ class VllmTeacher:
             try:
                 self._llm = LLM(model=self.model, **arguments)
             except (OSError, ValueError, RuntimeError) as error:
-                raise TeacherUnavailable(f"vLLM cannot load {self.model}: {error}") from error
+                raise ModelUnavailable(f"vLLM cannot load {self.model}: {error}") from error
             self._watch = _end_with_us()
         return self._llm
 
     async def answer(self, requests: Iterable[ChatRequest]) -> AsyncIterator[ChatAnswer]:
-        """See ``Teacher.answer``. A prompt that leaves no room for an answer is the failure ``context_too_long``."""
+        """See ``ChatModel.answer``. A prompt that leaves no room for an answer is the failure ``context_too_long``."""
         engine = self.llm.llm_engine
         tokenizer = self.llm.get_tokenizer()
         capacity = self._in_flight or 2 * engine.vllm_config.scheduler_config.max_num_seqs
@@ -104,7 +104,7 @@ class VllmTeacher:
                     break
                 item = await finished.get()
                 if isinstance(item, Exception):
-                    raise TeacherUnavailable(f"vLLM's engine failed: {item!r}; see its log above") from item
+                    raise ModelUnavailable(f"vLLM's engine failed: {item!r}; see its log above") from item
                 yield self._answer(*item, revision=engine.model_config.revision)
                 in_hand -= 1
         finally:

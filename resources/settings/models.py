@@ -15,7 +15,7 @@ from resources.settings.base import Settings
 from resources.settings.sources import BUNDLED
 
 if TYPE_CHECKING:
-    from resources.models.api import Teacher
+    from resources.models.api import ChatModel
 
 
 class TeacherResource(Settings):
@@ -108,24 +108,24 @@ class TeacherResource(Settings):
         """What may be asked, used and paid in all."""
         return Budget(self.max_requests, self.max_tokens, self.max_cost, self.price_prompt, self.price_completion)
 
-    def opened(self, bundled: Path) -> Teacher:
-        """The teacher. ``bundled``: the folder of recordings that ``bundled`` means. Raises ``TeacherUnavailable``."""
+    def opened(self, bundled: Path) -> ChatModel:
+        """The teacher. ``bundled``: the folder of recordings that ``bundled`` means. Raises ``ModelUnavailable``."""
         teacher = self._engine(bundled)
         if self.record is None:
             return teacher
-        from resources.models.recorded import RecordingTeacher
+        from resources.models.recorded import RecordingModel
 
-        return RecordingTeacher(teacher, Path(self.record))
+        return RecordingModel(teacher, Path(self.record))
 
-    def _engine(self, bundled: Path) -> Teacher:
+    def _engine(self, bundled: Path) -> ChatModel:
         if self.kind == "recorded":
-            from resources.models.recorded import RecordedTeacher
+            from resources.models.recorded import RecordedModel
 
-            return RecordedTeacher(bundled if self.recordings == BUNDLED else Path(self.recordings), self.model)
+            return RecordedModel(bundled if self.recordings == BUNDLED else Path(self.recordings), self.model)
         if self.kind == "endpoint":
-            from resources.models.endpoint import EndpointTeacher
+            from resources.models.endpoint import EndpointModel
 
-            return EndpointTeacher(
+            return EndpointModel(
                 self.model,
                 [url.strip() for url in self.url.split(",") if url.strip()],
                 TEACHER_KEY.read(),
@@ -135,9 +135,9 @@ class TeacherResource(Settings):
                 deadline_s=self.deadline_s,
                 tokenizer=self.tokenizer,
             )
-        from resources.models.vllm import VllmTeacher
+        from resources.models.vllm import VllmModel
 
-        return VllmTeacher(
+        return VllmModel(
             self.model,
             self.think,
             tensor_parallel_size=self.tensor_parallel,
@@ -216,20 +216,20 @@ class JudgesResource(Settings):
         """What all judges together may be asked, use and cost, at the prices of one of them."""
         return Budget(self.max_requests, self.max_tokens, self.max_cost, *prices_of(self.prices, self.names).get(name, (0, 0)))
 
-    def opened(self, name: str, bundled: Path) -> Teacher:
-        """One of the judges. Raises ``TeacherUnavailable`` with the remedy."""
+    def opened(self, name: str, bundled: Path) -> ChatModel:
+        """One of the judges. Raises ``ModelUnavailable`` with the remedy."""
         if self.kind == "recorded":
-            from resources.models.recorded import RecordedTeacher
+            from resources.models.recorded import RecordedModel
 
-            return RecordedTeacher(bundled if self.recordings == BUNDLED else Path(self.recordings), name)
-        from resources.models.api import TeacherUnavailable
-        from resources.models.endpoint import EndpointTeacher
+            return RecordedModel(bundled if self.recordings == BUNDLED else Path(self.recordings), name)
+        from resources.models.api import ModelUnavailable
+        from resources.models.endpoint import EndpointModel
 
         urls = [url.strip() for url in self.url.split(",") if url.strip()]
         if not urls:
-            raise TeacherUnavailable("no endpoint of the judges is set; give OCR_JUDGE_URL, e.g. http://127.0.0.1:8000/v1")
+            raise ModelUnavailable("no endpoint of the judges is set; give OCR_JUDGE_URL, e.g. http://127.0.0.1:8000/v1")
         own = [urls[self.names.index(name)]] if len(urls) == len(self.names) else urls
-        return EndpointTeacher(name, own, JUDGE_KEY.read(), "none", 32, 600)
+        return EndpointModel(name, own, JUDGE_KEY.read(), "none", 32, 600)
 
 
 def prices_of(text: str, judges: Sequence[str]) -> dict[str, tuple[float, float]]:

@@ -25,7 +25,7 @@ from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
 from resources.models.api import ChatRequest, Sampling
 from resources.models.budget import Budget
-from resources.models.endpoint import EndpointTeacher
+from resources.models.endpoint import EndpointModel
 from tests.support import rows, tiny_model
 
 PROBLEMS, PYTHON, WITH_CPP = 28_904, 25, 14_112  # 28,904 × 25 Python and 14,112 C++ responses: OpenCodeReasoning's 736,712
@@ -166,7 +166,7 @@ def client() -> None:
 
     async def teacher(url: str, count: int, concurrency: int) -> None:
         got = 0
-        async for _ in EndpointTeacher("r1", [url], concurrency=concurrency).answer(requests(count)):
+        async for _ in EndpointModel("r1", [url], concurrency=concurrency).answer(requests(count)):
             got += 1
         assert got == count
 
@@ -221,7 +221,7 @@ def memory() -> None:
     async def ask(url: str) -> None:
         seen, held = 0, []
         start = time.perf_counter()
-        async for _ in EndpointTeacher("r1", [url], concurrency=512).answer(requests(100_000)):
+        async for _ in EndpointModel("r1", [url], concurrency=512).answer(requests(100_000)):
             seen += 1
             if seen % 10_000 == 0:
                 held.append(round(resident_mb()))
@@ -234,17 +234,17 @@ def memory() -> None:
 
 
 def pipeline() -> None:
-    """Tokens a second through plan, ledger, journal and lake over those of vLLM's own offline batch call, same engine."""
+    """Tokens a second through plan, request loop, journal and lake over those of vLLM's own offline batch call, same engine."""
     os.environ.update(tiny_model.ENVIRONMENT)
     from vllm import SamplingParams
 
-    from resources.models.template import render
-    from resources.models.vllm import VllmTeacher
+    from resources.models.chat_template import render
+    from resources.models.vllm import VllmModel
 
     problems, samples, length, rounds = 100, 4, 96, 3
     with tempfile.TemporaryDirectory() as folder:
         model = tiny_model.make(Path(folder) / "model", hidden=512, layers=6)
-        teacher = VllmTeacher(str(model), **tiny_model.ENGINE, max_num_seqs=64)
+        teacher = VllmModel(str(model), **tiny_model.ENGINE, max_num_seqs=64)
         wanted = Wanted({"python": Fixed(samples)}, Sampling(max_tokens=length), "tiny", load_templates(NAMES))
         ours, theirs = [], []
         for number in range(rounds + 1):
@@ -276,10 +276,8 @@ def pipeline() -> None:
                     )  # fmt: skip
                     seconds = time.perf_counter() - start
                     assert done.left == 0
-                    print(
-                        f"  from plan to lake {seconds:.1f} s, of which asking {done.collected.asking_s:.1f} s", file=sys.stderr
-                    )
-                    return done.collected.completion_tokens / seconds
+                    print(f"  from plan to lake {seconds:.1f} s, of which asking {done.tally.asking_s:.1f} s", file=sys.stderr)
+                    return done.tally.completion_tokens / seconds
 
                 # In turn, so that neither always comes first.
                 pair = (batch(), through()) if number % 2 else (through(), batch())[::-1]

@@ -9,7 +9,7 @@ import pytest
 
 from ocr_assets.generation import request_loop
 from ocr_assets.generation.prompts import load_templates
-from ocr_assets.generation.runner import Asking
+from ocr_assets.generation.runner import Summary
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.platform import progress
 from ocr_assets.platform.lineage import MACROS
@@ -21,7 +21,7 @@ from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
 from resources.models.api import Sampling
 from resources.models.budget import Budget
-from resources.models.endpoint import EndpointTeacher
+from resources.models.endpoint import EndpointModel
 from tests.support.chaos import Chaos, text_of
 from tests.support.rows import problem
 
@@ -52,10 +52,10 @@ def ask(
     budget: Budget | None = None,
     said: list[Any] | None = None,
     **more,
-) -> Asking:
+) -> Summary:
     said = [] if said is None else said
     with Journal(folder, "r1_traces") as journal:
-        teacher = EndpointTeacher("r1", [url], concurrency=4, **more)
+        teacher = EndpointModel("r1", [url], concurrency=4, **more)
         return collect.ask(
             store, RUN, journal, teacher, wanted, budget or Budget(), lambda texts: [len(text) for text in texts], said.append,
             said.append,
@@ -66,7 +66,7 @@ def test_all_that_is_known_of_an_answer_is_a_column(lake: Lake, server: Chaos, t
     priced = Budget(prompt_price=2.0, completion_price=4.0)
     done = ask(lake, tmp_path, server.url, budget=priced)
     assert (done.missing, done.left) == (30, 0)
-    assert done.summary() == "30 teacher requests, 150 tokens, $0.00"
+    assert done.line() == "30 teacher requests, 150 tokens, $0.00"
     rows = lake.rows("SELECT * FROM r1_traces")
     prompts = {row["prompt_hash"]: row for row in lake.rows("FROM prompts")}
     assert len(rows) == 30 and len(prompts) == 10
@@ -100,11 +100,11 @@ def test_raising_the_samples_asks_for_the_additional_ones_at_the_server(lake: La
 
 def test_the_budget_is_over_all_runs_and_says_what_is_left(lake: Lake, server: Chaos, tmp_path: Path) -> None:
     first = ask(lake, tmp_path, server.url, budget=Budget(max_requests=12))
-    assert first.left == 18 and "18 left (stopped by max_requests: 12 of 12 spent" in first.summary()
+    assert first.left == 18 and "18 left (stopped by max_requests: 12 of 12 spent" in first.line()
     second = ask(lake, tmp_path, server.url, budget=Budget(max_requests=20))
-    assert second.collected.kept == 8 and server.asked.total() == 20
+    assert second.tally.stored == 8 and server.asked.total() == 20
     third = ask(lake, tmp_path, server.url, budget=Budget(max_requests=20))
-    assert third.collected.asked == 0 and third.left == 10 and server.asked.total() == 20
+    assert third.tally.asked == 0 and third.left == 10 and server.asked.total() == 20
     assert ask(lake, tmp_path, server.url).left == 0
     assert lake.scalar("SELECT count(*) FROM r1_traces") == server.asked.total() == 30
 
@@ -121,7 +121,7 @@ def test_what_an_earlier_run_journalled_is_committed_and_not_asked(
             ask(lake, tmp_path, server.url)
     assert lake.scalar("SELECT count(*) FROM r1_traces") == 0 and server.asked.total() == 30
     done = ask(lake, tmp_path, server.url)
-    assert (done.replayed, done.missing, done.summary()) == (
+    assert (done.replayed, done.missing, done.line()) == (
         30,
         0,
         "0 teacher requests, 30 more from the journal of an earlier run",
@@ -149,7 +149,7 @@ def test_failures_are_asked_again_where_that_is_wanted_and_the_answer_takes_thei
     with Chaos(broken=lambda name: name % 10 == 0) as server:
         first = ask(lake, tmp_path, server.url, attempts=2)
         failed = {name for name in server.asked if name % 10 == 0}
-        assert failed and first.collected.failed == {"malformed": len(failed)} and first.left == 0
+        assert failed and first.tally.failed == {"malformed": len(failed)} and first.left == 0
         rows = lake.rows("SELECT content, message, attempts, seed FROM r1_traces WHERE failure = 'malformed'")
         assert {row["seed"] for row in rows} == failed
         assert all(row["content"] == "" and "no completion" in row["message"] and row["attempts"] == 2 for row in rows)

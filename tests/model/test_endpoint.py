@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from resources.models import endpoint, health
-from resources.models.api import ChatAnswer, ChatRequest, Sampling, TeacherUnavailable
-from resources.models.endpoint import EndpointTeacher
+from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling
+from resources.models.endpoint import EndpointModel
 from tests.support.chaos import Chaos, completion
 
 Handler = Callable[[web.Request, dict, int], Awaitable[web.StreamResponse]]
@@ -68,7 +68,7 @@ def ask(
 ) -> tuple[dict[str, ChatAnswer], Counter[str]]:
     async def all_answers() -> tuple[dict[str, ChatAnswer], Counter[str]]:
         async with server(handler, models) as (url, tries):
-            teacher = EndpointTeacher("r1", [url], **settings)  # type: ignore[arg-type]
+            teacher = EndpointModel("r1", [url], **settings)  # type: ignore[arg-type]
             return {answer.key: answer async for answer in teacher.answer(requests)}, tries
 
     return asyncio.run(all_answers())
@@ -182,11 +182,11 @@ def test_one_that_never_answers_stays_unanswered_and_the_others_come() -> None:
 
 def test_a_server_that_is_not_there_is_said_clearly() -> None:
     async def main() -> None:
-        teacher = EndpointTeacher("r1", ["http://127.0.0.1:9/v1"], attempts=1)
+        teacher = EndpointModel("r1", ["http://127.0.0.1:9/v1"], attempts=1)
         async for _ in teacher.answer(asked("q")):
             pytest.fail("nobody can have answered")
 
-    with pytest.raises(TeacherUnavailable, match="is the server up"):
+    with pytest.raises(ModelUnavailable, match="is the server up"):
         asyncio.run(main())
 
 
@@ -194,7 +194,7 @@ def test_a_wrong_model_or_key_stops_at_once() -> None:
     async def handler(request, body, n):
         return web.json_response({"error": {"message": "no such model"}}, status=404)
 
-    with pytest.raises(TeacherUnavailable, match="no such model"):
+    with pytest.raises(ModelUnavailable, match="no such model"):
         ask(handler, asked("a", "b"))
 
 
@@ -207,7 +207,7 @@ def test_a_key_that_one_of_two_servers_refuses_leaves_the_work_to_the_other() ->
 
     async def main() -> None:
         async with server(deny) as (denied, tries), server(good) as (url, _):
-            teacher = EndpointTeacher("r1", [denied, url], concurrency=4)
+            teacher = EndpointModel("r1", [denied, url], concurrency=4)
             answers = [answer async for answer in teacher.answer(asked(*map(str, range(20))))]
             assert len(answers) == 20 and {answer.endpoint for answer in answers} == {url}
             assert tries.total() <= 2, "what is refused once is not asked again"
@@ -231,7 +231,7 @@ def test_one_dead_server_of_two_leaves_all_places_to_the_other() -> None:
             return web.json_response(completion("good"))
 
         async with server(good) as (url, _):
-            teacher = EndpointTeacher("r1", ["http://127.0.0.1:9/v1", url], concurrency=8, attempts=50)
+            teacher = EndpointModel("r1", ["http://127.0.0.1:9/v1", url], concurrency=8, attempts=50)
             answers = [answer async for answer in teacher.answer(asked(*map(str, range(40))))]
             assert len(answers) == 40 and most == 8
 
@@ -242,7 +242,7 @@ def test_settings_that_every_request_is_refused_for_stop_it_before_anything_is_k
     async def handler(request, body, n):
         return web.json_response({"error": {"message": "top_p must be below 1"}}, status=400)
 
-    with pytest.raises(TeacherUnavailable, match=r"refuses every request: .*top_p must be below 1.* nothing was kept"):
+    with pytest.raises(ModelUnavailable, match=r"refuses every request: .*top_p must be below 1.* nothing was kept"):
         ask(handler, asked(*map(str, range(30))))
 
 
@@ -299,7 +299,7 @@ def test_the_last_request_of_all_is_labelled_too_where_the_server_is_one() -> No
     answers, _ = ask(handler, asked("bad"), attempts=2, models={"object": "list", "data": [{"id": "r1", "object": "model"}]})
     assert answers["bad"].failure == "malformed"
     for no_list in (["HTML"], {"data": []}, "text"):
-        with pytest.raises(TeacherUnavailable, match="sends no completion"):
+        with pytest.raises(ModelUnavailable, match="sends no completion"):
             ask(handler, asked("bad"), attempts=2, models=no_list)
 
 
@@ -308,7 +308,7 @@ def test_a_server_that_sends_nothing_but_malformed_bodies_is_no_server_and_nothi
     async def handler(request, body, n):
         return FAULTS["HTML"](request)
 
-    with pytest.raises(TeacherUnavailable, match=r"sends no completion to any request: content type text/html.*nothing was kept"):
+    with pytest.raises(ModelUnavailable, match=r"sends no completion to any request: content type text/html.*nothing was kept"):
         ask(handler, asked(*map(str, range(requests))), attempts=2)
 
 
@@ -325,7 +325,7 @@ def test_what_one_of_two_servers_garbles_is_not_held_against_the_request() -> No
             return web.json_response(completion("good"))
 
         async with server(garble) as (garbling, tries), server(good) as (url, _):
-            teacher = EndpointTeacher("r1", [garbling, url], concurrency=4, attempts=1)
+            teacher = EndpointModel("r1", [garbling, url], concurrency=4, attempts=1)
             answers = [answer async for answer in teacher.answer(asked(*map(str, range(20))))]
             assert tries.total() > 0 and len(answers) == 20 - tries.total()
             assert {answer.failure for answer in answers} == {None}
@@ -359,7 +359,7 @@ def test_servers_that_go_away_for_good_end_the_run_with_what_was_met() -> None:
         request.transport.abort()
         return web.Response()
 
-    with pytest.raises(TeacherUnavailable, match=r"no sign of life .*connection"):
+    with pytest.raises(ModelUnavailable, match=r"no sign of life .*connection"):
         ask(handler, asked(*map(str, range(60))), concurrency=8, patience_s=0.3, attempts=1000)
 
 
@@ -412,7 +412,7 @@ def test_leaving_early_cancels_what_is_under_way() -> None:
     async def main() -> None:
         with Chaos(delay_s=0.5) as server:
             requests = [ChatRequest(str(n), [{"role": "user", "content": "q"}], Sampling(), n) for n in range(100)]
-            answers = EndpointTeacher("r1", [server.url], concurrency=10).answer(requests)
+            answers = EndpointModel("r1", [server.url], concurrency=10).answer(requests)
             async for _ in answers:
                 break
             await answers.aclose()  # type: ignore[attr-defined]
@@ -430,9 +430,9 @@ def test_leaving_early_cancels_what_is_under_way() -> None:
 def test_faults_are_told_apart(kind: str, counted: str) -> None:
     async def main() -> None:
         with Chaos(faults=1.0, kinds=(kind,)) as server:
-            teacher = EndpointTeacher("r1", [server.url], attempts=2, timeout_s=1.0, deadline_s=5.0)
+            teacher = EndpointModel("r1", [server.url], attempts=2, timeout_s=1.0, deadline_s=5.0)
             request = ChatRequest("k", [{"role": "user", "content": "q"}], Sampling(), 1)
-            with pytest.raises(TeacherUnavailable):
+            with pytest.raises(ModelUnavailable):
                 assert [answer async for answer in teacher.answer([request])] == []
             assert set(teacher.errors) - {"deadline"} == {counted}
 
@@ -453,7 +453,7 @@ def test_requests_are_drawn_only_as_there_is_room() -> None:
 
         async with server(handler) as (url, _):
             seen = 0
-            async for _ in EndpointTeacher("r1", [url], concurrency=4).answer(requests()):
+            async for _ in EndpointModel("r1", [url], concurrency=4).answer(requests()):
                 seen += 1
                 assert len(drawn) <= seen + 8
             assert seen == 50

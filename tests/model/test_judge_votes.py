@@ -8,7 +8,7 @@ from typing import Any, TypedDict, get_type_hints
 import pytest
 
 from ocr_assets.generation import request_loop
-from ocr_assets.generation.prompts import Template, load_templates
+from ocr_assets.generation.prompts import PromptTemplate, load_templates
 from ocr_assets.platform import progress
 from ocr_assets.platform.lineage import MACROS
 from ocr_assets.problems.decontamination import judging
@@ -17,9 +17,9 @@ from ocr_assets.problems.decontamination.judging import Judge, judge_request
 from ocr_assets.schema import TABLES, JudgeVote
 from resources.lake import Lake, RunInfo
 from resources.lake.tables import Table
-from resources.models.api import ChatAnswer, TeacherUnavailable
+from resources.models.api import ChatAnswer, ModelUnavailable
 from resources.models.budget import Budget
-from resources.models.endpoint import EndpointTeacher
+from resources.models.endpoint import EndpointModel
 from tests.support.chaos import Chaos
 from tests.support.judging_pairs import filled, judge
 from tests.support.rows import row_of
@@ -41,7 +41,7 @@ class Fake:
     async def answer(self, requests):
         for request in requests:
             if self.asked == self.fail_after:
-                raise TeacherUnavailable(f"{self.model} is gone")
+                raise ModelUnavailable(f"{self.model} is gone")
             self.asked += 1
             yield ChatAnswer(request.key, "Yes", prompt_tokens=self.tokens, completion_tokens=2, failure=self.failure)
 
@@ -70,7 +70,7 @@ def test_votes_are_kept_with_tokens_and_cost_and_asked_once(tmp_path: Path) -> N
     price = Budget(prompt_price=0.25, completion_price=1.0)
     with filled(tmp_path) as lake:
         done = judge(lake, tmp_path, [of(Fake(), price)])
-        assert (done["llama"].collected.kept, done["llama"].left) == (6, 0)
+        assert (done["llama"].tally.stored, done["llama"].left) == (6, 0)
         rows = lake.rows("FROM judge_votes")
         assert len({row["vote_id"] for row in rows}) == 6
         told = {("yes", 0.250002, "Yes", TEMPLATE.hash, "server", 1, None)}
@@ -85,7 +85,7 @@ def test_votes_are_kept_with_tokens_and_cost_and_asked_once(tmp_path: Path) -> N
         assert {(r["tokens_from"], r["completion_tokens"]) for r in lake.rows("FROM judge_votes WHERE judge = 'qwen'")} == {
             ("counted", 3)
         }
-        judge(lake, tmp_path, [of(again)], template=Template("judge", TEMPLATE.text + "\nThink first."))
+        judge(lake, tmp_path, [of(again)], template=PromptTemplate("judge", TEMPLATE.text + "\nThink first."))
         assert again.asked == 6
     with filled(tmp_path, 4) as lake:
         judge(lake, tmp_path, [of(again)])
@@ -94,7 +94,7 @@ def test_votes_are_kept_with_tokens_and_cost_and_asked_once(tmp_path: Path) -> N
 
 def test_all_that_a_server_tells_is_a_column(tmp_path: Path) -> None:
     with Chaos(text=lambda name: "No.") as server, filled(tmp_path, 1) as lake:
-        judge(lake, tmp_path, [Judge("llama", Budget(), partial(EndpointTeacher, "llama", [server.url]))])
+        judge(lake, tmp_path, [Judge("llama", Budget(), partial(EndpointModel, "llama", [server.url]))])
         rows = lake.rows("FROM judge_votes")
         assert len(rows) == 2
         for row in rows:
@@ -109,10 +109,10 @@ def test_all_that_a_server_tells_is_a_column(tmp_path: Path) -> None:
 
 def test_a_judge_that_goes_away_is_warned_of_and_the_others_are_asked(tmp_path: Path) -> None:
     warned: list[str] = []
-    gone, unreachable = Fake("llama", fail_after=3), partial(EndpointTeacher, "phi", ["http://127.0.0.1:9/v1"], attempts=1)
+    gone, unreachable = Fake("llama", fail_after=3), partial(EndpointModel, "phi", ["http://127.0.0.1:9/v1"], attempts=1)
     with filled(tmp_path) as lake:
         done = judge(lake, tmp_path, [of(gone), Judge("phi", Budget(), unreachable), of(Fake("qwen"))], warn=warned.append)
-        assert {name: (asked.collected.kept, asked.left) for name, asked in done.items()} == {
+        assert {name: (asked.tally.stored, asked.left) for name, asked in done.items()} == {
             "llama": (3, 3),
             "phi": (0, 6),
             "qwen": (6, 0),

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_assets.generation import request_loop
-from ocr_assets.generation.request_loop import Account, Collected, Ledger, Row, Spent, Usage, usage_of
+from ocr_assets.generation.request_loop import Account, RequestLoop, Row, Spent, Tally, Usage, usage_of
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
-from resources.models.api import ChatAnswer, ChatRequest, Sampling, TeacherUnavailable
+from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling
 from resources.models.budget import Budget
-from resources.models.endpoint import EndpointTeacher
+from resources.models.endpoint import EndpointModel
 from tests.support.chaos import Chaos, text_of
 
 
@@ -57,11 +57,11 @@ class Kept:
 
 def collect(
     folder: Path, teacher, planned: list[Item], kept: Kept, account: Account | None = None, commit_rows: int = 10, **more
-) -> Collected:
+) -> Tally:
     with Journal(folder, "asked") as journal:
         kept.commit(journal.recovered())
         journal.clear()
-        loop: Ledger[Item] = Ledger(teacher, journal, row_of, kept.commit, account, commit_rows=commit_rows, **more)
+        loop: RequestLoop[Item] = RequestLoop(teacher, journal, row_of, kept.commit, account, commit_rows=commit_rows, **more)
         todo = [item for item in planned if item.request.key not in kept.rows]
         return request_loop.run(loop.collect(todo))
 
@@ -76,7 +76,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_answer_is_kept_once_whatever_the_server_does(tmp_path: Path) -> None:
     kept = Kept()
     with Chaos(faults=0.35, delay_s=0.01, seed=3) as server:
-        teacher = EndpointTeacher("r1", [server.url], concurrency=16, timeout_s=2, deadline_s=120, attempts=30)
+        teacher = EndpointModel("r1", [server.url], concurrency=16, timeout_s=2, deadline_s=120, attempts=30)
         done = collect(tmp_path, teacher, items(200), kept)
         assert {key: row["content"] for key, row in kept.rows.items()} == {f"k{n}": text_of(n) for n in range(200)}
         assert (done.asked, done.answered, done.unanswered) == (200, 200, 0)
@@ -92,7 +92,7 @@ def test_every_answer_is_kept_once_whatever_the_server_does(tmp_path: Path) -> N
 def test_several_endpoints_share_the_work_and_a_dead_one_costs_nothing(tmp_path: Path) -> None:
     kept = Kept()
     with Chaos(delay_s=0.005) as one, Chaos(delay_s=0.005) as two:
-        teacher = EndpointTeacher("r1", [one.url, "http://127.0.0.1:9/v1", two.url], concurrency=12)
+        teacher = EndpointModel("r1", [one.url, "http://127.0.0.1:9/v1", two.url], concurrency=12)
         done = collect(tmp_path, teacher, items(300), kept)
     assert len(kept.rows) == 300 and done.unanswered == 0
     assert min(one.answered.total(), two.answered.total()) > 60
@@ -108,15 +108,15 @@ def test_a_commit_that_fails_loses_nothing(tmp_path: Path) -> None:
         broken.commit(rows)
 
     with Chaos() as server:
-        teacher = EndpointTeacher("r1", [server.url], concurrency=4)
+        teacher = EndpointModel("r1", [server.url], concurrency=4)
         with pytest.raises(OSError, match="catalog is gone"), Journal(tmp_path, "asked") as journal:
-            loop: Ledger[Item] = Ledger(teacher, journal, row_of, fail, commit_rows=10)
+            loop: RequestLoop[Item] = RequestLoop(teacher, journal, row_of, fail, commit_rows=10)
             request_loop.run(loop.collect(items(200)))
         asked = server.asked.total()
         with Journal(tmp_path, "asked") as journal:
             recovered = {row["key"] for row in journal.recovered()}
         assert len(recovered | set(broken.rows)) >= asked - 4  # at most the requests in flight
-        collect(tmp_path, EndpointTeacher("r1", [server.url], concurrency=4), items(200), kept)
+        collect(tmp_path, EndpointModel("r1", [server.url], concurrency=4), items(200), kept)
         assert len({**broken.rows, **kept.rows}) == 200
 
 
@@ -130,7 +130,7 @@ def test_answers_are_committed_while_others_are_awaited(tmp_path: Path) -> None:
 
     class Ticking:
         name, model = "ticking", "m"
-        errors = Collected().errors
+        errors = Tally().errors
 
         async def answer(self, requests: Iterable[ChatRequest]):
             for number, request in enumerate(requests):
@@ -141,7 +141,7 @@ def test_answers_are_committed_while_others_are_awaited(tmp_path: Path) -> None:
                 await asyncio.sleep(0)
 
     with Journal(tmp_path, "asked") as journal:
-        loop: Ledger[Item] = Ledger(Ticking(), journal, row_of, slow, commit_rows=10)
+        loop: RequestLoop[Item] = RequestLoop(Ticking(), journal, row_of, slow, commit_rows=10)
         request_loop.run(loop.collect(items(25)))
     assert len(kept.rows) == 25
 
@@ -152,7 +152,7 @@ class Plain:
     name, model = "plain", "m"
 
     def __init__(self, silent: frozenset[int] = frozenset(), cost: float | None = None) -> None:
-        self.errors = Collected().errors
+        self.errors = Tally().errors
         self.silent, self.cost = silent, cost
         self.asked: list[str] = []
 
@@ -221,11 +221,11 @@ def test_an_engine_that_breaks_keeps_what_came_before(tmp_path: Path) -> None:
         async def answer(self, requests: Iterable[ChatRequest]):
             async for answer in super().answer(requests):
                 if answer.key == "k7":
-                    raise TeacherUnavailable("it went away")
+                    raise ModelUnavailable("it went away")
                 yield answer
 
     kept = Kept()
-    with pytest.raises(TeacherUnavailable, match="went away"):
+    with pytest.raises(ModelUnavailable, match="went away"):
         collect(tmp_path, Breaking(), items(20), kept)
     assert set(kept.rows) == {f"k{n}" for n in range(7)}
     teacher = Plain()
@@ -260,9 +260,9 @@ def test_an_interrupt_waits_until_the_answer_is_put_away(tmp_path: Path, number:
                         os.kill(os.getpid(), number)
                     yield item
 
-            teacher = EndpointTeacher("r1", [server.url], concurrency=8)
+            teacher = EndpointModel("r1", [server.url], concurrency=8)
             with pytest.raises(KeyboardInterrupt), Journal(tmp_path, "asked") as journal:
-                loop: Ledger[Item] = Ledger(teacher, journal, row_of, kept.commit)
+                loop: RequestLoop[Item] = RequestLoop(teacher, journal, row_of, kept.commit)
                 request_loop.run(loop.collect(planned()))
             deadline = time.monotonic() + 20
             while server.in_flight and time.monotonic() < deadline:
@@ -277,11 +277,11 @@ def test_an_interrupt_waits_until_the_answer_is_put_away(tmp_path: Path, number:
 def test_progress_is_told_with_errors_and_cost(tmp_path: Path) -> None:
     seen: list[str] = []
 
-    def watch(done: Collected) -> None:
-        seen.append(json.dumps({"kept": done.kept, "errors": dict(done.errors), "cost": done.cost}))
+    def watch(done: Tally) -> None:
+        seen.append(json.dumps({"kept": done.stored, "errors": dict(done.errors), "cost": done.cost}))
 
     with Chaos(faults=0.2, kinds=("500",), seed=1) as server:
-        teacher = EndpointTeacher("r1", [server.url], concurrency=4, attempts=20)
+        teacher = EndpointModel("r1", [server.url], concurrency=4, attempts=20)
         account = Account(Budget(prompt_price=1.0, completion_price=2.0))
         collect(tmp_path, teacher, items(50), Kept(), account, watch=watch)
     last = json.loads(seen[-1])

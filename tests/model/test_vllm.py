@@ -20,10 +20,10 @@ from ocr_assets.traces.plan import Wanted
 from ocr_assets.traces.prompts import NAMES
 from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
-from resources.models.api import ChatAnswer, ChatRequest, Sampling, TeacherUnavailable
+from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling
 from resources.models.budget import Budget
-from resources.models.template import render
-from resources.models.vllm import VllmTeacher
+from resources.models.chat_template import render
+from resources.models.vllm import VllmModel
 from tests.support.rows import problem
 from tests.support.tiny_model import ENGINE, ENVIRONMENT, make
 
@@ -31,9 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def teacher(tiny_model: Path) -> Iterator[VllmTeacher]:
+def teacher(tiny_model: Path) -> Iterator[VllmModel]:
     os.environ.update(ENVIRONMENT)
-    yield VllmTeacher(str(tiny_model), **ENGINE)
+    yield VllmModel(str(tiny_model), **ENGINE)
     for name in ENVIRONMENT:
         del os.environ[name]
 
@@ -44,11 +44,11 @@ def request(name: str, max_tokens: int = 16, text: str = "Solve it.", seed: int 
     )
 
 
-async def all_answers(teacher: VllmTeacher, requests: list[ChatRequest]) -> list[ChatAnswer]:
+async def all_answers(teacher: VllmModel, requests: list[ChatRequest]) -> list[ChatAnswer]:
     return [answer async for answer in teacher.answer(requests)]
 
 
-def test_answers_are_those_of_vllms_own_batch_call(teacher: VllmTeacher) -> None:
+def test_answers_are_those_of_vllms_own_batch_call(teacher: VllmModel) -> None:
     requests = [request(f"r{n}", 24, f"Solve problem {n}.", n) for n in range(40)]
     answers = {answer.key: answer for answer in asyncio.run(all_answers(teacher, requests))}
     again = {answer.key: answer for answer in asyncio.run(all_answers(teacher, requests))}
@@ -64,10 +64,10 @@ def test_answers_are_those_of_vllms_own_batch_call(teacher: VllmTeacher) -> None
     assert (first.prompt_tokens, first.completion_tokens) == (
         len(outputs[0].prompt_token_ids), len(outputs[0].outputs[0].token_ids),
     )  # fmt: skip
-    assert first.served_model == teacher.model and first.think_mode == "template" and first.split.form == "unclosed"
+    assert first.served_model == teacher.model and first.think_mode == "template" and first.separated.form == "unclosed"
 
 
-def test_each_answer_comes_when_it_is_finished_and_frees_a_place(teacher: VllmTeacher) -> None:
+def test_each_answer_comes_when_it_is_finished_and_frees_a_place(teacher: VllmModel) -> None:
     drawn: list[str] = []
 
     def requests() -> Iterator[ChatRequest]:
@@ -77,7 +77,7 @@ def test_each_answer_comes_when_it_is_finished_and_frees_a_place(teacher: VllmTe
 
     async def main() -> list[str]:
         order = []
-        async for answer in VllmTeacherOf(teacher, in_flight=3).answer(requests()):
+        async for answer in VllmModelOf(teacher, in_flight=3).answer(requests()):
             order.append(answer.key)
             assert len(drawn) <= len(order) + 2  # this answer still holds its place
         return order
@@ -86,7 +86,7 @@ def test_each_answer_comes_when_it_is_finished_and_frees_a_place(teacher: VllmTe
     assert set(order) == set(drawn) and order[-1] == "long"
 
 
-def test_a_prompt_too_long_is_labelled_and_the_others_come(teacher: VllmTeacher) -> None:
+def test_a_prompt_too_long_is_labelled_and_the_others_come(teacher: VllmModel) -> None:
     answers = asyncio.run(all_answers(teacher, [request("big", text="x y z " * 2000), request("small"), request("tight", 5000)]))
     found = {answer.key: answer for answer in answers}
     assert (found["big"].failure, found["big"].content) == ("context_too_long", "")
@@ -94,7 +94,7 @@ def test_a_prompt_too_long_is_labelled_and_the_others_come(teacher: VllmTeacher)
     assert found["tight"].failure is None  # as many tokens as there is room for
 
 
-def test_leaving_early_leaves_the_engine_empty(teacher: VllmTeacher) -> None:
+def test_leaving_early_leaves_the_engine_empty(teacher: VllmModel) -> None:
     async def main() -> None:
         answers = teacher.answer([request(f"r{n}", 4 if n == 0 else 800) for n in range(8)])
         async for _ in answers:
@@ -107,13 +107,13 @@ def test_leaving_early_leaves_the_engine_empty(teacher: VllmTeacher) -> None:
 
 
 @pytest.mark.parametrize("mode", ["template", "prefill", "completion", "none"])
-def test_how_the_reasoning_was_opened_is_what_is_said(teacher: VllmTeacher, mode: str, tmp_path: Path) -> None:
+def test_how_the_reasoning_was_opened_is_what_is_said(teacher: VllmModel, mode: str, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
     plain = AutoTokenizer.from_pretrained(make(tmp_path / "plain", opens_think=False))
     opens = teacher.llm.get_tokenizer()
     for tokenizer, template_opens in ((plain, False), (opens, True)):
-        other = VllmTeacher("x", mode)  # type: ignore[arg-type]
+        other = VllmModel("x", mode)  # type: ignore[arg-type]
         job = other._job(request("q"), tokenizer, 1024)
         assert not isinstance(job, ChatAnswer)
         text = tokenizer.decode(job.tokens)
@@ -124,7 +124,7 @@ def test_how_the_reasoning_was_opened_is_what_is_said(teacher: VllmTeacher, mode
         assert job.think_mode == wanted
 
 
-def test_the_ledger_around_it_fills_the_lake(teacher: VllmTeacher, tmp_path: Path) -> None:
+def test_the_request_loop_around_it_fills_the_lake(teacher: VllmModel, tmp_path: Path) -> None:
     """From problems to rows of ``r1_traces``; a second time nothing is asked."""
     wanted = Wanted({"python": Fixed(3)}, Sampling(max_tokens=20), teacher.model, load_templates(NAMES))
     problems = [problem(number, statement="Add " + "and add " * number * 10) for number in range(25)]
@@ -132,17 +132,17 @@ def test_the_ledger_around_it_fills_the_lake(teacher: VllmTeacher, tmp_path: Pat
         with lake.write(RunInfo("t"), "clean_problems") as write:
             write.append(CLEAN_PROBLEMS, problems)
 
-        def ask() -> collect.Asking:
+        def ask() -> collect.Summary:
             return collect.ask(
                 lake, RunInfo("t"), journal, teacher, wanted, Budget(), lambda texts: [0] * len(texts), print, print, 10
             )
 
         first = ask()
-        assert (first.missing, first.left, first.collected.unanswered) == (75, 0, 0)
+        assert (first.missing, first.left, first.tally.unanswered) == (75, 0, 0)
         tokenizer = teacher.llm.get_tokenizer()
         texts = [render(tokenizer, json.loads(row["messages"]), "template")[0] for row in lake.rows("FROM prompts")]
         too_long = sum(len(tokenizer.encode(text, add_special_tokens=False)) >= 1024 for text in texts)
-        assert first.collected.failed["context_too_long"] == 3 * too_long > 0
+        assert first.tally.failed["context_too_long"] == 3 * too_long > 0
         rows = lake.rows("SELECT * FROM r1_traces")
         assert len(rows) == 75 and {row["teacher"] for row in rows} == {"vllm"}
         for row in rows:
@@ -151,20 +151,20 @@ def test_the_ledger_around_it_fills_the_lake(teacher: VllmTeacher, tmp_path: Pat
                 form = "unclosed" if row["content"].strip() else "none"  # a random model may say nothing at all
                 assert (row["think_mode"], row["think_form"], row["served_model"]) == ("template", form, teacher.model)
         again = ask()
-        assert (again.missing, again.collected.asked) == (0, 0)
+        assert (again.missing, again.tally.asked) == (0, 0)
 
 
 def test_a_model_that_is_not_there_is_said_clearly(tmp_path: Path) -> None:
-    with pytest.raises(TeacherUnavailable, match="cannot load"):
-        _ = VllmTeacher(str(tmp_path / "nothing")).llm
+    with pytest.raises(ModelUnavailable, match="cannot load"):
+        _ = VllmModel(str(tmp_path / "nothing")).llm
 
 
 def test_a_killed_teacher_leaves_no_engine_behind(tiny_model: Path) -> None:
     code = f"""
 import sys
-from resources.models.vllm import VllmTeacher
+from resources.models.vllm import VllmModel
 if __name__ == "__main__":
-    teacher = VllmTeacher({str(tiny_model)!r}, **{ENGINE!r})
+    teacher = VllmModel({str(tiny_model)!r}, **{ENGINE!r})
     teacher.llm
     import psutil
     print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
@@ -187,9 +187,9 @@ if __name__ == "__main__":
     assert not alive
 
 
-class VllmTeacherOf(VllmTeacher):
+class VllmModelOf(VllmModel):
     """Another teacher on an engine that is loaded already."""
 
-    def __init__(self, other: VllmTeacher, in_flight: int) -> None:
+    def __init__(self, other: VllmModel, in_flight: int) -> None:
         super().__init__(other.model, in_flight=in_flight)
         self._llm = other.llm

@@ -16,8 +16,8 @@ import pytest
 from ocr_assets.platform.lineage import MACROS
 from ocr_assets.schema import CLEAN_PROBLEMS, TABLES
 from resources.lake import Lake, RunInfo
-from resources.models.api import ChatAnswer, ChatRequest, Sampling, TeacherUnavailable, ThinkMode
-from resources.models.endpoint import EndpointTeacher
+from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling, ThinkMode
+from resources.models.endpoint import EndpointModel
 from tests.support.chaos import FAULTS, Chaos
 from tests.support.rows import problem
 from tests.support.tiny_model import ENVIRONMENT
@@ -62,22 +62,22 @@ def request(number: int, max_tokens: int = 16, text: str = "Solve problem") -> C
     return ChatRequest(f"k{number}", messages, Sampling(0.6, 0.95, max_tokens), number, True)  # type: ignore[arg-type]
 
 
-def ask(teacher: EndpointTeacher, *requests: ChatRequest) -> dict[str, ChatAnswer]:
+def ask(teacher: EndpointModel, *requests: ChatRequest) -> dict[str, ChatAnswer]:
     async def main() -> dict[str, ChatAnswer]:
         return {answer.key: answer async for answer in teacher.answer(requests)}
 
     return asyncio.run(main())
 
 
-def teacher(url: str, think: ThinkMode = "template", concurrency: int = 1, **more) -> EndpointTeacher:
-    return EndpointTeacher("r1", [url], think_mode=think, concurrency=concurrency, timeout_s=120, **more)
+def teacher(url: str, think: ThinkMode = "template", concurrency: int = 1, **more) -> EndpointModel:
+    return EndpointModel("r1", [url], think_mode=think, concurrency=concurrency, timeout_s=120, **more)
 
 
 def test_what_the_server_says_of_itself_is_kept(server: str) -> None:
     answer = ask(teacher(server), request(1))["k1"]
     assert (answer.served_model, answer.completion_tokens, answer.finish_reason) == ("r1", 16, "length")
     assert answer.prompt_tokens is not None and answer.prompt_tokens > 10
-    assert answer.think_mode == "template" and answer.split.form == "unclosed" and answer.attempts == 1
+    assert answer.think_mode == "template" and answer.separated.form == "unclosed" and answer.attempts == 1
     assert answer.content == ask(teacher(server), request(1))["k1"].content, "the seed decides"
 
 
@@ -104,8 +104,8 @@ def test_a_prompt_that_is_too_long_is_labelled_by_what_the_real_server_says(serv
 
 
 def test_a_model_it_does_not_serve_stops_at_once(server: str) -> None:
-    with pytest.raises(TeacherUnavailable, match="another"):
-        ask(EndpointTeacher("another", [server]), *map(request, range(20)))
+    with pytest.raises(ModelUnavailable, match="another"):
+        ask(EndpointModel("another", [server]), *map(request, range(20)))
 
 
 def test_behind_a_misbehaving_proxy_every_answer_comes_once(server: str) -> None:

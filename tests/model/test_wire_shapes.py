@@ -15,8 +15,8 @@ import pytest
 from aiohttp import web
 
 from resources.models import endpoint, health
-from resources.models.api import ChatAnswer, ChatRequest, Sampling, TeacherUnavailable
-from resources.models.endpoint import EndpointTeacher
+from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling
+from resources.models.endpoint import EndpointModel
 
 MODEL = "deepseek-ai/DeepSeek-R1"
 STOP_TOKEN = 151643
@@ -131,7 +131,7 @@ def ask(*bodies: tuple[int, Any], **settings: Any) -> tuple[ChatAnswer | None, i
 
     async def main() -> tuple[ChatAnswer | None, dict[str, int]]:
         async with server(handler) as url:
-            teacher = EndpointTeacher(MODEL, [url], **{"attempts": 3, **settings})
+            teacher = EndpointModel(MODEL, [url], **{"attempts": 3, **settings})
             requests = [ChatRequest(key, [{"role": "user", "content": key}], Sampling()) for key in ("other", "q")]
             answers = {answer.key: answer async for answer in teacher.answer(requests)}
             assert answers["other"].content == "fine"
@@ -261,12 +261,10 @@ def test_a_server_that_will_answer_nothing_ends_it(status: int, body: Any, said:
 
     async def main() -> None:
         async with server(handler) as url:
-            async for _ in EndpointTeacher(MODEL, [url]).answer(
-                [ChatRequest("q", [{"role": "user", "content": "q"}], Sampling())]
-            ):
+            async for _ in EndpointModel(MODEL, [url]).answer([ChatRequest("q", [{"role": "user", "content": "q"}], Sampling())]):
                 pytest.fail("nothing was answered")
 
-    with pytest.raises(TeacherUnavailable, match=said):
+    with pytest.raises(ModelUnavailable, match=said):
         asyncio.run(main())
 
 
@@ -295,12 +293,12 @@ def test_a_raw_prompt_has_its_first_token_once_however_the_server_tokenizes(tmp_
 
     async def main() -> list[ChatAnswer]:
         async with server(handler) as url:
-            teacher = EndpointTeacher(MODEL, [url], think_mode="completion", tokenizer=str(tmp_path))
+            teacher = EndpointModel(MODEL, [url], think_mode="completion", tokenizer=str(tmp_path))
             request = ChatRequest("q", [{"role": "user", "content": "ask"}], Sampling(), think=True)
             return [answer async for answer in teacher.answer([request])]
 
     (answer,) = asyncio.run(main())
-    assert (answer.content, answer.think_mode, answer.split.reasoning) == ("so</think>yes", "completion", "so")
+    assert (answer.content, answer.think_mode, answer.separated.reasoning) == ("so</think>yes", "completion", "so")
     (body,) = sent
     wanted = tokenizer.encode("<s>user: ask <think>\n", add_special_tokens=False)
     # SGLang knows no add_special_tokens, vLLM takes true where nothing is said.

@@ -49,7 +49,9 @@ def test_limits_allow_three_times_what_known_good_programs_need(
 
 def test_limits_are_raised_in_steps() -> None:
     def limit(need: float) -> float:
-        return resolve_limits(calibrated(NO_LIMITS, {"python": None, "cpp": need}, GradingSettings()), "cpp", GradingSettings()).cpu_s
+        return resolve_limits(
+            calibrated(NO_LIMITS, {"python": None, "cpp": need}, GradingSettings()), "cpp", GradingSettings()
+        ).cpu_s
 
     assert limit(0.5) == 2.0
     assert limit(1.01) == limit(1.1) == 3.5
@@ -96,7 +98,9 @@ def test_what_a_slow_known_good_program_needs_is_measured_beyond_the_limit(sandb
     row["limits"] = {**NO_LIMITS, "cpu_s": 0.2, "python_factor": 1.0}
     (good,) = evidence(sandbox, row, mutants=0)
     assert good["verdict"] == "accepted"
-    assert calibrated(row["limits"], needs_of([good]), GradingSettings())["python_factor"] * 0.2 >= 1.8 * min(1, good["host_speed"])
+    assert calibrated(row["limits"], needs_of([good]), GradingSettings())["python_factor"] * 0.2 >= 1.8 * min(
+        1, good["host_speed"]
+    )
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from resources.lake.journal import Journal
 from resources.models import endpoint, health
 from resources.models.api import Sampling
 from resources.models.budget import Budget
-from resources.models.endpoint import EndpointTeacher
+from resources.models.endpoint import EndpointModel
 
 COMMIT_ROWS = 12
 
@@ -29,7 +29,7 @@ def main(home: str, url: str, samples: str, concurrency: str, max_tokens: str = 
     wanted = Wanted(
         {"python": Fixed(int(samples)), "cpp": Fixed(1)}, Sampling(max_tokens=int(max_tokens)), "r1", load_templates(NAMES)
     )
-    teacher = EndpointTeacher("r1", [url], concurrency=int(concurrency), timeout_s=60, attempts=50)
+    teacher = EndpointModel("r1", [url], concurrency=int(concurrency), timeout_s=60, attempts=50)
     with (
         Lake(Path(home) / "lake", tables=TABLES, setup_sql=MACROS) as store,
         Journal(Path(home) / "journal", "r1_traces") as journal,
@@ -38,7 +38,7 @@ def main(home: str, url: str, samples: str, concurrency: str, max_tokens: str = 
             store, RunInfo("asking"), journal, teacher, wanted, Budget(), lambda texts: [len(text) for text in texts], print,
             lambda figures: None, COMMIT_ROWS,
         )  # fmt: skip
-    print(done.summary())
+    print(done.line())
 
 
 if __name__ == "__main__":

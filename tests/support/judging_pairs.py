@@ -18,7 +18,7 @@ from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
 from resources.models.budget import Budget
-from resources.models.endpoint import EndpointTeacher
+from resources.models.endpoint import EndpointModel
 from tests.support.rows import row_of
 
 MODELS = ("llama", "qwen")
@@ -59,12 +59,12 @@ def judge(
 def main(home: str, url: str, concurrency: str) -> None:
     endpoint.FIRST_WAIT_S, health.FIRST_REST_S, request_loop.COMMIT_S = 0.01, 0.02, 0.5
     judges = [
-        Judge(name, Budget(), partial(EndpointTeacher, name, [url], concurrency=int(concurrency), timeout_s=60, attempts=50))
+        Judge(name, Budget(), partial(EndpointModel, name, [url], concurrency=int(concurrency), timeout_s=60, attempts=50))
         for name in MODELS
     ]
     with Lake(Path(home) / "lake", tables=TABLES, setup_sql=MACROS) as store:
         done = judge(store, Path(home) / "journal", judges, commit_rows=12)
-    print(sum(asked.collected.kept for asked in done.values()), "votes now")
+    print(sum(asked.tally.stored for asked in done.values()), "votes now")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_assets.generation.prompts import VARIABLES, Template, load_templates, prompt_hash, prompt_row
+from ocr_assets.generation.prompts import VARIABLES, PromptTemplate, load_templates, prompt_hash, prompt_row
 
 
 @pytest.mark.parametrize("name", VARIABLES)
@@ -51,7 +51,7 @@ def test_a_file_beside_a_good_one_that_replaces_nothing_is_named(tmp_path: Path)
 
 
 def test_the_rendered_prompt_is_stored_by_its_hash() -> None:
-    template = Template("x", "Say {{ word }}")
+    template = PromptTemplate("x", "Say {{ word }}")
     one, same, other = (template.messages(word=word) for word in ("a", "a", "b\ud800"))
     assert prompt_hash(one) == prompt_hash(same) != prompt_hash(other)
     row = prompt_row(template, one)

@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.models.api import ChatAnswer, ChatRequest, Sampling, TeacherUnavailable
-from resources.models.reasoning import split
-from resources.models.recorded import RecordedTeacher, RecordingTeacher
+from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling
+from resources.models.reasoning import separate_reasoning
+from resources.models.recorded import RecordedModel, RecordingModel
 
 TEXT = st.text(max_size=40).filter(lambda text: "<think>" not in text and "</think>" not in text)
 
 
 @given(TEXT.map(lambda text: text.strip("\n")), TEXT)
 def test_every_form_gives_the_same_reasoning_and_answer(reasoning: str, answer: str) -> None:
-    whole = split(f"<think>\n{reasoning}\n</think>{answer}", None)
+    whole = separate_reasoning(f"<think>\n{reasoning}\n</think>{answer}", None)
     assert (whole.form, whole.reasoning, whole.answer) == ("both_tags", reasoning, answer)
-    swallowed = split(f"{reasoning}\n</think>{answer}", None, opened=True)
+    swallowed = separate_reasoning(f"{reasoning}\n</think>{answer}", None, opened=True)
     assert (swallowed.form, swallowed.reasoning, swallowed.answer) == ("closing_tag", reasoning, answer)
-    apart = split(answer, reasoning)
+    apart = separate_reasoning(answer, reasoning)
     assert (apart.form, apart.reasoning, apart.answer) == ("apart", reasoning, answer)
 
 
@@ -43,7 +43,7 @@ def test_every_form_gives_the_same_reasoning_and_answer(reasoning: str, answer: 
 def test_the_odd_ones(
     content: str, reasoning: str | None, opened: bool, form: str, thought: str | None, answer: str | None
 ) -> None:
-    found = split(content, reasoning, opened=opened)
+    found = separate_reasoning(content, reasoning, opened=opened)
     assert (found.form, found.reasoning, found.answer) == (form, thought, answer)
 
 
@@ -53,7 +53,7 @@ def request(key: str, *aliases: str) -> ChatRequest:
 
 def replay(folder: Path, *requests: ChatRequest) -> dict[str, ChatAnswer]:
     async def main() -> dict[str, ChatAnswer]:
-        return {answer.key: answer async for answer in RecordedTeacher(folder, "r1").answer(requests)}
+        return {answer.key: answer async for answer in RecordedModel(folder, "r1").answer(requests)}
 
     return asyncio.run(main())
 
@@ -72,13 +72,13 @@ class Other:
     async def answer(self, requests: Iterable[ChatRequest]):
         for asked in requests:
             if asked.key == self.until:
-                raise TeacherUnavailable("gone")
+                raise ModelUnavailable("gone")
             yield ChatAnswer(
                 asked.key, f"ü {asked.key}\ud800", "why", "stop", "served", "fp", "http://x", "prefill", 3, 4, 0.5, 1.25, 2
             )
 
 
-def record(teacher: RecordingTeacher, *keys: str) -> list[ChatAnswer]:
+def record(teacher: RecordingModel, *keys: str) -> list[ChatAnswer]:
     async def main() -> list[ChatAnswer]:
         return [answer async for answer in teacher.answer([request(key) for key in keys])]
 
@@ -86,7 +86,7 @@ def record(teacher: RecordingTeacher, *keys: str) -> list[ChatAnswer]:
 
 
 def test_what_another_teacher_answered_is_replayed_field_by_field(tmp_path: Path) -> None:
-    recording = RecordingTeacher(Other(), tmp_path)
+    recording = RecordingModel(Other(), tmp_path)
     assert (recording.name, recording.model) == ("endpoint", "deepseek-ai/DeepSeek-R1")
     told = record(recording, "a", "b")
     assert [path.name for path in tmp_path.iterdir()] == ["deepseek-ai_DeepSeek-R1.jsonl"]
@@ -94,12 +94,12 @@ def test_what_another_teacher_answered_is_replayed_field_by_field(tmp_path: Path
 
 
 def test_a_line_cut_when_the_recorder_was_killed_is_left_out_and_written_over(tmp_path: Path) -> None:
-    with pytest.raises(TeacherUnavailable):
-        record(RecordingTeacher(Other(until="c"), tmp_path), "a", "b", "c")
+    with pytest.raises(ModelUnavailable):
+        record(RecordingModel(Other(until="c"), tmp_path), "a", "b", "c")
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-9])
     assert set(replay(tmp_path, request("a"), request("b"))) == {"a"}
-    record(RecordingTeacher(Other(), tmp_path), "c")
+    record(RecordingModel(Other(), tmp_path), "c")
     assert set(replay(tmp_path, request("a"), request("b"), request("c"))) == {"a", "c"}
 
 
@@ -119,10 +119,10 @@ def test_texts_are_found_by_the_names_a_person_gives(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["[]", '{"key": "a"}', '{"content": "x"}', '{"key": "a", "content": 3}', "not json"])
 def test_a_recording_that_is_wrong_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "x.jsonl").write_text('{"key": "a", "content": "x"}\n' + line + "\n")
-    with pytest.raises(TeacherUnavailable, match=r"x\.jsonl, line 2"):
+    with pytest.raises(ModelUnavailable, match=r"x\.jsonl, line 2"):
         replay(tmp_path)
 
 
 def test_no_folder_no_teacher(tmp_path: Path) -> None:
-    with pytest.raises(TeacherUnavailable, match="OCR_RECORDINGS"):
-        RecordedTeacher(tmp_path / "nothing", "r1")
+    with pytest.raises(ModelUnavailable, match="OCR_RECORDINGS"):
+        RecordedModel(tmp_path / "nothing", "r1")

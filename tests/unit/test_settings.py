@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from resources.models.api import TeacherUnavailable
+from resources.models.api import ModelUnavailable
 from resources.models.budget import Budget
 from resources.secrets import TEACHER_KEY, authorization, hidden
 from resources.settings import (
@@ -81,7 +81,7 @@ def test_prices_of_judges() -> None:
 
 
 def test_each_judge_at_its_own_address_or_all_at_one(tmp_path: Path) -> None:
-    with pytest.raises(TeacherUnavailable, match="OCR_JUDGE_URL"):
+    with pytest.raises(ModelUnavailable, match="OCR_JUDGE_URL"):
         judges(OCR_JUDGES="endpoint").opened("llama", tmp_path)
     apart = judges(OCR_JUDGES="endpoint", OCR_JUDGE_URL="http://one/v1,http://two/v1")
     together = judges(OCR_JUDGES="endpoint", OCR_JUDGE_URL="http://one/v1")
@@ -109,7 +109,7 @@ def test_a_wrong_setting_is_refused_by_name(environment: dict[str, str], named: 
 
 
 def test_an_endpoint_without_an_address_says_what_to_set(tmp_path: Path) -> None:
-    with pytest.raises(TeacherUnavailable, match="OCR_TEACHER_URL"):
+    with pytest.raises(ModelUnavailable, match="OCR_TEACHER_URL"):
         teacher(OCR_TEACHER="endpoint").opened(tmp_path)
 
 

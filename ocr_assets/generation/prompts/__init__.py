@@ -42,7 +42,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Template:
+class PromptTemplate:
     """A named template; ``hash`` identifies its text, ``origin`` says where it came from."""
 
     name: str
@@ -72,7 +72,7 @@ def prompt_hash(messages: Sequence[Message]) -> str:
     return hashlib.sha256(json_text(messages).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def prompt_row(template: Template, messages: Sequence[Message]) -> Prompt:
+def prompt_row(template: PromptTemplate, messages: Sequence[Message]) -> Prompt:
     """The row of the table ``prompts`` for a rendered prompt."""
     return {
         "prompt_hash": prompt_hash(messages),
@@ -82,7 +82,7 @@ def prompt_row(template: Template, messages: Sequence[Message]) -> Prompt:
     }
 
 
-def load_templates(names: Sequence[str], folder: Path | None = None) -> dict[str, Template]:
+def load_templates(names: Sequence[str], folder: Path | None = None) -> dict[str, PromptTemplate]:
     """The templates by name; a file ``<name>.jinja`` in ``folder`` replaces ours.
 
     Raises ``ValueError`` for a folder that does not exist or replaces nothing, and for a template that cannot be read.
@@ -97,9 +97,9 @@ def load_templates(names: Sequence[str], folder: Path | None = None) -> dict[str
     for name in names:
         replacement = folder / f"{name}.jinja" if folder else None
         if replacement is not None and replacement.is_file():
-            template = Template(name, replacement.read_text(encoding="utf-8"), str(replacement))
+            template = PromptTemplate(name, replacement.read_text(encoding="utf-8"), str(replacement))
         else:
-            template = Template(name, files(__package__).joinpath("templates", f"{name}.jinja").read_text(encoding="utf-8"))
+            template = PromptTemplate(name, files(__package__).joinpath("templates", f"{name}.jinja").read_text(encoding="utf-8"))
         try:
             template.messages(**dict.fromkeys(VARIABLES[name], ""))
         except ValueError as error:

@@ -10,15 +10,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ocr_assets.generation import request_loop, runner
-from ocr_assets.generation.prompts import Template, prompt_hash
+from ocr_assets.generation import request_loop
+from ocr_assets.generation.prompts import PromptTemplate, prompt_hash
 from ocr_assets.generation.request_loop import Account, Count, Usage
-from ocr_assets.generation.runner import Asking, PromptsOnce, Report, Say
+from ocr_assets.generation.runner import PromptsOnce, Report, Say, Summary, open_runner, spent
 from ocr_assets.problems.decontamination.decide import ORDERS, Order, vote_id, vote_of
 from ocr_assets.schema import JUDGE_VOTES, PROMPTS, JudgeVote, Prompt, json_text
 from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
-from resources.models.api import ChatAnswer, ChatRequest, Sampling, Teacher
+from resources.models.api import ChatAnswer, ChatModel, ChatRequest, Sampling
 from resources.models.budget import Budget
 
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=16)
@@ -40,7 +40,7 @@ class Judge:
 
     model: str
     budget: Budget
-    open: Callable[[], Teacher]
+    open: Callable[[], ChatModel]
 
 
 @dataclass(frozen=True)
@@ -59,23 +59,21 @@ def ask(
     journal: Journal,
     judges: Sequence[Judge],
     pairs: Sequence[str],
-    template: Template,
+    template: PromptTemplate,
     count: Count,
     say: Say,
     warn: Say,
     report: Report,
     commit_rows: int = request_loop.COMMIT_ROWS,
-) -> dict[str, Asking]:
+) -> dict[str, Summary]:
     """Ask each judge for its missing votes on ``pairs`` in both orders; returns what was done, by judge, where any were missing.
 
     The budget is one for all judges and all runs. A judge out of reach is warned of and the next one asked; its pairs have no
-    vote, as have those that the budget leaves. Raises ``TeacherUnavailable`` only for a judge that is not set up.
+    vote, as have those that the budget leaves. Raises ``ModelUnavailable`` only for a judge that is not set up.
     """
-    desk = runner.open_desk(
-        "contamination_report", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows
-    )
+    runner = open_runner("contamination_report", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows)
     prompts = PromptsOnce()
-    done: dict[str, Asking] = {}
+    done: dict[str, Summary] = {}
     for judge in judges:
         wanted = {"pairs": list(pairs), "orders": list(ORDERS), "judge": judge.model, "template": template.hash}
         missing = store.scalar(f"SELECT count(*) FROM ({MISSING})", wanted)
@@ -89,26 +87,26 @@ def ask(
             }
 
         requests = planned_votes(store.stream(f'{MISSING} ORDER BY s.pair_id, o."order" DESC', wanted), judge.model, template)
-        account = Account(judge.budget, runner.spent(store, "judge_votes"))
-        asked = done[judge.model] = desk.ask(
+        account = Account(judge.budget, spent(store, "judge_votes"))
+        asked = done[judge.model] = runner.ask(
             f"contamination_report {judge.model}", "votes", judge.open(), requests, missing, account, row_of, may_be_away=True
         )
         tell = warn if asked.unavailable is not None else say
-        tell(f"contamination_report: {judge.model}: {asked.summary('judge requests')}" + UNDECIDED * bool(asked.left))
+        tell(f"contamination_report: {judge.model}: {asked.line('judge requests')}" + UNDECIDED * bool(asked.left))
     return done
 
 
 UNDECIDED = "; pairs without a vote stay undecided"
 
 
-def planned_votes(pairs: Iterable[Mapping[str, Any]], judge: str, template: Template) -> Iterator[PlannedVote]:
+def planned_votes(pairs: Iterable[Mapping[str, Any]], judge: str, template: PromptTemplate) -> Iterator[PlannedVote]:
     """Rows of ``MISSING`` as requests."""
     for pair in pairs:
         request = judge_request(pair, judge, template)
         yield PlannedVote(request, pair["pair_id"], pair["order"], prompt_hash(request.messages))
 
 
-def judge_request(pair: Mapping[str, Any], judge: str, template: Template) -> ChatRequest:
+def judge_request(pair: Mapping[str, Any], judge: str, template: PromptTemplate) -> ChatRequest:
     """The question to one judge about a pair in the pair's ``order``."""
     texts = (pair["statement"], pair["item_question"])
     first, second = texts if pair["order"] == "problem_first" else reversed(texts)

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from resources.models.api import OPENING, Message, TeacherUnavailable, ThinkMode
+from resources.models.api import OPENING, Message, ModelUnavailable, ThinkMode
 from resources.models.reasoning import OPEN
 
 
 def load_tokenizer(name: str) -> Any:
     """The tokenizer (and with it the chat template) of ``name``, a folder or a name on the Hub.
 
-    Raises ``TeacherUnavailable`` with the remedy.
+    Raises ``ModelUnavailable`` with the remedy.
     """
     try:
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(name)
     except (ImportError, OSError, ValueError) as error:
-        raise TeacherUnavailable(
+        raise ModelUnavailable(
             f"no tokenizer for {name} ({error}); set OCR_TEACHER_TOKENIZER to a folder with the model's tokenizer files "
             "(pip install transformers), or OCR_TEACHER_THINK=prefill, which leaves the template to the server"
         ) from error
     if not tokenizer.chat_template:
-        raise TeacherUnavailable(f"the tokenizer of {name} has no chat template; set OCR_TEACHER_TOKENIZER to one that has")
+        raise ModelUnavailable(f"the tokenizer of {name} has no chat template; set OCR_TEACHER_TOKENIZER to one that has")
     return tokenizer
 
 
