@@ -57,5 +57,5 @@ class SourcesResource(Settings):
     @property
     def only_bundled(self) -> bool:
         """Whether every program that may be run was written for this project."""
-        names = ("taco", "apps", "code_contests", "codeforces")
-        return not self.local and all(str(getattr(self, name)) in (BUNDLED, "") for name in names)
+        sources = (str(getattr(self, name)).strip() for name in type(self).model_fields if name != "benchmarks")
+        return all(address in (BUNDLED, "") for address in sources)
