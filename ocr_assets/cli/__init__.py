@@ -26,6 +26,7 @@ COMMANDS = {
     "dedup": ("ocr_assets.cli.dedup", "Keep one of each set of problems that are the same."),
     "decontaminate": ("ocr_assets.cli.decontaminate", "Find problems that resemble benchmark items."),
     "conformance": ("ocr_assets.cli.conformance", "Check a grader against verdicts that are right."),
+    "settings": ("ocr_assets.cli.settings", "What can be set, and by which variable."),
 }
 
 

@@ -1,4 +1,4 @@
-"""A teacher in this process: vLLM's own engine, for a GPU job with no server.
+"""A model in this process: vLLM's own engine, for a GPU job with no server.
 
 The engine steps in a thread of its own and is kept full; each answer is handed over the moment it is finished. The chat
 template is applied here, so what the model saw is exactly what is stored.
@@ -58,7 +58,7 @@ class VllmModel:
                 from vllm.platforms import current_platform
             except ImportError as error:
                 raise ModelUnavailable(
-                    f"vLLM is not installed ({error}): pip install vllm (or use OCR_TEACHER=endpoint)"
+                    f"vLLM is not installed ({error}): pip install 'ocr-assets[vllm]', or use OCR_TEACHER=endpoint"
                 ) from error
             arguments = dict(self._engine_arguments)
             if current_platform.is_cpu():

@@ -25,6 +25,8 @@ from resources.settings import (
 )
 from resources.settings.environment import variables
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def teacher(**environment: str) -> TeacherResource:
     found = resources_from_environment(environment)["teacher"]
@@ -224,3 +226,14 @@ def test_a_wrong_setting_ends_the_command_with_one_line_and_2() -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "Error: wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint' or 'vllm'\n"
+
+
+def test_the_page_of_settings_is_made_from_the_fields() -> None:
+    from ocr_assets.cli.settings import as_markdown, stage_settings
+
+    page = as_markdown()
+    for resource in RESOURCES.values():
+        assert all(f"| `{name}` | `{variable}` |" in page for name, variable in variables(resource).items())
+    assert {"contamination_report", "r1_traces", "verdicts", "sft_dataset"} <= set(stage_settings())
+    written = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert written == page, "write it anew: ocr-assets settings --markdown > docs/settings.md"
