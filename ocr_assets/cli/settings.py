@@ -17,7 +17,7 @@ HEAD = """\
 
 Made by `ocr-assets settings --markdown` from the fields themselves; a test compares. Do not edit by hand.
 
-A resource is something of the outside world; its fields are set by environment variables (an empty variable counts as not set) and
+A resource is something of the outside world; its fields are set by environment variables (an empty one is not set) and
 shown on the resource's page in the UI. The settings of an asset are given in the launchpad, or by a variable where one is named.
 A wrong value is refused when the definitions are loaded: one line with variable, value and what to give instead, exit code 2.
 
