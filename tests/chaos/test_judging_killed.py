@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 
-from ocr_assets.platform.lineage import MACROS
 from ocr_assets.problems.decontamination.decide import ORDERS
-from ocr_assets.schema import TABLES
-from resources.lake import Lake
 from tests.support.chaos import FAULTS, Chaos
 from tests.support.judging_pairs import MODELS, filled
 from tests.support.killing import kill_and_finish, said_at_the_end
+from tests.support.lakes import new_lake
 
 ROOT = Path(__file__).resolve().parents[2]
 PAIRS, CONCURRENCY = 60, 8
@@ -28,7 +26,7 @@ def judging_process(home: Path, url: str) -> subprocess.Popen:
 
 
 def votes(home: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    with Lake(home / "lake", tables=TABLES, setup_sql=MACROS) as lake:
+    with new_lake(home / "lake") as lake:
         return (
             lake.rows("SELECT * EXCLUDE (endpoint, latency_s, attempts, created_at) FROM judge_votes ORDER BY vote_id"),
             lake.rows("FROM prompts ORDER BY ALL"),

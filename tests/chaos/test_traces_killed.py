@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ocr_assets.platform.lineage import MACROS
-from ocr_assets.schema import CLEAN_PROBLEMS, TABLES
-from resources.lake import Lake, RunInfo
+from ocr_assets.schema import CLEAN_PROBLEMS
+from resources.lake import RunInfo
 from tests.support.chaos import FAULTS, Chaos
 from tests.support.killing import kill_and_finish, said_at_the_end
+from tests.support.lakes import new_lake
 from tests.support.rows import problem
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ KINDS = tuple(kind for kind in FAULTS if kind != "late")
 
 
 def filled(home: Path) -> Path:
-    with Lake(home / "lake", tables=TABLES, setup_sql=MACROS) as lake, lake.write(RunInfo("test"), "clean_problems") as write:
+    with new_lake(home / "lake") as lake, lake.write(RunInfo("test"), "clean_problems") as write:
         write.append(CLEAN_PROBLEMS, [problem(number) for number in range(PROBLEMS)])
     return home
 
@@ -37,7 +37,7 @@ def finished(home: Path, url: str) -> str:
 
 
 def table(home: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    with Lake(home / "lake", tables=TABLES, setup_sql=MACROS) as lake:
+    with new_lake(home / "lake") as lake:
         return (
             lake.rows("SELECT * EXCLUDE (endpoint, latency_s, attempts, created_at) FROM r1_traces ORDER BY response_id"),
             lake.rows("SELECT * FROM prompts ORDER BY ALL"),

@@ -16,8 +16,9 @@ from ocr_assets.problems.dedup import duplicates, files
 from ocr_assets.problems.dedup.duplicates import Layers
 from ocr_assets.problems.dedup.files import Texts, duplicates_of
 from ocr_assets.problems.dedup.near import NearSettings
-from ocr_assets.schema import RAW_PROBLEMS, TABLES
-from resources.lake import Lake, RunInfo
+from ocr_assets.schema import RAW_PROBLEMS
+from resources.lake import RunInfo
+from tests.support.lakes import new_lake
 from tests.support.rows import STORY, CountingEmbedder, raw_problem
 
 REWORDED = STORY.replace("red apples", "green pears")
@@ -47,7 +48,7 @@ def test_each_layer_names_its_duplicates_and_the_first_row_leads() -> None:
 def test_clusters_are_those_of_the_lake(tmp_path_factory: pytest.TempPathFactory, statements: list[str]) -> None:
     layers = Layers(near=NearSettings(0.7), semantic=0.98)
     stands = found(statements, layers, CountingEmbedder())
-    with Lake(tmp_path_factory.mktemp("lake"), tables=TABLES) as lake:
+    with new_lake(tmp_path_factory.mktemp("lake")) as lake:
 
         def writing() -> Any:
             return lake.write(RunInfo("run"), "deduped_problems")

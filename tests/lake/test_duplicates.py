@@ -18,8 +18,9 @@ from ocr_assets.problems.dedup.merge import merge_groups
 from ocr_assets.problems.dedup.near import NearSettings, candidates, measured, signatures
 from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.shingles import shingles
-from ocr_assets.schema import DEDUPED_PROBLEMS, DUPLICATE_PAIRS, RAW_PROBLEMS, TABLES, TEST_CONFLICTS
+from ocr_assets.schema import DEDUPED_PROBLEMS, DUPLICATE_PAIRS, RAW_PROBLEMS, TEST_CONFLICTS
 from resources.lake import Lake, RunInfo
+from tests.support.lakes import new_lake
 from tests.support.rows import STORY, CountingEmbedder
 from tests.support.rows import raw_problem as raw
 
@@ -90,11 +91,11 @@ def test_a_refresh_in_parts_in_any_order_equals_a_full_rebuild(corpus, data) -> 
     cut = data.draw(st.integers(0, len(rows)))
     removed = data.draw(st.sets(st.sampled_from([row["raw_id"] for row in rows])))
     with tempfile.TemporaryDirectory() as folder:
-        with Lake(Path(folder) / "whole", tables=TABLES) as lake:
+        with new_lake(Path(folder) / "whole") as lake:
             fill(lake, rows)
             dedup(lake, layers, CountingEmbedder())
             whole = state(lake)
-        with Lake(Path(folder) / "parts", tables=TABLES) as lake:
+        with new_lake(Path(folder) / "parts") as lake:
             fill(lake, shuffled[:cut])
             dedup(lake, layers, CountingEmbedder())
             fill(lake, [row for row in shuffled if row["raw_id"] not in removed])
@@ -113,7 +114,7 @@ def test_a_refresh_in_parts_in_any_order_equals_a_full_rebuild(corpus, data) -> 
 
 @pytest.fixture
 def lake(tmp_path: Path):
-    with Lake(tmp_path / "lake", tables=TABLES) as opened:
+    with new_lake(tmp_path / "lake") as opened:
         yield opened
 
 

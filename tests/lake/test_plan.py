@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.request_loop import Usage
 from ocr_assets.generation.sampling import Fixed, UntilPassing
-from ocr_assets.platform.lineage import MACROS
-from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS, TABLES, VERDICTS
+from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS, VERDICTS
 from ocr_assets.traces.assets import TracesConfig
 from ocr_assets.traces.collect import commit, response_row
 from ocr_assets.traces.plan import Planned, Wanted, plan
 from ocr_assets.traces.prompts import NAMES, solution_prompt
 from resources.lake import Lake, RunInfo
 from resources.models.api import ChatAnswer, Sampling
+from tests.support.lakes import new_lake
 from tests.support.rows import problem, row_of
 
 PROBLEMS = [
@@ -33,10 +33,10 @@ RUN = RunInfo("test")
 
 
 def filled(folder: Path, problems: Sequence[Mapping] = PROBLEMS) -> Lake:
-    lake = Lake(folder, tables=TABLES, setup_sql=MACROS)
+    lake = new_lake(folder)
     with lake, lake.write(RUN, "clean_problems") as write:
         write.sync(CLEAN_PROBLEMS, problems)
-    return Lake(folder, tables=TABLES, setup_sql=MACROS)
+    return new_lake(folder)
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from ocr_assets.problems.decontamination.benchmarks import item_of
 from ocr_assets.problems.decontamination.screening import Items, Measure, compare, screen
 from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.sources.common import limits
-from ocr_assets.schema import DEDUPED_PROBLEMS, TABLES
+from ocr_assets.schema import DEDUPED_PROBLEMS
 from resources.lake import Lake, RunInfo
 from resources.settings import EmbedderResource, JudgesResource, LakeResource, SourcesResource, TokenizerResource
+from tests.support.lakes import new_lake
 
 WORDS = [
     "sum",
@@ -103,10 +104,10 @@ def test_screening_in_parts_equals_screening_at_once(statements, questions, data
     gone = data.draw(st.integers(0, len(items)))
     some = data.draw(st.integers(0, len(problems)))
     with tempfile.TemporaryDirectory() as folder:
-        with Lake(Path(folder) / "whole", tables=TABLES) as lake:
+        with new_lake(Path(folder) / "whole") as lake:
             run(lake, problems, items)
             whole = scores(lake)
-        with Lake(Path(folder) / "parts", tables=TABLES) as lake:
+        with new_lake(Path(folder) / "parts") as lake:
             run(lake, problems[:some], items[:first])
             run(lake, [problem("00", "an edited statement"), *problems[1:]], items[gone:])
             run(lake, problems, items[::-1])
@@ -132,7 +133,7 @@ def test_screening_in_parts_equals_screening_at_once(statements, questions, data
 def test_only_new_items_and_problems_are_compared(tmp_path: Path) -> None:
     problems = [problem(str(n), " ".join(WORDS[n : n + 4])) for n in range(6)]
     items = [item_of("bench", str(n), " ".join(WORDS[n : n + 3]), "v1") for n in range(5)]
-    with Lake(tmp_path / "lake", tables=TABLES) as lake:
+    with new_lake(tmp_path / "lake") as lake:
         done = run(lake, problems[:4], items[:3])
         assert (done.problems, done.items) == (4, 3)
         released = [{**item, "version": "v2"} for item in items[:3]]  # the next release repeats the items of the last
@@ -207,7 +208,7 @@ def world(tmp_path: Path):
         return {name: value.value for name, value in event.metadata.items()}
 
     def lake() -> Lake:
-        return Lake(tmp_path / "home" / "lake", tables=TABLES)
+        return new_lake(tmp_path / "home" / "lake")
 
     return materialize, vote, lake, tmp_path
 

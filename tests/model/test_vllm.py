@@ -13,17 +13,17 @@ import pytest
 
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.sampling import Fixed
-from ocr_assets.platform.lineage import MACROS
-from ocr_assets.schema import CLEAN_PROBLEMS, TABLES
+from ocr_assets.schema import CLEAN_PROBLEMS
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted
 from ocr_assets.traces.prompts import NAMES
-from resources.lake import Lake, RunInfo
+from resources.lake import RunInfo
 from resources.lake.journal import Journal
 from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling
 from resources.models.budget import Budget
 from resources.models.chat_template import render
 from resources.models.vllm import VllmModel
+from tests.support.lakes import new_lake
 from tests.support.rows import problem
 from tests.support.tiny_model import ENGINE, ENVIRONMENT, make
 
@@ -128,7 +128,7 @@ def test_the_request_loop_around_it_fills_the_lake(teacher: VllmModel, tmp_path:
     """From problems to rows of ``r1_traces``; a second time nothing is asked."""
     wanted = Wanted({"python": Fixed(3)}, Sampling(max_tokens=20), teacher.model, load_templates(NAMES))
     problems = [problem(number, statement="Add " + "and add " * number * 10) for number in range(25)]
-    with Lake(tmp_path / "lake", tables=TABLES, setup_sql=MACROS) as lake, Journal(tmp_path, "r1_traces") as journal:
+    with new_lake(tmp_path / "lake") as lake, Journal(tmp_path, "r1_traces") as journal:
         with lake.write(RunInfo("t"), "clean_problems") as write:
             write.append(CLEAN_PROBLEMS, problems)
 

@@ -19,6 +19,7 @@ from resources.lake.journal import Journal
 from resources.models import endpoint, health
 from resources.models.budget import Budget
 from resources.models.endpoint import EndpointModel
+from tests.support.lakes import new_lake
 from tests.support.rows import row_of
 
 MODELS = ("llama", "qwen")
@@ -26,7 +27,7 @@ MODELS = ("llama", "qwen")
 
 def filled(home: Path, pairs: int = 3) -> Lake:
     """A lake with problems, items, and pairs of them that have scores."""
-    lake = Lake(home / "lake", tables=TABLES, setup_sql=MACROS)
+    lake = new_lake(home / "lake")
     with lake, lake.write(RunInfo("test"), "contamination_report") as write:
         numbers = range(pairs)
         write.append(DEDUPED_PROBLEMS, [row_of(DEDUPED_PROBLEMS, problem_id=f"p{n}", statement=f"Add {n}.") for n in numbers])
