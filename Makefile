@@ -23,7 +23,7 @@ demo: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml docker-engine ## the whole gr
 PYTEST := $(BIN)/python -m pytest
 BESIDE := -n $${OCR_TEST_WORKERS:-2} --dist loadgroup
 # Both parts run even if the first fails; pytest's code 5 says that no test matched, as when PYTEST_ARGS names one file.
-both_parts = @failed=0; \
+both_parts = failed=0; \
 	$(PYTEST) $(BESIDE) -m "$(1) and not alone" $(PYTEST_ARGS) || [ $$? = 5 ] || failed=1; \
 	$(PYTEST) -m "$(1) and alone" $(PYTEST_ARGS) || [ $$? = 5 ] || failed=1; \
 	exit $$failed
@@ -33,11 +33,11 @@ test-fast: .venv/dev.stamp ## tests without Docker and without models: under a m
 
 test: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## everything a change can break, in real sandboxes, with real vLLM and a real browser
 	@echo "test: side by side, then those that measure, one at a time"
-	$(call both_parts,not long)
+	@$(call both_parts,not long)
 
 test-long: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## full sizes: kill sweeps, thousands of programs, all known verdicts
 	@echo "test-long: full sizes; this takes up to half an hour"
-	$(call both_parts,long)
+	@export OCR_TEST_SIZE=full; $(call both_parts,(long or sized))
 
 check: .venv/dev.stamp $(DAGSTER_HOME)/dagster.yaml ## style, types, import rules, definitions
 	@echo "check: ruff, mypy, import rules, Dagster definitions"

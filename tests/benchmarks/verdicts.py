@@ -46,7 +46,9 @@ def main() -> None:
             rows = sum(1 for _ in ungraded(lake, "2", GradingSettings()))
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             assert rows == SOLUTIONS_A_PROBLEM * count
-            print(f"{count:6,} problems, {rows:6,} solutions: {1000 * cpu / rows:.3f} ms of CPU and {1000 * wall / rows:.3f} ms a verdict")
+            print(
+                f"{count:6,} problems, {rows:6,} solutions: {1000 * cpu / rows:.3f} ms of CPU and {1000 * wall / rows:.3f} ms a verdict"
+            )
 
 
 if __name__ == "__main__":

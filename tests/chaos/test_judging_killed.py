@@ -13,9 +13,10 @@ from tests.support.chaos import FAULTS, Chaos
 from tests.support.judging_pairs import MODELS, filled
 from tests.support.killing import kill_and_finish, said_at_the_end
 from tests.support.lakes import new_lake
+from tests.support.size import size
 
 ROOT = Path(__file__).resolve().parents[2]
-PAIRS, CONCURRENCY = 60, 8
+PAIRS, CONCURRENCY, KILLS = 60, 8, size(4, 12)
 
 
 def judging_process(home: Path, url: str) -> subprocess.Popen:
@@ -33,8 +34,8 @@ def votes(home: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         )
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(12, marks=pytest.mark.long)])
-def test_killed_while_judging_the_votes_are_those_of_an_undisturbed_run(tmp_path: Path, kills: int) -> None:
+@pytest.mark.sized
+def test_killed_while_judging_the_votes_are_those_of_an_undisturbed_run(tmp_path: Path) -> None:
     planned = PAIRS * len(ORDERS) * len(MODELS)
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     for home in (undisturbed, killed):
@@ -48,7 +49,7 @@ def test_killed_while_judging_the_votes_are_those_of_an_undisturbed_run(tmp_path
         assert len(server.asked) == server.asked.total() == planned
     kinds = tuple(kind for kind in FAULTS if kind != "late")
     with Chaos(text=text, faults=0.1, delay_s=0.03, kinds=kinds, seed=5) as server:
-        kill_and_finish(server, lambda: judging_process(killed, server.url), kills, CONCURRENCY, planned, most_between=24)
+        kill_and_finish(server, lambda: judging_process(killed, server.url), KILLS, CONCURRENCY, planned, most_between=24)
         asked = server.asked.total()
         assert "0 votes now" in said_at_the_end(judging_process(killed, server.url))
         assert server.asked.total() == asked

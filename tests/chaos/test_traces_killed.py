@@ -1,4 +1,4 @@
-"""Killed at twenty random moments: the table is that of an undisturbed run, and only what was in flight is asked again."""
+"""Killed at random moments (twenty in the full size): the table is that of an undisturbed run, and only what was in flight is asked again."""
 
 import os
 import subprocess
@@ -6,15 +6,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ocr_assets.schema import CLEAN_PROBLEMS
 from resources.lake import RunInfo
 from tests.support.chaos import FAULTS, Chaos
 from tests.support.killing import kill_and_finish, said_at_the_end
 from tests.support.lakes import new_lake
 from tests.support.rows import problem
+from tests.support.size import size
 
 ROOT = Path(__file__).resolve().parents[2]
-PROBLEMS, SAMPLES, CONCURRENCY, KILLS = 60, 11, 8, 20
+PROBLEMS, SAMPLES, CONCURRENCY, KILLS = 60, 11, 8, size(5, 20)
 # Neither faults that look like slow answers nor a Retry-After: the sweep would only last longer.
 KINDS = tuple(kind for kind in FAULTS if kind != "late")
 
@@ -45,7 +48,8 @@ def table(home: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[
         )
 
 
-def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
+@pytest.mark.sized
+def test_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
     with Chaos(delay_s=0.005) as server:
         undisturbed = filled(tmp_path / "undisturbed")
         finished(undisturbed, server.url)

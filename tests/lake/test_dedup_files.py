@@ -20,6 +20,7 @@ from ocr_assets.schema import RAW_PROBLEMS
 from resources.lake import RunInfo
 from tests.support.lakes import new_lake
 from tests.support.rows import STORY, CountingEmbedder, raw_problem
+from tests.support.size import size
 
 REWORDED = STORY.replace("red apples", "green pears")
 OTHER = "Find the shortest path between two towns of a country whose roads all have one length , or say that there is none ."
@@ -43,7 +44,8 @@ def test_each_layer_names_its_duplicates_and_the_first_row_leads() -> None:
         found(statements, Layers(semantic=0.95))
 
 
-@settings(max_examples=8)
+@pytest.mark.sized
+@settings(max_examples=size(2, 25))
 @given(st.lists(st.sampled_from([STORY, REWORDED, OTHER, STORY.upper(), STORY + " 100", STORY + " 200"]), max_size=10))
 def test_clusters_are_those_of_the_lake(tmp_path_factory: pytest.TempPathFactory, statements: list[str]) -> None:
     layers = Layers(near=NearSettings(0.7), semantic=0.98)

@@ -23,6 +23,7 @@ from resources.lake import Lake, RunInfo
 from tests.support.lakes import new_lake
 from tests.support.rows import STORY, CountingEmbedder
 from tests.support.rows import raw_problem as raw
+from tests.support.size import size
 
 SETTINGS = NearSettings()
 
@@ -82,7 +83,8 @@ corpora = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=8)
+@pytest.mark.sized
+@settings(max_examples=size(2, 25))
 @given(corpora, st.data())
 def test_a_refresh_in_parts_in_any_order_equals_a_full_rebuild(corpus, data) -> None:
     layers = Layers(near=NearSettings(0.7), semantic=0.95)

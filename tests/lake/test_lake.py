@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from resources.lake import InvalidRows, Lake, RunInfo, load_extensions
 from resources.lake.tables import Table
+from tests.support.size import size
 
 
 class Item(TypedDict):
@@ -143,7 +144,8 @@ def test_versions_and_run_io_tell_what_was_read_and_written(lake: Lake) -> None:
     assert lake.rows(f"SELECT id FROM items AT (VERSION => {snapshot})") == [{"id": "a"}]
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.sized
+@settings(max_examples=size(5, 40))
 @given(
     st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 2)), max_size=4, unique_by=lambda t: t[0]), max_size=4)
 )

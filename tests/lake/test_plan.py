@@ -22,6 +22,7 @@ from resources.lake import Lake, RunInfo
 from resources.models.api import ChatAnswer, Sampling
 from tests.support.lakes import new_lake
 from tests.support.rows import problem, row_of
+from tests.support.size import size
 
 PROBLEMS = [
     problem(1, origins=["taco/train/0", "apps/train/9"], suite_id="suite_1"),
@@ -83,7 +84,8 @@ def test_cpp_is_not_asked_for_python_functions(lake: Lake) -> None:
     assert len({item.request.key for item in items}) == 5
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.sized
+@settings(max_examples=size(3, 20), suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3), st.randoms(use_true_random=False))
 def test_what_is_missing_is_asked_and_nothing_else(before: int, more: int, cpp: int, chance) -> None:
     with TemporaryDirectory() as folder, filled(Path(folder)) as store:

@@ -23,6 +23,7 @@ from ocr_assets.schema import DEDUPED_PROBLEMS
 from resources.lake import Lake, RunInfo
 from resources.settings import EmbedderResource, JudgesResource, LakeResource, SourcesResource, TokenizerResource
 from tests.support.lakes import new_lake
+from tests.support.size import size
 
 WORDS = [
     "sum",
@@ -95,7 +96,8 @@ def scores(lake: Lake) -> tuple[list, list, list]:
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
 
 
-@settings(max_examples=10)
+@pytest.mark.sized
+@settings(max_examples=size(3, 25))
 @given(st.lists(texts, min_size=1, max_size=7), st.lists(texts, min_size=1, max_size=9), st.data())
 def test_screening_in_parts_equals_screening_at_once(statements, questions, data) -> None:
     problems = [problem(f"{n:02}", statement) for n, statement in enumerate(statements)]

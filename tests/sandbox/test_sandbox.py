@@ -16,6 +16,8 @@ from resources.sandbox.images import engine
 from resources.sandbox.process import ProcessSandbox
 from resources.sandbox.reaper import LABEL, reap
 
+pytestmark = pytest.mark.alone  # it measures times and counts containers
+
 LIMITS = RunLimits(cpu_s=1, wall_s=60, memory_mb=128, output_mb=4, processes=16)
 
 

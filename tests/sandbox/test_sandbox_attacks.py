@@ -17,6 +17,8 @@ from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.reaper import LABEL, owner
 from tests.support.attacks import ATTACKS, COMPILER, MARK, SPIN, Attack
 
+pytestmark = pytest.mark.alone  # the host is searched for what got out
+
 CALM = RunLimits(cpu_s=30, wall_s=120, memory_mb=256)
 PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/etc", "/opt", "/root")  # of the host, where a file could have got out to
 
