@@ -16,10 +16,9 @@ def resources() -> dict[str, Any]:
 
 def existing_lake() -> Any:
     """The project's lake, not yet open. Refuses where there is none: a question must not create an empty lake."""
-    from ocr_assets.platform.lineage import MACROS
-    from ocr_assets.schema import TABLES
+    from ocr_assets.platform.lake import project_lake
 
     lake = resources()["lake"]
     if lake.catalog is None and not (lake.root / "lake" / "catalog.sqlite").is_file():
         raise Refused(f"there is no lake in {lake.root}; run `ocr-assets run` first, or set OCR_HOME to a project's folder")
-    return lake.lake(TABLES, MACROS)
+    return project_lake(lake)

@@ -6,7 +6,8 @@ import dagster as dg
 from pydantic import Field
 
 from ocr_assets.exports.sft import NAME, Filters, Prefer, current_version, edges_query, rows_query, write_release
-from ocr_assets.platform.publish import CHECK, Results, declared, described, funnel_of, open_lake, run_info
+from ocr_assets.platform.lake import project_lake
+from ocr_assets.platform.publish import CHECK, Results, declared, described, funnel_of, run_info
 from ocr_assets.schema import SFT_DATASET
 from resources.lake import breaches_of
 from resources.settings import LakeResource
@@ -45,7 +46,7 @@ def sft_dataset(context: dg.AssetExecutionContext, config: SftConfig, lake: Lake
     filters = Filters(**{**config.model_dump(), "languages": tuple(config.languages)})
     folder = lake.releases / NAME
     query = rows_query(filters)
-    with open_lake(lake) as store:
+    with project_lake(lake) as store:
         with store.cursor() as cursor:
             breaches = breaches_of(cursor, SFT_DATASET, f"({query})")
         if breaches:

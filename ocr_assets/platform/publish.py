@@ -7,15 +7,13 @@ are stored is in ``resources/lake/lake.py``; the plots are drawn in ``ocr_assets
 from __future__ import annotations
 
 import base64
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from ocr_assets.platform.lineage import MACROS
-from ocr_assets.schema import TABLES
+from ocr_assets.platform.lake import project_lake
 from resources.lake import Change, InvalidRows, Lake, RunInfo, Write
 from resources.lake.tables import Table
 from resources.settings import LakeResource
@@ -60,13 +58,6 @@ def column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-@contextlib.contextmanager
-def open_lake(resource: LakeResource) -> Iterator[Lake]:
-    """The lake with all the project's tables, views and macros."""
-    with resource.lake(TABLES, MACROS) as lake:
-        yield lake
-
-
 def run_info(context: dg.AssetExecutionContext) -> RunInfo:
     """The run in whose name the lake is written."""
     return RunInfo(context.run.run_id, context.run.job_name, context.run.tags.get("dagster/code_version", ""))
@@ -89,7 +80,7 @@ def publish(
     nothing is published.
     """
     stage = context.asset_key.path[-1]
-    with open_lake(lake_resource) as lake:
+    with project_lake(lake_resource) as lake:
         before = lake.state(table.name)
         try:
             with lake.write(run_info(context), stage) as write:

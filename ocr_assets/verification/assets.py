@@ -63,9 +63,7 @@ def suite_evidence(
         found: Counter[str] = Counter()
 
         def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
-            for rows in pool.map(
-                lambda row: validate(pool, candidate(row), config), store.stream(UNQUALIFIED, parameters)
-            ):
+            for rows in pool.map(lambda row: validate(pool, candidate(row), config), store.stream(UNQUALIFIED, parameters)):
                 found.update(f"{row['role']} {row['verdict']}" for row in rows)
                 progress.add(1)
                 yield rows

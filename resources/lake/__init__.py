@@ -1,22 +1,28 @@
-"""The lake: DuckLake tables with transactions, snapshots and lineage (``lake.py``), row types (``tables.py``), journals."""
+"""The lake: DuckLake tables with transactions, snapshots and lineage.
 
-from resources.lake.lake import (
+``tables.py``: what a table is; ``lake.py``: opening and reading; ``write.py`` and ``staging.py``: publishing; ``lineage.py``: the
+tables of lineage; ``migrations.py``: older lakes; ``catalog.py``: SQLite and PostgreSQL; ``journal.py``: what is kept between two
+commits.
+"""
+
+from resources.lake.catalog import load_extensions
+from resources.lake.lake import Lake
+from resources.lake.lineage import (
     DATASET_VERSION,
     LINEAGE_TABLES,
     QUARANTINE,
     RECORD_EDGE,
     RUN,
     RUN_IO,
-    Change,
+    SCHEMA_VERSION,
     Edge,
-    InvalidRows,
-    Lake,
     Quarantined,
     RunInfo,
-    Write,
-    breaches_of,
-    load_extensions,
 )
+from resources.lake.migrations import Migration, Migrator, SchemaMismatch
+from resources.lake.staging import breaches_of
+from resources.lake.tables import Column, Table
+from resources.lake.write import Change, InvalidRows, Write
 
 __all__ = [
     "DATASET_VERSION",
@@ -25,12 +31,18 @@ __all__ = [
     "RECORD_EDGE",
     "RUN",
     "RUN_IO",
+    "SCHEMA_VERSION",
     "Change",
+    "Column",
     "Edge",
     "InvalidRows",
     "Lake",
+    "Migration",
+    "Migrator",
     "Quarantined",
     "RunInfo",
+    "SchemaMismatch",
+    "Table",
     "Write",
     "breaches_of",
     "load_extensions",

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from resources.lake import Lake
-from resources.lake.tables import Table
+from resources.lake import Lake, Migration, Table
 from resources.settings.base import Settings
 
 
@@ -46,6 +45,6 @@ class LakeResource(Settings):
     def journals(self) -> Path:
         return self.root / "lake" / "journal"
 
-    def lake(self, tables: Sequence[Table] = (), setup_sql: str = "") -> Lake:
+    def lake(self, tables: Sequence[Table] = (), setup_sql: str = "", migrations: Sequence[Migration] = ()) -> Lake:
         """The lake, not yet open."""
-        return Lake(self.root / "lake", self.catalog, self.data_path, self.memory_limit, tables, setup_sql)
+        return Lake(self.root / "lake", self.catalog, self.data_path, self.memory_limit, tables, setup_sql, migrations)

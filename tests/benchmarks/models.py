@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ocr_assets.generation.prompts import load_templates, prompt_hash
 from ocr_assets.generation.sampling import Fixed
-from ocr_assets.platform.lineage import MACROS
-from ocr_assets.schema import CLEAN_PROBLEMS, TABLES
+from ocr_assets.platform.lake import project_lake
+from ocr_assets.schema import CLEAN_PROBLEMS
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted, plan
 from ocr_assets.traces.prompts import NAMES, solution_prompt
@@ -48,7 +48,7 @@ WANTED = ({"python": Fixed(PYTHON), "cpp": Fixed(1)}, Sampling(), "deepseek-ai/D
 def planning() -> None:
     """736,712 requests against a lake that holds all but 1 %."""
     with tempfile.TemporaryDirectory() as folder:
-        with Lake(Path(folder), tables=TABLES, setup_sql=MACROS) as store:
+        with project_lake(Path(folder)) as store:
             with store.write(RunInfo("bench"), "bench") as write:
                 write.append(CLEAN_PROBLEMS, (problem(number) for number in range(PROBLEMS)))
             fill(store, Wanted(*WANTED, load_templates(NAMES)))
@@ -56,7 +56,7 @@ def planning() -> None:
 
 
 def _plan(folder: str) -> None:
-    with Lake(Path(folder), tables=TABLES, setup_sql=MACROS) as store:
+    with project_lake(Path(folder)) as store:
         before, start = peak_mb(), time.perf_counter()
         with plan(store, Wanted(*WANTED, load_templates(NAMES))) as todo:
             planned, asked = time.perf_counter() - start, sum(1 for _ in todo.requests)
@@ -249,7 +249,7 @@ def pipeline() -> None:
         ours, theirs = [], []
         for number in range(rounds + 1):
             home = Path(folder) / str(number)
-            with Lake(home / "lake", tables=TABLES, setup_sql=MACROS) as store, Journal(home, "r1_traces") as journal:
+            with project_lake(home / "lake") as store, Journal(home, "r1_traces") as journal:
                 with store.write(RunInfo("bench"), "clean_problems") as write:
                     write.append(
                         CLEAN_PROBLEMS,

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from joblib.externals.loky import get_reusable_executor
 
+from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems import similarity
 from ocr_assets.problems.decontamination import screening
 from ocr_assets.problems.dedup import near
@@ -334,14 +335,14 @@ def ours(documents: Documents) -> tuple[int, dict[str, float]]:
 def in_the_lake(documents: Documents) -> tuple[int, dict[str, float]]:
     """The same as the asset finds them, in a lake: a first refresh, and one after 1 % more rows."""
     from ocr_assets.problems.dedup import duplicates
-    from ocr_assets.schema import DUPLICATE_PAIRS, RAW_PROBLEMS, TABLES
-    from resources.lake import Lake, RunInfo
+    from ocr_assets.schema import DUPLICATE_PAIRS, RAW_PROBLEMS
+    from resources.lake import RunInfo
 
     texts = [text for batch in documents.batches() for text in batch]
     later = len(texts) // 100
     layers = Layers(near=NearSettings(0.7))
     seconds: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, Lake(Path(folder), tables=TABLES) as lake:
+    with tempfile.TemporaryDirectory() as folder, project_lake(Path(folder)) as lake:
 
         def writing():
             return lake.write(RunInfo("bench"), "deduped_problems")
@@ -525,8 +526,8 @@ def contamination(problems: int, items: int, embedded: int) -> None:
     """Problems held against benchmark items: embedding apart from search, search beside one matrix product, a second run."""
     from ocr_assets.problems.decontamination.benchmarks import item_of
     from ocr_assets.problems.sources.common import limits
-    from ocr_assets.schema import DEDUPED_PROBLEMS, TABLES
-    from resources.lake import Lake, RunInfo
+    from ocr_assets.schema import DEDUPED_PROBLEMS
+    from resources.lake import RunInfo
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "documents"
@@ -544,7 +545,7 @@ def contamination(problems: int, items: int, embedded: int) -> None:
                     "file": "f", "row": row, "notes": [], "raw_ids": [], "origins": [], "test_conflicts": 0, "tests_left_out": 0, "merge_rule": "",
                 }  # fmt: skip
 
-        with Lake(Path(folder) / "lake", tables=TABLES) as lake:
+        with project_lake(Path(folder) / "lake") as lake:
 
             def writing():
                 return lake.write(RunInfo("bench"), "contamination_report")

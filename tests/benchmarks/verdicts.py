@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems.sources.common import limits, stdin_test
-from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS, TABLES
+from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS
 from ocr_assets.verification.settings import GradingSettings
 from ocr_assets.verification.ungraded import ungraded
-from resources.lake import Lake, RunInfo
+from resources.lake import RunInfo
 from tests.support.rows import problem, row_of
 
 SOLUTIONS_A_PROBLEM = 3
@@ -38,7 +39,7 @@ def solutions(count: int) -> Iterator[dict[str, Any]]:
 def main() -> None:
     """One line for 1,000, 10,000 and 30,000 problems."""
     for count in (1_000, 10_000, 30_000):
-        with tempfile.TemporaryDirectory() as folder, Lake(Path(folder), tables=TABLES) as lake:
+        with tempfile.TemporaryDirectory() as folder, project_lake(Path(folder)) as lake:
             with lake.write(RunInfo("bench"), "bench") as write:
                 write.sync(CLEAN_PROBLEMS, problems(count))
                 write.sync(SOLUTIONS, solutions(count))

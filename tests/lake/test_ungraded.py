@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems.sources.common import limits, stdin_test
-from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS, SUITE_QUALITY, TABLES
+from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS, SUITE_QUALITY
 from ocr_assets.verification.settings import GradingSettings
 from ocr_assets.verification.ungraded import ungraded
 from resources.lake import Lake, RunInfo
@@ -14,7 +15,7 @@ from tests.support.rows import problem, row_of
 
 def filled(folder: Path, count: int) -> Lake:
     """A lake with ``count`` problems of two solutions each; the first problem's reference solution needs 2.5 s."""
-    lake = Lake(folder, tables=TABLES)
+    lake = project_lake(folder)
     tests = [[stdin_test(0, f"{number}\n", f"{number}\n", "official")] for number in range(count)]
     problems = [problem(n, suite_id=f"suite_{n}", tests=tests[n], limits=limits()) for n in range(count)]
     solutions = [

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_assets.definitions import build_definitions
-from ocr_assets.platform.publish import open_lake
+from ocr_assets.platform.lake import project_lake
 from ocr_assets.programs.suites import NO_LIMITS, suite_from_json
 from ocr_assets.schema import CLEAN_PROBLEMS, suite_id
 from ocr_assets.verification.assets import suite_evidence, suite_quality
@@ -117,7 +117,7 @@ def home(tmp_path: Path) -> LakeResource:
 
 
 def write_problems(resource: LakeResource, rows: list[dict[str, Any]]) -> None:
-    with open_lake(resource) as lake, lake.write(RunInfo("run", "job", ""), "clean_problems") as write:
+    with project_lake(resource) as lake, lake.write(RunInfo("run", "job", ""), "clean_problems") as write:
         write.sync(CLEAN_PROBLEMS, rows)
 
 
@@ -127,7 +127,7 @@ def materialize(resource: LakeResource, **quality: float) -> tuple[int, dict[str
     config = dg.RunConfig({"suite_quality": {"config": quality}})
     result = dg.materialize([suite_evidence, suite_quality], resources=resources, run_config=config)
     runs = result.asset_materializations_for_node("suite_evidence")[0].metadata["sandbox runs"].value
-    with open_lake(resource) as lake:
+    with project_lake(resource) as lake:
         return runs, {row["problem_id"]: row for row in lake.rows("FROM suite_quality")}
 
 
@@ -152,7 +152,7 @@ def test_new_reference_solutions_are_run_and_count(home: LakeResource) -> None:
     runs, found = materialize(home)
     assert runs == 5
     assert found["strong"]["known_bad"] == found["strong"]["known_bad_failed"] == 2
-    with open_lake(home) as lake:
+    with project_lake(home) as lake:
         assert evidence_rows(lake) == 4 + 3 + 4 + 5  # what was found before is kept
 
 

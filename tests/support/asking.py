@@ -9,12 +9,11 @@ from pathlib import Path
 from ocr_assets.generation import request_loop
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.sampling import Fixed
-from ocr_assets.platform.lineage import MACROS
-from ocr_assets.schema import TABLES
+from ocr_assets.platform.lake import project_lake
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted
 from ocr_assets.traces.prompts import NAMES
-from resources.lake import Lake, RunInfo
+from resources.lake import RunInfo
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
 from resources.models.api import Sampling
@@ -31,7 +30,7 @@ def main(home: str, url: str, samples: str, concurrency: str, max_tokens: str = 
     )
     teacher = EndpointModel("r1", [url], concurrency=int(concurrency), timeout_s=60, attempts=50)
     with (
-        Lake(Path(home) / "lake", tables=TABLES, setup_sql=MACROS) as store,
+        project_lake(Path(home) / "lake") as store,
         Journal(Path(home) / "journal", "r1_traces") as journal,
     ):
         done = collect.ask(

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_assets.platform.lineage import MACROS
-from ocr_assets.schema import TABLES
+from ocr_assets.platform.lake import project_lake
 from resources.lake import Lake
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +31,7 @@ def run(*arguments: str, home: Path, check: bool = True, **environment: str) -> 
 
 def open_lake(home: Path) -> Lake:
     """The lake of a home, with the project's tables and macros."""
-    return Lake(home / "lake", tables=TABLES, setup_sql=MACROS)
+    return project_lake(home / "lake")
 
 
 @pytest.fixture(scope="session")

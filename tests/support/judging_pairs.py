@@ -10,10 +10,10 @@ from typing import Any
 
 from ocr_assets.generation import request_loop
 from ocr_assets.generation.prompts import load_templates
-from ocr_assets.platform.lineage import MACROS
+from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems.decontamination import judging
 from ocr_assets.problems.decontamination.judging import Judge
-from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES, DEDUPED_PROBLEMS, TABLES
+from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES, DEDUPED_PROBLEMS
 from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
@@ -63,7 +63,7 @@ def main(home: str, url: str, concurrency: str) -> None:
         Judge(name, Budget(), partial(EndpointModel, name, [url], concurrency=int(concurrency), timeout_s=60, attempts=50))
         for name in MODELS
     ]
-    with Lake(Path(home) / "lake", tables=TABLES, setup_sql=MACROS) as store:
+    with project_lake(Path(home) / "lake") as store:
         done = judge(store, Path(home) / "journal", judges, commit_rows=12)
     print(sum(asked.tally.stored for asked in done.values()), "votes now")
 

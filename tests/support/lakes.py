@@ -6,8 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ocr_assets.platform.lineage import MACROS
-from ocr_assets.schema import TABLES
+from ocr_assets.platform.lake import project_lake
 from resources.lake import Lake
 
 
@@ -15,7 +14,7 @@ from resources.lake import Lake
 def _template() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="empty-lake-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with Lake(folder / "lake", tables=TABLES, setup_sql=MACROS):
+    with project_lake(folder / "lake"):
         pass
     return folder / "lake"
 
@@ -27,4 +26,4 @@ def new_lake(folder: Path) -> Lake:
     """
     if not (folder / "catalog.sqlite").exists():
         shutil.copytree(_template(), folder, dirs_exist_ok=True)
-    return Lake(folder, tables=TABLES, setup_sql=MACROS)
+    return project_lake(folder)

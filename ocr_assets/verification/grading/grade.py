@@ -179,9 +179,7 @@ class _Job:
             logs.append(checkers.log(run.interactor) if run.interactor is not None else b"")
             return self._enough(verdicts)
 
-        runs = [
-            checkers.interaction(interactor, as_bytes(test.test["input"]), as_bytes(test.test["output"])) for test in tests
-        ]
+        runs = [checkers.interaction(interactor, as_bytes(test.test["input"]), as_bytes(test.test["output"])) for test in tests]
         for standard in STANDARDS if interactor["language"] == "cpp" else STANDARDS[:1]:
             outcome = self._execute(runs, limits, until, alone, checkers.as_interactor(interactor, standard))
             if outcome.interactor_message is None:

@@ -1,0 +1,119 @@
+"""The catalog behind the lake: extensions, attaching, one writer at a time, transactions, and waiting while it is busy.
+
+What differs between a SQLite and a PostgreSQL catalog is here and nowhere else. What is written is in ``write.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+_BUSY = ("database is locked", "conflict", "failed to commit ducklake transaction", "busy")
+_WAIT_S = 120
+Result = TypeVar("Result")
+
+
+def load_extensions(connection: duckdb.DuckDBPyConnection, *, postgres: bool = False) -> None:
+    """Load DuckLake and the catalog's driver straight from their PyPI packages: offline, and nothing is installed.
+
+    Raises ``ModuleNotFoundError`` with the remedy if the PostgreSQL driver is wanted and its package is missing.
+    """
+    for extension in ("ducklake", "sqlite_scanner", *(["postgres_scanner"] if postgres else [])):
+        try:
+            folder = files(f"duckdb_extension_{extension}") / "extensions" / f"v{duckdb.__version__}"
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"the lake's catalog needs the package duckdb-extension-{extension.replace('_', '-')}=={duckdb.__version__}; "
+                "install it with: pip install 'ocr-assets[postgres]'"
+            ) from error
+        connection.execute(f"LOAD '{folder / f'{extension}.duckdb_extension'}'")
+
+
+class Catalog:
+    """The address of a lake's catalog, and how it is attached and locked.
+
+    ``address``: a DuckLake catalog such as ``postgres:dbname=ocr``; None: ``catalog.sqlite`` in ``home``.
+    """
+
+    def __init__(self, home: Path, address: str | None, data_path: str | None) -> None:
+        self._home = home
+        self._address = address or f"sqlite:{home / 'catalog.sqlite'}"
+        self._data_path = data_path or str(home / "data")
+
+    @property
+    def is_postgres(self) -> bool:
+        return self._address.startswith("postgres:")
+
+    def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Attach the lake as ``lake`` and make it the default, creating it where it does not exist."""
+        load_extensions(connection, postgres=self.is_postgres)
+        # DuckLake repeats a commit that others overtook; ten times, its default, is too few for eight writers.
+        connection.execute("SET ducklake_max_retry_count = 100")
+        options = f"DATA_PATH '{self._data_path}'"
+        if self._address.startswith("sqlite:"):
+            # WAL lets people read while a run writes; the timeout lets two writers queue instead of failing.
+            options += ", META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 30000"
+            # Files are recorded relative to the data path, so a home that was moved or copied still opens.
+            options += ", OVERRIDE_DATA_PATH true"
+        retry(lambda: connection.execute(f"ATTACH IF NOT EXISTS 'ducklake:{self._address}' AS lake ({options})"))
+        if self.is_postgres:
+            server = self._address.removeprefix("postgres:").replace("'", "''")
+            connection.execute(f"ATTACH IF NOT EXISTS '{server}' AS lake_lock (TYPE postgres)")
+        connection.execute("USE lake")
+
+    @contextlib.contextmanager
+    def writer_lock(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Hold the lake's writer lock: a transaction begun inside it sees all that was committed before.
+
+        DuckLake lets two appends commit that never saw each other, which would double rows and break data versions. The lock
+        goes with its process or its server session, however that ends. Other clients of the lake may read meanwhile.
+        """
+        if not self.is_postgres:
+            with (self._home / "writer.lock").open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+            return
+        with contextlib.closing(connection.cursor()) as cursor:
+            cursor.execute("BEGIN")
+            # Any number will do as long as all writers of this database agree on it.
+            cursor.execute("FROM postgres_query('lake_lock', 'SELECT 1 FROM (SELECT pg_advisory_xact_lock(7095061)) locked')")
+            cursor.fetchall()
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit at the end of the block; roll back if it raises."""
+    cursor.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):  # the transaction may be gone already; the first error is the one to show
+            cursor.execute("ROLLBACK")
+        raise
+    cursor.execute("COMMIT")
+
+
+def retry(action: Callable[[], Result]) -> Result:
+    """Run ``action``, again while another process holds the catalog, for at most two minutes."""
+    busy = retry_if_exception(lambda error: isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in _BUSY))
+    retrying = Retrying(
+        retry=busy, stop=stop_after_delay(_WAIT_S), wait=wait_random_exponential(multiplier=0.1, max=5), reraise=True
+    )
+    return retrying(action)
+
+
+def spill_folder(home: Path) -> Path:
+    """Where this process's queries spill what does not fit in memory."""
+    return home / "spill" / str(os.getpid())

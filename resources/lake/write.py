@@ -1,0 +1,243 @@
+"""Writing: the changes of one stage are staged, checked, and published in one transaction with their lineage.
+
+How a staged table meets the published one is in ``staging.py``; opening and reading the lake is in ``lake.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from resources.lake.catalog import transaction
+from resources.lake.lineage import LINEAGE_TABLES, QUARANTINE, RECORD_EDGE, Edge, Quarantined, RunInfo
+from resources.lake.staging import Plan, breaches_of
+from resources.lake.tables import Table
+
+if TYPE_CHECKING:
+    from resources.lake.lake import Lake
+
+
+class InvalidRows(ValueError):
+    """Rows break their table's declaration; nothing was published. ``problems`` lists each breach with example keys."""
+
+    def __init__(self, table: Table, problems: Sequence[str]) -> None:
+        super().__init__(f"table {table.name}: nothing was published, because " + "; ".join(problems))
+        self.table = table
+        self.problems = list(problems)
+
+
+@dataclass
+class Change:
+    """What a write did to a table, and the table's state after it."""
+
+    table: str
+    inserted: int = 0
+    deleted: int = 0
+    rows: int = 0
+    data_version: str = ""
+
+
+class Write:
+    """Staged changes of one stage; see ``Lake.write``."""
+
+    def __init__(self, lake: Lake, run: RunInfo, stage: str, scope: str) -> None:
+        self._lake, self._run, self._stage, self._scope = lake, run, stage, scope
+        self._cursor = lake.cursor()
+        self._plans: list[Plan] = []
+        self._inputs: list[str] = []
+        self._outputs: list[tuple[str, str, int]] = []
+        self._now = datetime.now(UTC)
+        self.changes: dict[str, Change] = {}
+
+    def append(self, table: Table, rows: Iterable[Mapping[str, Any]], *, replacing: str | None = None) -> None:
+        """Add rows whose key is not in the table yet; known keys are left as they are, but for published rows for which the
+        condition ``replacing`` holds: these give way."""
+        self._stage_rows(table, rows, Plan(table, keep_known=True, replacing=replacing))
+
+    def upsert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows, replacing those with the same key."""
+        self._stage_rows(table, rows, Plan(table))
+
+    def sync(
+        self,
+        table: Table,
+        rows: Iterable[Mapping[str, Any]],
+        where: Mapping[str, str] | None = None,
+        within: tuple[str, Iterable[str]] | None = None,
+    ) -> None:
+        """Make the table (or the part where columns equal ``where``) hold exactly ``rows``; equal rows are not touched.
+
+        ``within``: a column and values; only published rows with one of them are compared and may go, so that a small change
+        costs little in a large table. Staged rows outside it must be new ones.
+        """
+        self._stage_rows(table, rows, self._within(Plan(table, scope=dict(where or {}), delete_others=True), within))
+
+    def sync_query(self, table: Table, query: str, parameters: object = None) -> None:
+        """As ``sync``, with the rows computed by a SELECT over the lake that yields the table's columns by name."""
+        plan = Plan(table, delete_others=True)
+        plan.stage = self._new_stage(table)
+        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        self._cursor.execute(f"INSERT INTO {plan.stage} SELECT {columns} FROM ({query})", parameters)
+        self._validate_and_add(plan)
+
+    def edges(self, edges: Iterable[Edge], *, replace: bool = True, within: tuple[str, Iterable[str]] | None = None) -> None:
+        """Record lineage. ``replace``: these are all the edges of this stage and scope (of those ``within``, as in ``sync``);
+        else they are added."""
+        rows = ({**edge, **self._stamp()} for edge in edges)
+        if replace:
+            plan = Plan(RECORD_EDGE, scope={"stage": self._stage, "scope": self._scope}, delete_others=True)
+            plan = self._within(plan, within)
+        else:
+            plan = Plan(RECORD_EDGE, keep_known=True)
+        plan.volatile = ("run_id", "created_at")
+        self._stage_rows(RECORD_EDGE, rows, plan)
+
+    def edges_query(self, query: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """As ``edges`` with ``replace``, computed by a SELECT of child, parent, relation, reason (named parameters)."""
+        plan = Plan(RECORD_EDGE, scope={"stage": self._stage, "scope": self._scope}, delete_others=True)
+        plan.volatile = ("run_id", "created_at")
+        plan.stage = self._new_stage(RECORD_EDGE)
+        self._cursor.execute(
+            f"INSERT INTO {plan.stage} SELECT child, parent, relation, reason, $stage, $scope, $run_id, $created_at "
+            f"FROM ({query})",
+            {**self._stamp(), **(parameters or {})},
+        )
+        self._validate_and_add(plan)
+
+    def quarantine(self, rows: Iterable[Quarantined], scope: str = "") -> None:
+        """Set the rows this stage could not use, in all or in one ``scope`` (a partition)."""
+        plan = Plan(QUARANTINE, scope={"stage": self._stage, "scope": scope}, delete_others=True)
+        plan.volatile = ("run_id", "created_at")
+        self._stage_rows(QUARANTINE, ({**row, **self._stamp(), "scope": scope} for row in rows), plan)
+
+    def reads(self, *datasets: str) -> None:
+        """Note which datasets the stage read, at their current versions."""
+        self._inputs.extend(datasets)
+
+    def released(self, dataset: str, data_version: str, rows: int) -> None:
+        """Note a dataset written outside the lake (release files)."""
+        self._outputs.append((dataset, data_version, rows))
+
+    def publish(self) -> None:
+        """Commit everything staged; retried while the catalog is busy."""
+        self._lake.locked(self._publish_once)
+
+    def close(self) -> None:
+        for plan in self._plans:
+            self._cursor.execute(f"DROP TABLE IF EXISTS {plan.stage}")
+            if plan.values:
+                self._cursor.execute(f"DROP TABLE IF EXISTS {plan.values}")
+        self._cursor.close()
+
+    def _stamp(self) -> dict[str, Any]:
+        return {"stage": self._stage, "scope": self._scope, "run_id": self._run.run_id, "created_at": self._now}
+
+    def _within(self, plan: Plan, within: tuple[str, Iterable[str]] | None) -> Plan:
+        if within is not None:
+            plan.column, plan.values = within[0], f"temp.main.within_{len(self._plans)}"
+            values = pa.table({"value": pa.array(within[1], pa.string())})
+            self._cursor.register("within_values", values)
+            self._cursor.execute(f"CREATE OR REPLACE TEMP TABLE {plan.values} AS SELECT DISTINCT value FROM within_values")
+            self._cursor.unregister("within_values")
+        return plan
+
+    def _new_stage(self, table: Table) -> str:
+        name = f"temp.main.stage_{len(self._plans)}"
+        self._cursor.register("empty_batch", pa.Table.from_batches([], table.schema))
+        self._cursor.execute(f"CREATE TEMP TABLE {name} AS FROM empty_batch")
+        self._cursor.unregister("empty_batch")
+        return name
+
+    def _stage_rows(self, table: Table, rows: Iterable[Mapping[str, Any]], plan: Plan) -> None:
+        plan.stage = self._new_stage(table)
+        for batch in table.batches(rows):
+            self._cursor.register("staged_batch", pa.Table.from_batches([batch]))
+            self._cursor.execute(f"INSERT INTO {plan.stage} FROM staged_batch")
+            self._cursor.unregister("staged_batch")
+        self._validate_and_add(plan)
+
+    def _validate_and_add(self, plan: Plan) -> None:
+        self._plans.append(plan)
+        breaches = breaches_of(self._cursor, plan.table, plan.stage)
+        if breaches:
+            raise InvalidRows(plan.table, breaches)
+
+    def _publish_once(self) -> None:
+        self.changes = {}
+        with transaction(self._cursor):
+            touched = False
+            for plan in self._plans:
+                change = self.changes.setdefault(plan.table.name, Change(plan.table.name))
+                inserted, deleted = plan.apply(self._cursor)
+                change.inserted += inserted
+                change.deleted += deleted
+                touched |= bool(inserted or deleted)
+            touched |= self._note_versions()
+            touched |= self._note_run()
+            if touched:
+                message = f"{self._stage} {self._scope}".strip()
+                self._cursor.execute(
+                    "CALL lake.set_commit_message('ocr-assets', ?, extra_info => ?)", [message, self._run.run_id]
+                )
+
+    def _note_versions(self) -> bool:
+        """Write a dataset version for each data table that changed, from the hashes of the rows that came and went."""
+        versions = []
+        for plan in self._plans:
+            if plan.table in LINEAGE_TABLES:
+                continue
+            change = self.changes[plan.table.name]
+            last = self._cursor.execute(
+                "SELECT data_version, rows FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC "
+                "LIMIT 1",
+                [plan.table.name],
+            ).fetchone()
+            old_version, old_rows = last or ("0" * 32, 0)
+            change.rows = old_rows + plan.inserted - plan.deleted
+            change.data_version = f"{int(old_version, 16) ^ plan.hash_delta:032x}"
+            if plan.inserted or plan.deleted or last is None:
+                versions.append((change.table, change.data_version, change.rows))
+        for dataset, data_version, rows in self._outputs:
+            known = self._cursor.execute(
+                "SELECT data_version FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 1",
+                [dataset],
+            ).fetchone()
+            self.changes[dataset] = Change(dataset, rows=rows, data_version=data_version)
+            if known is None or known[0] != data_version:
+                versions.append((dataset, data_version, rows))
+        if not versions:
+            return False
+        row = self._cursor.execute("SELECT max(snapshot_id) FROM lake.snapshots()").fetchone()
+        snapshot = (row[0] if row else 0) + 1
+        self._cursor.executemany(
+            "INSERT INTO dataset_version VALUES (?, ?, ?, ?, ?, ?)",
+            [(*version, snapshot, self._run.run_id, self._now) for version in versions],
+        )
+        return True
+
+    def _note_run(self) -> bool:
+        known = self._cursor.execute("SELECT 1 FROM run WHERE run_id = ?", [self._run.run_id]).fetchone()
+        if known is None:
+            self._cursor.execute(
+                "INSERT INTO run VALUES (?, ?, ?, ?)",
+                [self._run.run_id, self._run.job, self._now, self._run.code_version],
+            )
+        outputs = {(name, change.data_version) for name, change in self.changes.items() if change.data_version}
+        inputs = {(name, self._lake.version(name)) for name in self._inputs}
+        noted = self._cursor.execute(
+            "SELECT direction, dataset, data_version FROM run_io WHERE run_id = ? AND stage = ?",
+            [self._run.run_id, self._stage],
+        ).fetchall()
+        rows = [
+            (self._run.run_id, self._stage, direction, dataset, version, self._now)
+            for direction, pairs in (("input", inputs), ("output", outputs))
+            for dataset, version in sorted(pairs)
+            if (direction, dataset, version) not in noted
+        ]
+        if rows:
+            self._cursor.executemany("INSERT INTO run_io VALUES (?, ?, ?, ?, ?, ?)", rows)
+        return known is None or bool(rows)
