@@ -58,7 +58,8 @@ lock: .venv/dev.stamp ## the newest versions that fit together, into requirement
 	} >requirements.lock.new && mv requirements.lock.new requirements.lock
 
 docs: .venv/run.stamp ## the pages of docs/ that are made from the code
-	@$(BIN)/python -m ocr_assets.schema.describe >docs/.tables.md && mv docs/.tables.md docs/tables.md
+	@$(BIN)/python -m ocr_assets.schema.describe >docs/.page && mv docs/.page docs/tables.md
+	@$(BIN)/ocr-assets settings --markdown >docs/.page && mv docs/.page docs/settings.md
 
 ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1, port OCR_UI_PORT or 3000, with the schedules' daemon
 	@echo "ui: http://127.0.0.1:$${OCR_UI_PORT:-3000} (stop with Ctrl-C)"

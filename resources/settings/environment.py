@@ -1,8 +1,8 @@
 """How a settings model is filled from environment variables, and how a wrong value is refused.
 
 A field that a variable sets says so itself: ``Field(…, json_schema_extra={"env": "OCR_HOME"})``. Resources (the modules beside)
-and the settings of the stages (``XSettings`` in ``ocr_assets``) both use these functions; the table in ``docs/settings.md`` is
-made from the same metadata (``table.py``).
+and the settings of the stages (``XSettings`` in ``ocr_assets``) both use these functions; ``docs/settings.md`` is made
+from the same metadata (``make docs``).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ CITATION = re.compile(
 SECTION = re.compile(r"§[\d.]*\d|OCR-\d+|KC-\d+")
 PATH = re.compile(r"(?<![\w/.-])((?:ocr_assets|resources|sandbox_images|tests|docs)/[\w-][\w./-]+)")
 MODULE = re.compile(r"`([\w-]+\.(?:py|md|sql|jinja|toml|json))`")
-FOREIGN = {"sitecustomize.py", "conftest.py", "table.py"}  # of whom we only speak
+FOREIGN = {"sitecustomize.py", "conftest.py"}  # of whom we only speak
 COMING: set[str] = set()
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -51,8 +51,6 @@ def wrong_citations(text: str) -> list[str]:
         if docs is None:
             if name in ("grading.md", "papers.md", "pipeline.md", "house.md", "sandbox.md"):
                 wrong.append(f"{name}: cite docs/{name}")
-            continue
-        if f"docs/{name}" in COMING:
             continue
         if not (ROOT / "docs" / name).is_file():
             wrong.append(f"docs/{name} does not exist")
@@ -121,7 +119,7 @@ def dead_names(text: str, beside: Path) -> list[str]:
     """Paths of the repository that do not exist, and names of modules (in backquotes) that no folder of ours has."""
     names = {path.name for path in ours("*.py", "*.md", "*.sql", "*.toml", "*.json", "*.jinja")} | FOREIGN
     paths = [path.rstrip("/.") for path in PATH.findall(text)]
-    return [path for path in paths if path not in COMING and not (ROOT / path).exists() and not (beside / path).exists()] + [
+    return [path for path in paths if not (ROOT / path).exists() and not (beside / path).exists()] + [
         name for name in MODULE.findall(text) if name not in names
     ]
 
