@@ -1,1 +1,11 @@
-"""What leaves the lake: release files and their dataset card. ``sft.py`` builds the SFT release."""
+"""What leaves the lake: release files, each with a dataset card and a manifest.
+
+One path for every profile of a release:
+
+* ``settings.py``: which triplets are released (``ReleaseSettings``)
+* ``selection.py``: those settings as SQL over the lake, with the reason for every triplet left out
+* ``sft.py``: a profile, that is the columns of a release; further profiles are modules beside it
+* ``writer.py``: rows to Parquet shards in a folder that is swapped in whole
+* ``card.py``, ``card.md.jinja``: the dataset card
+* ``assets.py``: the asset that puts them together
+"""

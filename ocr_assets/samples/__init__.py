@@ -12,3 +12,4 @@ RESPONSES = FOLDER / "responses"
 VOTES = FOLDER / "votes"
 BENCHMARKS = FOLDER / "benchmarks"
 EXPECTED = FOLDER / "expected_labels.jsonl"
+BENCHMARK_NAMES = frozenset(path.name.partition(".")[0] for path in BENCHMARKS.iterdir())  # a toy: no public benchmark

@@ -42,6 +42,18 @@ def separate_reasoning(content: str, reasoning: str | None, *, opened: bool = Fa
     return SeparatedReasoning("none", None, content)
 
 
+def whole_response_sql(content: str, reasoning: str, no_opening_tag: str) -> str:
+    """SQL of the whole response with both think tags, the inverse of ``separate_reasoning``.
+
+    ``content`` and ``reasoning`` are SQL of the columns as stored, ``no_opening_tag`` of whether the request opened the
+    reasoning. Of a content that repeats reasoning sent apart, only what follows the closing tag is used.
+    """
+    after = f"{content}[strpos({content}, '{CLOSE}') + {len(CLOSE)}:]"
+    answer = f"CASE WHEN contains({content}, '{CLOSE}') THEN {after} ELSE {content} END"
+    return f"""CASE WHEN {reasoning} IS NOT NULL THEN '{OPEN}\n' || {reasoning} || '\n{CLOSE}\n\n' || ({answer})
+    WHEN {no_opening_tag} THEN '{OPEN}\n' || {content} ELSE {content} END"""
+
+
 def _untagged(text: str) -> str:
     stripped = text.lstrip()
     return (stripped[len(OPEN) :] if stripped.startswith(OPEN) else text).strip("\n")

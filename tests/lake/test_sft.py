@@ -8,11 +8,22 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from ocr_assets.exports.sft import Filters, current_version, write_release
+from ocr_assets import samples
+from ocr_assets.exports.card import card_text, warning
+from ocr_assets.exports.selection import rows_query, selection
+from ocr_assets.exports.settings import ReleaseSettings
+from ocr_assets.exports.sft import SFT
+from ocr_assets.exports.writer import Release, current_version, write_release
 from ocr_assets.schema import SFT_DATASET
+from resources.models.reasoning import separate_reasoning, whole_response_sql
 
-CARD = {"funnel": [], "verdicts": [], "licenses": [], "run_id": "r"}
+
+def write(folder: Path, batches: Any, version: str, rows_per_shard: int = 100) -> Release:
+    return write_release(folder, batches, SFT_DATASET.schema, {"version": version}, lambda manifest: "card", rows_per_shard)
 
 
 def rows(language: str, count: int, start: int = 0) -> list[dict]:
@@ -31,7 +42,7 @@ def test_shards_hold_every_row_once_in_order(tmp_path: Path) -> None:
         SFT_DATASET.batch(rows("cpp", 4, 3) + rows("python", 5)),
         SFT_DATASET.batch(rows("python", 9, 5)),
     ]
-    release = write_release(tmp_path / "out", batches, Filters(), "v1", CARD, rows_per_shard=6)
+    release = write(tmp_path / "out", batches, "v1", rows_per_shard=6)
     assert release.rows == {"cpp": 7, "python": 14}
     names = sorted(path.name for path in (tmp_path / "out" / "data").iterdir())
     assert names == [
@@ -49,14 +60,14 @@ def test_shards_hold_every_row_once_in_order(tmp_path: Path) -> None:
 
 
 def test_a_release_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
-    write_release(tmp_path / "out", [SFT_DATASET.batch(rows("cpp", 1))], Filters(), "v1", CARD)
+    write(tmp_path / "out", [SFT_DATASET.batch(rows("cpp", 1))], "v1")
 
     def breaking():
         yield SFT_DATASET.batch(rows("cpp", 2))
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        write_release(tmp_path / "out", breaking(), Filters(), "v2", CARD)
+        write(tmp_path / "out", breaking(), "v2")
     assert current_version(tmp_path / "out") == "v1"
     assert pq.read_table(tmp_path / "out" / "data").num_rows == 1
 
@@ -75,7 +86,7 @@ TRIPLETS = [
 ]
 
 
-def outcome(filters: Filters) -> dict[str, str | None]:
+def outcome(filters: ReleaseSettings) -> dict[str, str | None]:
     """Of each triplet (problem, language, sample): why it is dropped, or None."""
     lake = duckdb.connect()
     lake.execute("CREATE TABLE t (problem_id TEXT, language TEXT, solution TEXT, verdict TEXT, sample_index INT,"
@@ -91,26 +102,26 @@ def outcome(filters: Filters) -> dict[str, str | None]:
         CREATE VIEW clean_problems AS
         SELECT DISTINCT problem_id, if(problem_id = 'p4', 'undecided', 'clean') AS contamination FROM t;
     """)
-    rows = lake.sql(f"SELECT triplet_id, dropped FROM ({filters.chosen_sql()})").fetchall()
+    rows = lake.sql(f"SELECT triplet_id, dropped FROM ({selection(filters)})").fetchall()
     assert len(rows) == len(TRIPLETS)  # labelled, none lost, none doubled
     return dict(rows)
 
 
-def kept(filters: Filters) -> set[str]:
+def kept(filters: ReleaseSettings) -> set[str]:
     return {name for name, dropped in outcome(filters).items() if dropped is None}
 
 
 def test_by_default_every_triplet_is_released_whose_problem_is_decided() -> None:
-    dropped = {name: reason for name, reason in outcome(Filters()).items() if reason is not None}
+    dropped = {name: reason for name, reason in outcome(ReleaseSettings()).items() if reason is not None}
     assert dropped == {"p4 python 0": "filter: contamination undecided"}
-    assert len(kept(Filters(undecided=True))) == len(TRIPLETS)
+    assert len(kept(ReleaseSettings(undecided=True))) == len(TRIPLETS)
 
 
 def test_filters_say_why() -> None:
-    assert outcome(Filters(keep="accepted"))["p1 python 1"] == "filter: not accepted"
-    assert outcome(Filters(languages=("python",)))["p1 cpp 0"] == "filter: language cpp"
-    assert outcome(Filters(trusted_only=True))["p3 python 0"] == "filter: verdict not trusted"
-    strong = outcome(Filters(min_suite_tnr=0.5))
+    assert outcome(ReleaseSettings(keep="accepted"))["p1 python 1"] == "filter: not accepted"
+    assert outcome(ReleaseSettings(languages=["python"]))["p1 cpp 0"] == "filter: language cpp"
+    assert outcome(ReleaseSettings(trusted_only=True))["p3 python 0"] == "filter: verdict not trusted"
+    strong = outcome(ReleaseSettings(min_suite_tnr=0.5))
     assert strong["p3 python 0"] == "filter: suite_tnr below 0.5"
     assert strong["p2 python 1"] == "filter: suite_tnr not known"
     assert strong["p1 python 0"] is None
@@ -118,17 +129,104 @@ def test_filters_say_why() -> None:
 
 @pytest.mark.parametrize(("prefer", "first"), [("first", "0"), ("shortest", "3"), ("longest", "0"), ("fastest", "2")])
 def test_rejection_sampling_keeps_n_passing_solutions_a_problem_and_language(prefer: Any, first: str) -> None:
-    filters = Filters(keep="accepted", per_problem=1, prefer=prefer)
+    filters = ReleaseSettings(keep="accepted", per_problem=1, prefer=prefer)
     assert kept(filters) == {f"p1 python {first}", "p1 cpp 0", "p2 python 1", "p3 python 0"}
     assert outcome(filters)["p1 python 1"] == "filter: not accepted"
     assert "filter: beyond 1 a problem" in outcome(filters).values()
 
 
 def test_of_equal_programs_one_is_released_and_others_take_their_place() -> None:
-    filters = Filters(keep="accepted", languages=("python",), per_problem=2, prefer="shortest", distinct_code=True)
+    filters = ReleaseSettings(keep="accepted", languages=["python"], per_problem=2, prefer="shortest", distinct_code=True)
     assert kept(filters) == {"p1 python 0", "p1 python 3", "p2 python 1", "p3 python 0"}
     assert outcome(filters)["p1 python 2"] == "filter: same code as another"
 
 
 def test_where_rows_compete_passing_ones_come_first() -> None:
-    assert "p2 python 1" in kept(Filters(per_problem=1))
+    assert "p2 python 1" in kept(ReleaseSettings(per_problem=1))
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    for wrong in ({"languages": ["perl"]}, {"languages": []}, {"per_problem": 0}, {"keeping": "all"}, {"min_suite_tpr": 2}):
+        with pytest.raises(ValidationError):
+            ReleaseSettings(**wrong)  # type: ignore[arg-type]
+
+
+def card(settings: ReleaseSettings, benchmarks: list[dict[str, Any]]) -> str:
+    manifest = {
+        "dataset": "sft_dataset", "version": "v", "run_id": "r", "created_at": "now", "rows": {"python": 1},
+        "filters": settings.model_dump(), "benchmarks": benchmarks, "warning": warning(benchmarks, samples.BENCHMARK_NAMES),
+    }  # fmt: skip
+    return card_text(manifest, columns=SFT_DATASET.columns, funnel=[], verdicts=[], licenses=[])
+
+
+def test_the_card_names_every_setting_and_its_value() -> None:
+    settings = ReleaseSettings(keep="accepted", per_problem=3, prefer="shortest", distinct_code=True, min_suite_tnr=0.5)
+    lines = card(settings, []).splitlines()
+    for name, value in settings.model_dump().items():
+        assert any(line.startswith(f"| `{name}` | `{json.dumps(value)}` | ") for line in lines), name
+
+
+BUNDLED = {"benchmark": "minibench", "version": "", "items": 4}
+HUMANEVAL = {"benchmark": "HumanEval", "version": "v1", "items": 1164}
+
+
+@pytest.mark.parametrize(
+    ("benchmarks", "compared"), [([], "with no benchmark at all"), ([BUNDLED], "only with the bundled toy benchmark minibench")]
+)
+def test_a_release_that_saw_no_public_benchmark_says_so_first(benchmarks: list[dict[str, Any]], compared: str) -> None:
+    body = card(ReleaseSettings(), benchmarks).split("---", 2)[2].strip().splitlines()
+    assert body[0] == "# sft_dataset"
+    assert body[2].startswith("> **Not decontaminated.**") and compared in body[2]
+
+
+def test_a_release_names_the_benchmarks_it_was_compared_with() -> None:
+    text = card(ReleaseSettings(), [BUNDLED, HUMANEVAL])
+    assert "Not decontaminated" not in text
+    assert "| HumanEval | v1 | 1,164 |" in text and "| minibench |  | 4 |" in text
+
+
+THINKING = st.text(max_size=20).filter(lambda text: "think>" not in text).map(lambda text: text.strip("\n"))
+
+
+@given(
+    THINKING,
+    st.text(max_size=20).filter(lambda text: "think>" not in text),
+    st.sampled_from(["apart", "twice", "tags", "closing"]),
+)
+def test_think_tags_are_restored_however_the_reasoning_came(reasoning: str, answer: str, form: str) -> None:
+    content, apart = {
+        "apart": (answer, reasoning),
+        "twice": (f"{reasoning}</think>{answer}", reasoning),
+        "tags": (f"<think>\n{reasoning}\n</think>{answer}", None),
+        "closing": (f"{reasoning}\n</think>{answer}", None),
+    }[form]
+    output = (
+        "SELECT "
+        + whole_response_sql("r.content", "r.reasoning", str(form == "closing"))
+        + " FROM (SELECT ? AS content, ? AS reasoning) r"
+    )
+    row = duckdb.connect().execute(output, [content, apart]).fetchone()
+    assert row is not None and row[0].count("<think>") == row[0].count("</think>") == 1
+    whole = separate_reasoning(row[0], None)
+    assert (whole.form, whole.reasoning) == ("both_tags", reasoning) and (whole.answer or "").lstrip("\n") == answer.lstrip("\n")
+
+
+def test_the_profile_has_all_columns_of_its_table_in_order() -> None:
+    lake = duckdb.connect()
+    columns = {
+        "t": "triplet_id, question, source, license, dataset, split, difficulty, solution, language, verdict, reason, trusted, tests_passed, "
+             "tests_total, pass_rate, suite_status, suite_tpr, suite_tnr, problem_id, response_id, solution_id, verdict_id",
+        "s": "solution_id, parse_status", "r": "response_id, content, reasoning, model", "p": "problem_id, contamination",
+        "c": "triplet_id, reasoning_tokens, response_tokens",
+    }  # fmt: skip
+    for name, table in {
+        "t": "verified_triplets",
+        "s": "solutions",
+        "r": "r1_traces",
+        "p": "clean_problems",
+        "c": "token_counts",
+    }.items():
+        more = ", ['several_fences'] AS labels" if name == "s" else ""
+        lake.execute(f"CREATE TABLE {table} AS SELECT {', '.join(f'NULL::TEXT AS {c}' for c in columns[name].split(', '))}{more}")
+    relation = lake.sql(rows_query(SFT, ReleaseSettings()))
+    assert relation.columns == [column.name for column in SFT_DATASET.columns]

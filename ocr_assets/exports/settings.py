@@ -1,0 +1,43 @@
+"""Which triplets a release holds."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ocr_assets.schema import Language
+
+
+class ReleaseSettings(BaseModel):
+    """Which triplets are released. The default releases all whose contamination is decided, each with its labels.
+
+    Filtering by verdict costs accuracy (OpenCodeReasoning's ablation, docs/papers.md), so a verdict is a label first.
+    ``keep="accepted"`` with ``per_problem=n`` is rejection sampling (KodCode, step 8).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: Literal["all", "accepted"] = Field("all", description="all: every triplet, labelled; accepted: only those that passed")
+    languages: list[str] = Field(["python", "cpp"], description="Languages to release: python, cpp")
+    undecided: bool = Field(False, description="Release also problems whose contamination nobody has decided")
+    trusted_only: bool = Field(
+        False, description="Leave out verdicts that may be wrong: several answers allowed and no checker, a quarantined suite"
+    )
+    min_suite_tpr: float = Field(0.0, ge=0, le=1, description="Least share of known-good programs the suite must accept")
+    min_suite_tnr: float = Field(0.0, ge=0, le=1, description="Least share of known-bad programs and mutants it must not accept")
+    per_problem: int | None = Field(
+        None, ge=1, description="At most so many rows a problem and language; with keep=accepted: rejection sampling"
+    )
+    prefer: Literal["first", "shortest", "longest", "fastest"] = Field(
+        "first", description="Which rows those are: first sampled, shortest, longest or fastest"
+    )
+    distinct_code: bool = Field(False, description="Of equal programs for a problem release one")
+
+    @field_validator("languages")
+    @classmethod
+    def _languages_are_known(cls, value: list[str]) -> list[str]:
+        unknown = [language for language in value if language not in get_args(Language)]
+        if unknown or not value:
+            raise ValueError(f"give one or more of {', '.join(get_args(Language))}")
+        return value
