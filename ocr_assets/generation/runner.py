@@ -34,12 +34,13 @@ Report = Callable[[Mapping[str, Any]], object]
 @dataclass(frozen=True)
 class Summary:
     """What was asked of one model: what the loop did, answers missing when it began, why the model could not be reached, and how
-    many answers of an earlier run were committed from the journal (``replayed``)."""
+    many answers of an earlier run were committed from the journal (``replayed``). ``recorded``: the model replays recordings."""
 
     tally: Tally
     missing: int
     unavailable: ModelUnavailable | None = None
     replayed: int = 0
+    recorded: bool = False
 
     @property
     def left(self) -> int:
@@ -51,7 +52,9 @@ class Summary:
         """Why the rest has no answer."""
         if self.tally.stopped:
             return f"stopped by {self.tally.stopped}"
-        return "no answer came" if self.unavailable is None else str(self.unavailable)
+        if self.unavailable is not None:
+            return str(self.unavailable)
+        return "not among the recorded answers, as is normal with recordings" if self.recorded else "no answer came"
 
     def line(self, noun: str = "teacher requests") -> str:
         """One line: what was asked, and if anything is left, how much and why."""
@@ -63,7 +66,9 @@ class Summary:
             parts.append(f"${tally.cost:,.2f}")
         if self.replayed:
             parts.append(f"{self.replayed:,} more from the journal of an earlier run")
-        if self.left:
+        if self.left and self.recorded and not self.tally.stopped:
+            parts.append(f"all that is recorded (a live model would be asked for {self.left:,} more)")
+        elif self.left:
             parts.append(f"{self.left:,} left ({self.why_left})")
         return ", ".join(parts)
 
@@ -97,6 +102,7 @@ class GenerationRunner:
         ``stage`` and ``unit`` name the work in progress lines. Raises what the model and ``commit`` raise; answers stay stored.
         ``may_be_away``: a model out of reach is told in the result instead, for work that others go on with.
         """
+        recorded = model.name == "recorded"
         with Progress(stage, missing, self.say, unit) as progress:
             watcher = Watcher(progress, self.report, model.model, missing)
             loop: RequestLoop[Item] = RequestLoop(
@@ -107,8 +113,8 @@ class GenerationRunner:
             except ModelUnavailable as error:
                 if not may_be_away:
                     raise
-                return Summary(loop.tally, missing, error, self.replayed)
-            return Summary(loop.tally, missing, None, self.replayed)
+                return Summary(loop.tally, missing, error, self.replayed, recorded)
+            return Summary(loop.tally, missing, None, self.replayed, recorded)
 
 
 def open_runner(

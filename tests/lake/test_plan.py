@@ -14,10 +14,10 @@ from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.request_loop import Usage
 from ocr_assets.generation.sampling import Fixed, UntilPassing
 from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS, VERDICTS
-from ocr_assets.traces.assets import TracesConfig
 from ocr_assets.traces.collect import commit, response_row
 from ocr_assets.traces.plan import Planned, Wanted, plan
 from ocr_assets.traces.prompts import NAMES, solution_prompt
+from ocr_assets.traces.settings import TraceSettings
 from resources.lake import Lake, RunInfo
 from resources.models.api import ChatAnswer, Sampling
 from tests.support.lakes import new_lake
@@ -186,6 +186,6 @@ def test_prompts_carry_question_and_starter_code() -> None:
 
 
 def test_a_failure_nobody_knows_cannot_be_asked_again() -> None:
-    assert TracesConfig(ask_again=["malformed"]).wanted("r1").ask_again == ["malformed"]
+    assert TraceSettings(ask_again=["malformed"]).wanted("r1").ask_again == ["malformed"]
     with pytest.raises(ValueError, match=r"ask_again: malfromed is none of context_too_long, .*malformed"):
-        TracesConfig(ask_again=["malfromed"]).wanted("r1")
+        TraceSettings(ask_again=["malfromed"]).wanted("r1")

@@ -7,6 +7,8 @@ import dagster as dg
 import pytest
 
 from ocr_assets.definitions import ASSETS, build_definitions
+from ocr_assets.generation.sampling import Fixed, UntilPassing
+from ocr_assets.traces.settings import TraceSettings
 from resources.settings import LakeResource, TeacherResource, resources_from_environment
 
 SHAPE = {
@@ -41,6 +43,18 @@ def test_every_asset_is_described_and_checked() -> None:
         assert isinstance(spec.metadata["dagster/column_schema"], dg.TableSchema)
         (check,) = asset.check_specs
         assert check.blocking
+
+
+def test_more_samples_until_some_pass_are_a_job_of_their_own() -> None:
+    """In the graph traces do not depend on verdicts; the job that reads them says so and goes on to the release."""
+    definitions = build_definitions()
+    job = definitions.resolve_job_def("sample_until_passing")
+    selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert selected == {"r1_traces", "solutions", "verdicts", "verified_triplets", "token_statistics", "sft_dataset"}
+    assert job.run_config == {"ops": {"r1_traces": {"config": {"until_passing": 1}}}}
+    assert job.description is not None and "reads solutions and verdicts" in job.description
+    assert TraceSettings().policies() == {"python": Fixed(6), "cpp": Fixed(2)}, "elsewhere no policy looks at verdicts"
+    assert TraceSettings(until_passing=1).policies()["python"] == UntilPassing(1, 10, 6, 1)
 
 
 def test_sources_are_the_partitions() -> None:

@@ -11,8 +11,7 @@ from ocr_assets.generation.prompts import VARIABLES, PromptTemplate, load_templa
 def test_each_template_says_what_it_is_given(name: str) -> None:
     template = load_templates([name])[name]
     values = {variable: f"[{variable} is here]" for variable in VARIABLES[name]}
-    given = {name: [value] if name == "seeds" else value for name, value in values.items()}
-    system, user = template.messages(**given)
+    system, user = template.messages(**values)
     assert system == {"role": "system", "content": ""}
     for variable in VARIABLES[name]:
         if variable not in ("starter_code", "entry"):  # these belong to the call-based one only

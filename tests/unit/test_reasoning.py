@@ -5,12 +5,13 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling
-from resources.models.reasoning import separate_reasoning
+from resources.models.reasoning import separate_reasoning, whole_response_sql
 from resources.models.recorded import RecordedModel, RecordingModel
 
 TEXT = st.text(max_size=40).filter(lambda text: "<think>" not in text and "</think>" not in text)
@@ -24,6 +25,28 @@ def test_every_form_gives_the_same_reasoning_and_answer(reasoning: str, answer: 
     assert (swallowed.form, swallowed.reasoning, swallowed.answer) == ("closing_tag", reasoning, answer)
     apart = separate_reasoning(answer, reasoning)
     assert (apart.form, apart.reasoning, apart.answer) == ("apart", reasoning, answer)
+
+
+@given(TEXT, TEXT, st.sampled_from(["apart", "apart and in the text", "both_tags", "closing_tag"]))
+def test_the_text_with_tags_separates_into_what_it_was_made_of(reasoning: str, answer: str, form: str) -> None:
+    """However the reasoning arrived, the text a model is trained on has it in tags, and separates as the response did."""
+    content = {
+        "apart": answer,
+        "apart and in the text": f"{reasoning}\n</think>{answer}",
+        "both_tags": f"<think>\n{reasoning}\n</think>{answer}",
+        "closing_tag": f"{reasoning}\n</think>{answer}",
+    }
+    response = (content[form], reasoning if form.startswith("apart") else None)
+    arrived = separate_reasoning(*response, opened=True)
+    assert arrived.form == form.partition(" ")[0]
+    sql = whole_response_sql("content", "reasoning", "think_form = 'closing_tag'")
+    row = "SELECT $content AS content, $reasoning AS reasoning, $form AS think_form"
+    (text,) = duckdb.execute(
+        f"SELECT {sql} FROM ({row})", {"content": response[0], "reasoning": response[1], "form": arrived.form}
+    ).fetchone()
+    whole = separate_reasoning(text, None)
+    assert whole.form == "both_tags"
+    assert (whole.reasoning, (whole.answer or "").lstrip("\n")) == ((arrived.reasoning or "").strip("\n"), answer.lstrip("\n"))
 
 
 @pytest.mark.parametrize(

@@ -26,18 +26,6 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "cpp_stdin": ("question", "starter_code", "entry"),
     # Whether two problems are one (docs/papers.md, OCR-3).
     "judge": ("first", "second"),
-    # A second model's judgement of a solution (docs/papers.md, OCR-11).
-    "critique": ("question", "solution"),
-    # Questions from seeds, a snippet, documentation (docs/papers.md, KC-1); solution and tests (KC-3); other styles (KC-6).
-    "kodcode_question_like_seeds": ("seeds",),
-    "kodcode_question_from_snippet": ("snippet",),
-    "kodcode_question_from_docs": ("library", "page"),
-    "kodcode_solution_and_tests": ("question",),
-    "kodcode_completion_style": ("question", "solution", "tests"),
-    "kodcode_online_judge_style": ("question", "solution", "tests"),
-    # Reasoning patterns (docs/papers.md, OCR-10): the first segmentation, and the spans it left out.
-    "patterns_segment": ("reasoning",),
-    "patterns_label_rest": ("annotated",),
 }
 
 

@@ -92,11 +92,9 @@ def ask(
             f"contamination_report {judge.model}", "votes", judge.open(), requests, missing, account, row_of, may_be_away=True
         )
         tell = warn if asked.unavailable is not None else say
-        tell(f"contamination_report: {judge.model}: {asked.line('judge requests')}" + UNDECIDED * bool(asked.left))
+        undecided = "; pairs without a vote stay undecided" if asked.left else ""
+        tell(f"contamination_report: {judge.model}: {asked.line('judge requests')}{undecided}")
     return done
-
-
-UNDECIDED = "; pairs without a vote stay undecided"
 
 
 def planned_votes(pairs: Iterable[Mapping[str, Any]], judge: str, template: PromptTemplate) -> Iterator[PlannedVote]:

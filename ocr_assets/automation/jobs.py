@@ -1,0 +1,32 @@
+"""The jobs: named parts of the graph that are run together, each with its reason. What the assets do is in the stage folders."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+# By hand, or as a backfill over the sources: they change rarely, and reading them again costs a download at worst.
+read_sources = dg.define_asset_job(
+    "read_sources",
+    selection=dg.AssetSelection.assets("raw_problems"),
+    description="Reads the raw problems of one source (partition) or several.",
+)
+
+# Everything after reading is one run: each stage takes up what is new, so a run with nothing new costs seconds.
+downstream = dg.define_asset_job(
+    "downstream",
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("raw_problems"),
+    description="From deduplication to release, over whatever raw problems lie in the lake.",
+)
+
+# The one place where traces depend on verdicts (KodCode, step 8: up to ten attempts until one passes). In the graph that would be
+# a circle, so it is a job of its own: a run is one round, and the next round sees the verdicts of this one.
+sample_until_passing = dg.define_asset_job(
+    "sample_until_passing",
+    selection=dg.AssetSelection.assets("r1_traces").downstream(),
+    config={"ops": {"r1_traces": {"config": {"until_passing": 1}}}},
+    description="One round of further samples for problems where too few passed (until_passing, max_samples, more_at_once), "
+    "carried on to verdicts and release. Here, and only here, r1_traces reads solutions and verdicts of earlier runs. "
+    "Run it again until it asks for nothing.",
+)
+
+JOBS = [read_sources, downstream, sample_until_passing]
