@@ -7,13 +7,15 @@ result's shape before it is checked here.
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from ocr_assets.verification.grading.cost import COLLIDING, TooCostly
+
 DEPTH = 100  # of containers in containers, as in the encoder
-_FLOAT = re.compile(r"-?(\d+\.?\d*(e[+-]?\d+)?|inf|nan)\Z")
+_FLOAT = re.compile(r"-?(\d+(\.\d*)?(e[+-]?\d+)?|inf|nan)\Z")  # one way to read a run of digits: time linear in its length
 _HEX = re.compile(r"-?0x[0-9a-f]+\Z")
 _BYTES = re.compile(r"([0-9a-f]{2})*\Z")
 _NUMBERS = {
@@ -90,12 +92,21 @@ def decode(value: Any) -> Any:
         return _number(inner)
     try:
         if key == "s":
-            return {decode(item) for item in inner}
+            return set(_spread([decode(item) for item in inner]))
         if key == "d":
-            return {decode(name): decode(item) for name, item in inner}
+            names = _spread([decode(name) for name, _ in inner])
+            return dict(zip(names, (decode(item) for _, item in inner), strict=True))
     except TypeError:  # an unhashable member: the solution had an odd subclass there
         return Opaque(key)
     return Opaque(str(inner))
+
+
+def _spread(items: list[Any]) -> list[Any]:
+    """``items``, unless so many have one hash that a set of them would take time squared. Raises ``TooCostly``, ``TypeError``."""
+    most = Counter(map(hash, items)).most_common(1) if len(items) > COLLIDING else []
+    if most and most[0][1] > COLLIDING:
+        raise TooCostly(f"{most[0][1]:,} values of the result have the same hash")
+    return items
 
 
 def brief(value: Any, limit: int = 80) -> str:

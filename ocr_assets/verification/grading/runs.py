@@ -12,10 +12,12 @@ from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Checker, Test, TestVerdict, VerdictName
 from ocr_assets.verification.grading import checkers
 from ocr_assets.verification.grading.asserts import AssertedCall, as_call
+from ocr_assets.verification.grading.cost import TooCostly
 from ocr_assets.verification.grading.outputs import compare_output
 from ocr_assets.verification.grading.values import compare_value
 from resources.sandbox.api import Run, RunOutcome
 
+TAIL = 300  # characters of the last line of stderr that say why a run failed
 HEAD = 200  # characters of a failed test's outputs that are stored
 
 
@@ -42,21 +44,28 @@ def prepare(test: Test) -> PreparedTest:
 
 def grade_run(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:
     """The verdict on one run of one test that needs no checker, and its message."""
-    test = prepared.test
     if run.status != "ok":
         if run.status == "runtime_error" and isinstance(run.value, dict) and run.value.get("wrong") is True:
             return "wrong_answer", run.error  # a test's assertion failed
-        tail = run.stderr.decode("utf-8", "replace").strip().splitlines()
-        return run.status, run.error or (tail[-1][:300] if tail else "")
-    if test["kind"] == "stdin":
-        difference = compare_output(as_bytes(test["output"]), run.stdout, suite["compare"])
-    elif prepared.call is not None:
-        difference = prepared.call.difference(run.value)
-    elif test["kind"] == "call":
-        difference = compare_value(json.loads(test["output"]), run.value, suite["compare"], test["expected_may_be_nested"])
-    else:
-        difference = None  # the assertion held inside the sandbox
+        tail = run.stderr[-4 * TAIL :].decode("utf-8", "replace").strip().splitlines()
+        return run.status, run.error or (tail[-1][:TAIL] if tail else "")
+    try:
+        difference = _difference(prepared, run, suite)
+    except TooCostly as error:
+        return "output_limit", str(error)
     return ("accepted", "") if difference is None else ("wrong_answer", difference)
+
+
+def _difference(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> str | None:
+    """None if the answer of a run that ended well is right, else a message."""
+    test = prepared.test
+    if test["kind"] == "stdin":
+        return compare_output(as_bytes(test["output"]), run.stdout, suite["compare"])
+    if prepared.call is not None:
+        return prepared.call.difference(run.value)
+    if test["kind"] == "call":
+        return compare_value(json.loads(test["output"]), run.value, suite["compare"], test["expected_may_be_nested"])
+    return None  # the assertion held inside the sandbox
 
 
 def grade_interaction(interactor: Checker, prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ocr_assets.schema import Compare
-from ocr_assets.verification.grading.numbers import DEFAULT, stated, values_close
-from ocr_assets.verification.grading.pairing import ByNumber, unmatched
+from ocr_assets.verification.grading.cost import Budget
+from ocr_assets.verification.grading.pairing import unpaired, unpaired_number
 from ocr_assets.verification.grading.results import brief, well_formed
+from ocr_assets.verification.grading.tolerance import DEFAULT, stated, values_close
 
 _T = TypeVar("_T")
+_ORDERED_BY = 16  # values of a container that its sort key looks at
 
 
 def compare_value(expected: Any, value: Any, compare: Compare | None = None, may_be_nested: bool = False) -> str | None:
@@ -24,30 +27,144 @@ def compare_value(expected: Any, value: Any, compare: Compare | None = None, may
 
     ``expected``: JSON data; ``value``: the result as the sandbox encodes it (sandbox_images/runner/values.py).
     ``may_be_nested``: ``expected`` may be a list around the true value (APPS, TACO); either form is right.
+    Takes time linear in both sizes (n log n in any order). Raises ``TooCostly`` where that cannot be kept.
     """
-    rule = compare or DEFAULT
     if not well_formed(value):
         return "the result is no plain data"
-    difference = _value(expected, value, rule, "result")
+    comparison = _Comparison(compare or DEFAULT, Budget(_size(value) + _size(expected)))
+    difference = comparison.value(expected, value, "result")
     if difference and may_be_nested and isinstance(expected, list) and len(expected) == 1:
-        return None if _value(expected[0], value, rule, "result") is None else difference
+        return None if comparison.value(expected[0], value, "result") is None else difference
     return difference
 
 
-def _value(expected: Any, value: Any, rule: Compare, place: str) -> str | None:
-    if isinstance(value, dict) and "o" in value:
-        return f"{place}: a {value['o']} is not plain data"
-    if isinstance(expected, bool) or expected is None:
-        return None if value is expected else _unequal(place, expected, value)
-    if isinstance(expected, int | float):
-        return None if _numbers_equal(expected, _as_number(value), rule) else _unequal(place, expected, value)
-    if isinstance(expected, str):
-        if isinstance(value, str) and rule["case"] == "insensitive":
-            return None if value.casefold() == expected.casefold() else _unequal(place, expected, value)
-        return None if isinstance(value, str) and value == expected else _unequal(place, expected, value)
-    if isinstance(expected, dict):
-        return _mapping(expected, value, rule, place)
-    return _list(expected, value, rule, place)
+def _size(value: Any) -> int:
+    """How many values there are, containers and what they hold."""
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value.values()))
+    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """One comparison by one rule, paid from one budget. ``place`` names in messages where in the result a value lies."""
+
+    rule: Compare
+    budget: Budget
+
+    def value(self, expected: Any, value: Any, place: str) -> str | None:
+        """None if equal, else the first difference."""
+        if isinstance(value, dict) and "o" in value:
+            return f"{place}: a {value['o']} is not plain data"
+        if isinstance(expected, dict):
+            return self._mapping(expected, value, place)
+        if isinstance(expected, list):
+            return self._list(expected, value, place)
+        return None if self._scalars_equal(expected, value) else _unequal(place, expected, value)
+
+    def _scalars_equal(self, expected: Any, value: Any) -> bool:
+        if isinstance(expected, bool) or expected is None:
+            return value is expected
+        if isinstance(expected, int | float):
+            return _numbers_equal(expected, _as_number(value), self.rule)
+        if not isinstance(value, str):
+            return False
+        return value == expected or (self.rule["case"] == "insensitive" and value.casefold() == expected.casefold())
+
+    def _mapping(self, expected: dict[str, Any], value: Any, place: str) -> str | None:
+        """Keys in JSON are strings; a dict keyed by numbers or booleans means the same entry."""
+        if not (isinstance(value, dict) and "d" in value):
+            return _unequal(place, expected, value)
+        entries = {_key(key): item for key, item in value["d"]}
+        if len(entries) != len(value["d"]) or entries.keys() != expected.keys():
+            return f"{place}: keys {brief(sorted(entries))}, expected {brief(sorted(expected))}"
+        for key, wanted in expected.items():
+            difference = self.value(wanted, entries[key], f"{place}[{key!r}]")
+            if difference:
+                return difference
+        return None
+
+    def _list(self, expected: list[Any], value: Any, place: str) -> str | None:
+        unordered = isinstance(value, dict) and "s" in value
+        items = _items(value)
+        if not isinstance(items, list):
+            return _unequal(place, expected, value)
+        if len(items) != len(expected):
+            return f"{place}: {len(items)} items, expected {len(expected)}"
+        if unordered or self.rule["policy"] in ("unordered_lines", "unordered_tokens"):
+            return self._in_any_order(expected, items, place)
+        for index, (wanted, got) in enumerate(zip(expected, items, strict=True)):
+            difference = self.value(wanted, got, f"{place}[{index}]")
+            if difference:
+                return difference
+        return None
+
+    def _in_any_order(self, expected: list[Any], items: list[Any], place: str) -> str | None:
+        """Equal but for order: numbers are paired with numbers, containers with containers, all else has to be identical."""
+        for unpaired_of in (self._unpaired_others, self._unpaired_numbers, self._unpaired_containers):
+            alone = unpaired_of(expected, items)
+            if alone:
+                return f"{place}: {brief(alone[0])} is missing"
+        return None
+
+    def _unpaired_others(self, expected: list[Any], items: list[Any]) -> list[Any]:
+        """Strings, booleans and nulls; of equal numbers on both sides, as both lists are of one length."""
+        extra = Counter(self._same(item) for item in items if not isinstance(item, dict | list) and _as_number(item) is None)
+        for wanted in expected:
+            if not isinstance(wanted, dict | list | float | int) or isinstance(wanted, bool):
+                if not extra[self._same(wanted)]:
+                    return [wanted]
+                extra[self._same(wanted)] -= 1
+        return []
+
+    def _same(self, value: Any) -> tuple[type, Any]:
+        folded = isinstance(value, str) and self.rule["case"] == "insensitive"
+        return type(value), value.casefold() if folded else value
+
+    def _unpaired_numbers(self, expected: list[Any], items: list[Any]) -> list[Any]:
+        wanted = [item for item in expected if isinstance(item, int | float) and not isinstance(item, bool)]
+        answers = [number for number in map(_as_number, items) if number is not None]
+        endless = Counter(number for number in answers if not _is_finite(number))
+        for number in wanted:
+            if not _is_finite(number):
+                if math.isnan(number) or not endless[number]:
+                    return [number]
+                endless[number] -= 1
+        finite = [number for number in wanted if _is_finite(number)]
+        alone = unpaired_number(finite, list(filter(_is_finite, answers)), lambda number: number, self._close)
+        return [] if alone is None else [finite[alone]]
+
+    def _close(self, expected: float, answer: float) -> bool:
+        self.budget.read(answer.bit_length() // 8 if isinstance(answer, int) else 8)
+        return _numbers_equal(expected, answer, self.rule)
+
+    def _unpaired_containers(self, expected: list[Any], items: list[Any]) -> list[Any]:
+        wanted = [item for item in expected if isinstance(item, dict | list)]
+        answers = [item for item in items if isinstance(item, dict | list) and _as_number(item) is None]
+        if len(answers) < len(wanted):
+            return wanted[len(answers) :]
+        forms, others = [_canonical(item) for item in wanted], [_canonical_result(item) for item in answers]
+        common = Counter(forms) & Counter(others)
+        left, right = _without(wanted, forms, common), _without(answers, others, common)
+        if self._equal_when_sorted(left, right) or self._equal_when_sorted(wanted, answers):
+            return []
+
+        def neighbours(index: int) -> Iterator[int]:
+            for position, answer in enumerate(answers):
+                self.budget.spend(1 + sizes[position])
+                if self.value(wanted[index], answer, "") is None:
+                    yield position
+
+        sizes = [_size(answer) for answer in answers]
+        alone = unpaired(len(wanted), len(answers), neighbours, self.budget)
+        return [] if alone is None else [wanted[alone]]
+
+    def _equal_when_sorted(self, wanted: Sequence[Any], answers: Sequence[Any]) -> bool:
+        """Whether both are equal one by one when sorted by their first values, as those of a right answer mostly are."""
+        if len(wanted) != len(answers):
+            return False
+        pairs = zip(sorted(wanted, key=_order), sorted(answers, key=_order), strict=True)
+        return all(self.value(left, right, "") is None for left, right in pairs)
 
 
 def _numbers_equal(expected: float, number: float | None, rule: Compare) -> bool:
@@ -65,47 +182,6 @@ def _as_number(value: Any) -> float | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _list(expected: list[Any], value: Any, rule: Compare, place: str) -> str | None:
-    unordered = isinstance(value, dict) and "s" in value
-    items = _items(value)
-    if not isinstance(items, list):
-        return _unequal(place, expected, value)
-    if len(items) != len(expected):
-        return f"{place}: {len(items)} items, expected {len(expected)}"
-    if unordered or rule["policy"] in ("unordered_lines", "unordered_tokens"):
-        return _unordered(expected, items, rule, place)
-    for index, (wanted, got) in enumerate(zip(expected, items, strict=True)):
-        difference = _value(wanted, got, rule, f"{place}[{index}]")
-        if difference:
-            return difference
-    return None
-
-
-def _unordered(expected: list[Any], items: list[Any], rule: Compare, place: str) -> str | None:
-    """Equal but for order: identical ones go off against each other first, the rest is paired."""
-    forms, extra = [_canonical(item) for item in expected], Counter(_canonical_result(item) for item in items)
-    common = Counter(forms) & extra
-    left, right = _without(expected, forms, common), _without(items, [_canonical_result(item) for item in items], common)
-
-    def pair(left: list[Any], right: list[Any]) -> int | None:
-        numbers = [_as_number(item) for item in right]
-        index = ByNumber([_finite(number) for number in numbers]) if None not in numbers else None
-
-        def near(item: Any) -> Iterable[int]:
-            number = item if isinstance(item, int | float) and not isinstance(item, bool) else None
-            if index is None:
-                return range(len(right))
-            return () if (wanted := _finite(number)) is None else index.within(wanted, rule)
-
-        return unmatched(left, right, lambda item, other: _value(item, other, rule, place) is None, near)
-
-    alone = pair(left, right)
-    if alone is not None and any('"f"' in form for form in common):
-        left, right = expected, items  # an identical one may be another's only partner
-        alone = pair(left, right)
-    return None if alone is None else f"{place}: {brief(left[alone])} is missing"
-
-
 def _without(items: Sequence[_T], forms: Sequence[str], gone: Counter[str]) -> list[_T]:
     """``items`` but for as many of each form as ``gone`` counts."""
     gone, kept = gone.copy(), []
@@ -117,13 +193,33 @@ def _without(items: Sequence[_T], forms: Sequence[str], gone: Counter[str]) -> l
     return kept
 
 
-def _finite(number: float | None) -> float | None:
-    """As a double; None for what none can hold."""
+def _is_finite(number: float) -> bool:
+    return isinstance(number, int) or math.isfinite(number)
+
+
+def _order(value: Any) -> list[tuple[str, float, str]]:
+    """A sort key for containers, expected or encoded: their first values, by kind."""
+    key: list[tuple[str, float, str]] = []
+    waiting = [value]
+    while waiting and len(key) < _ORDERED_BY:
+        item = waiting.pop()
+        number = _as_number(item) if not isinstance(item, float) else item
+        if number is not None:
+            key.append(("number", _double(number), ""))
+        elif isinstance(item, dict) and len(item) == 1 and (inner := _items(item)) is not None:
+            waiting += reversed(inner)
+        elif isinstance(item, list):
+            waiting += reversed(item)
+        else:
+            key.append((type(item).__name__, 0.0, item if isinstance(item, str) else ""))
+    return key
+
+
+def _double(number: float) -> float:
     try:
-        found = math.nan if number is None else float(number)
+        return 0.0 if math.isnan(number) else float(number)
     except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
+        return math.inf if number > 0 else -math.inf
 
 
 def _canonical(expected: Any) -> str:
@@ -159,20 +255,6 @@ def _items(value: Any) -> Any:
     if isinstance(value, dict):
         return next((value[key] for key in ("t", "s", "q") if key in value), None)
     return value
-
-
-def _mapping(expected: dict[str, Any], value: Any, rule: Compare, place: str) -> str | None:
-    """Keys in JSON are strings; a dict keyed by numbers or booleans means the same entry."""
-    if not (isinstance(value, dict) and "d" in value):
-        return _unequal(place, expected, value)
-    entries = {_key(key): item for key, item in value["d"]}
-    if len(entries) != len(value["d"]) or entries.keys() != expected.keys():
-        return f"{place}: keys {brief(sorted(entries))}, expected {brief(sorted(expected))}"
-    for key, wanted in expected.items():
-        difference = _value(wanted, entries[key], rule, f"{place}[{key!r}]")
-        if difference:
-            return difference
-    return None
 
 
 def _key(key: Any) -> str:

@@ -15,7 +15,8 @@ from ocr_assets.programs.statements import DEFAULT_TOLERANCE
 from ocr_assets.schema import Compare
 
 _Number = TypeVar("_Number", float, Decimal)
-NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
+# No expression here may try a long run of digits in more than one way: that would take its length squared.
+NUMBER = re.compile(rb"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z")
 SPECIAL = re.compile(rb"[+-]?(nan|inf|infinity)\Z", re.IGNORECASE)
 _DECIMAL = re.compile(rb"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?\Z")
 _EXACT = 2.0**53  # above it doubles cannot tell neighbouring integers apart
@@ -37,6 +38,12 @@ def tokens_equal(expected: bytes, answer: bytes, rule: Compare) -> bool:
         return close(left, right, rule)
     with localcontext(_WIDE):
         return close(Decimal(expected.decode()), Decimal(answer.decode()), rule)
+
+
+def number(token: bytes) -> float | Decimal:
+    """The value of a token that ``NUMBER`` matches, exact enough to sort by."""
+    value = float(token)
+    return value if abs(value) < _EXACT else Decimal(token.decode())
 
 
 def tolerant(expected: bytes, rule: Compare) -> bool:
