@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from ocr_assets.schema import Compare
@@ -163,7 +164,8 @@ class _Comparison:
         """Whether both are equal one by one when sorted by their first values, as those of a right answer mostly are."""
         if len(wanted) != len(answers):
             return False
-        pairs = zip(sorted(wanted, key=_order), sorted(answers, key=_order), strict=True)
+        in_order = sorted(wanted, key=partial(_order, encoded=False)), sorted(answers, key=partial(_order, encoded=True))
+        pairs = zip(*in_order, strict=True)
         return all(self.value(left, right, "") is None for left, right in pairs)
 
 
@@ -197,19 +199,18 @@ def _is_finite(number: float) -> bool:
     return isinstance(number, int) or math.isfinite(number)
 
 
-def _order(value: Any) -> list[tuple[str, float, str]]:
+def _order(value: Any, *, encoded: bool) -> list[tuple[str, float, str]]:
     """A sort key for containers, expected or encoded: their first values, by kind."""
     key: list[tuple[str, float, str]] = []
     waiting = [value]
     while waiting and len(key) < _ORDERED_BY:
         item = waiting.pop()
-        number = _as_number(item) if not isinstance(item, float) else item
+        number = item if isinstance(item, float) else None if isinstance(item, dict) and not encoded else _as_number(item)
+        inner = _items(item) if encoded or isinstance(item, list) else None
         if number is not None:
             key.append(("number", _double(number), ""))
-        elif isinstance(item, dict) and len(item) == 1 and (inner := _items(item)) is not None:
+        elif isinstance(inner, list):
             waiting += reversed(inner)
-        elif isinstance(item, list):
-            waiting += reversed(item)
         else:
             key.append((type(item).__name__, 0.0, item if isinstance(item, str) else ""))
     return key
