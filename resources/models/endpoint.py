@@ -1,8 +1,8 @@
-"""A teacher behind any OpenAI-compatible server: vLLM, SGLang, DeepSeek, a router. By the official client.
+"""A chat model behind any OpenAI-compatible server: vLLM, SGLang, DeepSeek, a router. By the official client.
 
 Passing faults (429, 5xx, a cut connection, an aborted answer, a malformed body) are asked again with growing waits,
 Retry-After obeyed; what the server refuses for good, or answers with malformed bodies only, is a labelled failure; what never
-came stays unanswered. Which server is asked, and how much at once, is ``health.py``.
+came stays unanswered. Which server is asked, and how much at once, is ``health.py``; how their answers are read is ``wire.py``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,10 @@ import asyncio
 import json
 import logging
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import openai
@@ -27,34 +23,13 @@ from pydantic import SecretStr
 from resources.models.api import OPENING, ChatAnswer, ChatRequest, ModelUnavailable, ThinkMode
 from resources.models.chat_template import first_token_left_out, load_tokenizer, render, spoken
 from resources.models.health import Endpoint, Endpoints
+from resources.models.wire import Aborted, ErrorInBody, Malformed, kind_of, read_completion, refusal_of, retry_after
 from resources.secrets import authorization, hidden
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
-LONGEST_RETRY_AFTER_S = 3600.0
 START_PATIENCE_S = 15.0  # a server that never answered is not waited for as one that did
 REFUSED_IN_ROW = 8  # so many bad requests and no answer: it is the settings that are wrong, not the requests
-# Finish reasons of an answer that the server, not the model, ended: vLLM's and SGLang's, OpenRouter's, DeepSeek's.
-UNFINISHED = ("abort", "error", "insufficient_system_resource")
 log = logging.getLogger(__name__)
-
-
-class Malformed(RuntimeError):
-    """The server answered something that is no completion."""
-
-
-class Aborted(RuntimeError):
-    """The server broke off its answer."""
-
-
-class ErrorInBody(RuntimeError):
-    """An error with a status of its own in a body that came with 200, as routers send what their provider said."""
-
-    def __init__(self, status_code: int, message: str) -> None:
-        super().__init__(f"{message} (code {status_code} in the body)")
-        self.status_code, self.message = status_code, message
-
-
-Refusal = openai.APIStatusError | ErrorInBody
 
 
 @dataclass(frozen=True)
@@ -123,15 +98,15 @@ class EndpointModel:
         self.endpoints = call.endpoints
         waiting = iter(requests)
         running: set[asyncio.Task[None]] = set()
-        done: asyncio.Queue[_Outcome] = asyncio.Queue()
+        outcomes: asyncio.Queue[_Outcome] = asyncio.Queue()
         held: list[_Outcome] = []
         unanswered = 0
 
         async def one(request: ChatRequest) -> None:
             try:
-                done.put_nowait(await self._one(call, request))
+                outcomes.put_nowait(await self._one(call, request))
             except Exception as error:
-                done.put_nowait(_Outcome(error=error))
+                outcomes.put_nowait(_Outcome(error=error))
 
         try:
             in_hand, exhausted = 0, False
@@ -147,7 +122,7 @@ class EndpointModel:
                     in_hand += 1
                 if not in_hand:
                     break
-                outcome = await done.get()
+                outcome = await outcomes.get()
                 if outcome.error is not None:
                     raise outcome.error
                 if outcome.answer is None:
@@ -184,11 +159,10 @@ class EndpointModel:
             await asyncio.gather(*running, return_exceptions=True)
             await call.close()
 
-    def _not_up(self, what: str) -> ModelUnavailable:
+    def _not_up(self, observed: str) -> ModelUnavailable:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.errors.most_common())
-        return ModelUnavailable(
-            f"{self._shown(', '.join(self._urls))}: {what} ({kinds}); is the server up and is {self.model} the model it serves?"
-        )
+        urls = self._shown(", ".join(self._urls))
+        return ModelUnavailable(f"{urls}: {observed} ({kinds}); is the server up and is {self.model} the model it serves?")
 
     def _shown(self, text: object) -> str:
         """``text`` as it may be seen: without the key and without passwords."""
@@ -202,20 +176,20 @@ class EndpointModel:
             async with asyncio.timeout(self._deadline_s):
                 while failed < self._attempts:
                     endpoint = await call.endpoints.acquire()
-                    began, kept = time.monotonic(), False
+                    began, place_is_held = time.monotonic(), False
                     tries += 1
                     try:
                         answer = await self._ask(call, endpoint, request, began, tries)
-                        kept = True
+                        place_is_held = True
                         return _Outcome(answer, place=endpoint)
                     except (openai.APIError, Malformed, Aborted, ErrorInBody, OSError) as error:
                         fault = error
-                        counts, wait = self._judge(call, endpoint, error, began, failed)
+                        counts, wait = self._after_fault(call, endpoint, error, began, failed)
                         failed += counts
                         if isinstance(error, Malformed):
                             malformed.append(endpoint)
                     finally:
-                        if not kept:
+                        if not place_is_held:
                             call.endpoints.release(endpoint)
                     if failed < self._attempts:
                         log.debug("request %s, try %d: %s; again in %.1f s", request.key, tries, self._shown(fault), wait)
@@ -262,7 +236,7 @@ class EndpointModel:
             **message,
         )
 
-    def _judge(self, call: _Call, endpoint: Endpoint, error: Exception, began: float, failed: int) -> tuple[int, float]:
+    def _after_fault(self, call: _Call, endpoint: Endpoint, error: Exception, began: float, failed: int) -> tuple[int, float]:
         """What a fault means for its endpoint. Returns (1 if it counts as a failed try, seconds to wait)."""
         kind = kind_of(error)
         self.errors[kind] += 1
@@ -354,118 +328,5 @@ def _nothing_of_use(held: Sequence[_Outcome]) -> ModelUnavailable:
     """Why nothing was kept, though every request got a reply."""
     failed = held[-1].answer
     assert failed is not None
-    what = "sends no completion to any request" if held[-1].senders else "refuses every request"
-    return ModelUnavailable(f"{failed.endpoint} {what}: {failed.extra.get('message', '')}; nothing was kept")
-
-
-def read_completion(body: bytes, content_type: str) -> dict[str, Any]:
-    """The fields of ``ChatAnswer`` in the body of a chat or text completion.
-
-    Raises ``Malformed`` where it is neither, ``ErrorInBody`` where it is an error, ``Aborted`` where the server broke it off.
-    """
-    shown = body[:200]
-    if "json" not in content_type:
-        raise Malformed(f"content type {content_type or 'missing'}: {shown!r}")
-    try:
-        completion = json.loads(body)
-        _raise_error_in(completion, completion if completion.get("object") == "error" else completion.get("error"))
-        choice = completion["choices"][0]
-        _raise_error_in(completion, choice.get("error"))
-        message = choice.get("message") or {"content": choice["text"]}
-        content, refusal = message.get("content"), message.get("refusal")
-        reasoning = message.get("reasoning_content") or message.get("reasoning") or None
-        finish = choice["finish_reason"]
-        usage = completion.get("usage") or {}
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise Malformed(f"no completion ({error!r}): {shown!r}") from error
-    if finish in UNFINISHED:
-        raise Aborted(f"finish reason {finish}")
-    if not isinstance(finish, str) or not all(isinstance(text, str | None) for text in (content, reasoning, refusal)):
-        raise Malformed(f"an unfinished choice: {shown!r}")
-    said = (content, reasoning, refusal)
-    # SGLang, known by matched_stop, writes null for an empty text; elsewhere that is no answer.
-    if all(text is None for text in said) and finish != "content_filter" and "matched_stop" not in choice:
-        raise Malformed(f"an empty choice: {shown!r}")
-    weights = (completion.get("metadata") or {}).get("weight_version")  # SGLang's
-    cost = usage.get("cost")  # OpenRouter's
-    return {
-        "content": content or refusal or "",
-        "reasoning": reasoning,
-        "finish_reason": finish,
-        "served_model": completion.get("model"),
-        "revision": completion.get("system_fingerprint") or weights or completion.get("provider"),  # the last: OpenRouter's
-        "prompt_tokens": usage.get("prompt_tokens"),
-        "completion_tokens": usage.get("completion_tokens"),
-        "cost": float(cost) if isinstance(cost, int | float) else None,
-        "failure": "refused" if refusal or finish == "content_filter" else None,
-    }
-
-
-def _raise_error_in(completion: Mapping[str, Any], error: Mapping[str, Any] | None) -> None:
-    if error:
-        code = error.get("code")
-        if isinstance(code, int) and 400 <= code < 600:
-            raise ErrorInBody(code, str(error.get("message")))
-        if "choices" not in completion:
-            raise ValueError(f"an error without a status: {error.get('message')}")
-
-
-def kind_of(error: Exception) -> str:
-    """The name a fault is counted under."""
-    match error:
-        case openai.APITimeoutError():
-            return "timeout" if _timed_out(error) else "connection"
-        case Aborted():
-            return "aborted"
-        case Malformed() | openai.APIResponseValidationError():
-            return "malformed"
-        case openai.APIStatusError() | ErrorInBody():
-            return _KINDS.get(error.status_code, "server_error")
-    return "connection"
-
-
-_KINDS = {
-    429: "rate_limited", 401: "denied", 402: "denied", 403: "denied", 404: "denied", 503: "overloaded", 529: "overloaded",
-    408: "timeout", 504: "timeout",
-}  # fmt: skip
-
-
-def _timed_out(error: BaseException | None) -> bool:
-    """Whether a clock ended it: the client calls a connection that the server closed a time-out too."""
-    while error is not None:
-        if isinstance(error, TimeoutError):
-            return True
-        error = error.__cause__
-    return False
-
-
-_TOO_LONG = re.compile(r"context.?(length|window|size|limit)|too long|longer than|maximum.{0,60}token")
-_FILTERED = re.compile(r"content\W.{0,80}(policy|filter)|content exists risk|content_filter")
-_FLAGGED = re.compile(r"flagged|moderation")
-
-
-def refusal_of(error: Refusal) -> str | None:
-    """Why a request is refused for good: context_too_long, refused or bad_request; None: it may be asked again."""
-    status = error.status_code
-    # Only the beginning: some servers repeat the request, and with it the prompt, in their message.
-    text = str(error.message).lower()[:400]
-    if status == 403 and _FLAGGED.search(text):
-        return "refused"  # OpenRouter's moderation; any other 403 is about the key
-    if status in (401, 402, 403, 404, 408, 409, 425, 429) or status >= 500:
-        return None
-    if status == 413 or _TOO_LONG.search(text):
-        return "context_too_long"
-    return "refused" if _FILTERED.search(text) else "bad_request"
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the server asks to wait (a number or an HTTP date); None if it does not say."""
-    value = headers.get("retry-after", "").strip()
-    seconds: float | None = None
-    with suppress(ValueError):
-        seconds = float(value)
-    if seconds is None and value:
-        with suppress(ValueError):
-            moment = parsedate_to_datetime(value)
-            seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return None if seconds is None or seconds != seconds else min(max(0.0, seconds), LONGEST_RETRY_AFTER_S)
+    behaviour = "sends no completion to any request" if held[-1].senders else "refuses every request"
+    return ModelUnavailable(f"{failed.endpoint} {behaviour}: {failed.extra.get('message', '')}; nothing was kept")

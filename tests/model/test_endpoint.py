@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 from aiohttp import web
 
-from resources.models import endpoint, health
+from resources.models import endpoint, health, wire
 from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling
 from resources.models.endpoint import EndpointModel
 from tests.support.chaos import Chaos, completion
@@ -376,17 +376,17 @@ def test_servers_that_go_away_for_good_end_the_run_with_what_was_met() -> None:
     ],
 )
 def test_retry_after_in_seconds(value: str, low: float | None, high: float | None) -> None:
-    found = endpoint.retry_after({"retry-after": value})
+    found = wire.retry_after({"retry-after": value})
     assert found is None if low is None else found is not None and low <= found <= high  # type: ignore[operator]
 
 
 def test_retry_after_as_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     earlier = format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)
-    found = endpoint.retry_after({"retry-after": later})
+    found = wire.retry_after({"retry-after": later})
     assert found is not None and 60 < found <= 90
-    assert endpoint.retry_after({"retry-after": earlier}) == 0.0
-    assert endpoint.retry_after({}) is None
+    assert wire.retry_after({"retry-after": earlier}) == 0.0
+    assert wire.retry_after({}) is None
 
 
 def test_too_much_at_once_is_turned_down_until_it_fits() -> None:
