@@ -55,7 +55,7 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...]) -> None:
                 RUN_CONFIG, instance=instance, asset_selection=downstream, raise_on_error=False
             ).success:
                 raise SystemExit(1)
-    click.echo(f"\ndone in {time.monotonic() - start:.0f} s\n")
+    click.echo(f"\ndone in {time.monotonic() - start:.0f} s")
     _what_to_look_at(home)
 
 
@@ -81,19 +81,24 @@ def _prepared_home() -> Path:
 
 
 def _what_to_look_at(home: Path) -> None:
-    """The funnel, where the release lies, how to open the UI, and two lineage questions to try."""
+    """Rows at each stage, where the release lies, how to open the UI, and lineage questions to try."""
     from ocr_assets.platform.lineage import report
 
     with existing_lake() as lake:
+        click.echo("\nRows at each stage: what came in, what was kept, what was left out and why.\n")
         click.echo(report.funnel(lake))
         released = lake.rows(
             "SELECT child FROM record_edge WHERE stage = 'sft_dataset' AND relation = 'derived' ORDER BY child LIMIT 1"
         )
         merged = lake.rows("SELECT parent FROM record_edge WHERE relation = 'merged_into' ORDER BY parent LIMIT 1")
     folder = home / "releases" / "sft_dataset"
-    click.echo(f"\nrelease     {folder if folder.is_dir() else 'none yet'}")
-    click.echo("UI          make ui")
-    if released:
-        click.echo(f"try         ocr-assets lineage trace {released[0]['child']}")
-    if merged:
-        click.echo(f"            ocr-assets lineage why {merged[0]['parent']}")
+    lines = [
+        ("the release", f"{folder} (begin with its README.md)" if folder.is_dir() else "none yet"),
+        ("the UI", "make ui"),
+        *(("where a released row comes from", f"ocr-assets lineage trace {row['child']}") for row in released),
+        *(("what became of a source row", f"ocr-assets lineage why {row['parent']}") for row in merged),
+        ("anything else, in SQL", 'ocr-assets lineage sql "SELECT verdict, count(*) FROM triplets GROUP BY ALL"'),
+    ]
+    click.echo("\nWhat to look at next:\n")
+    for question, answer in lines:
+        click.echo(f"  {question:32} {answer}")

@@ -51,21 +51,28 @@ def histogram(values: Sequence[float], title: str, unit: str, marks: Mapping[str
     return _png(figure, axes, title)
 
 
-def stacked_verdicts(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
+def stacked_verdicts(rows: Sequence[Mapping[str, Any]], title: str, unit: str = "triplets") -> bytes:
     """Verdict shares per group. ``rows``: dicts of ``value`` (group), ``verdict`` (null: no verdict), ``rows``."""
-    groups = sorted({str(row["value"]) for row in rows}, reverse=True)
+    import polars as pl
+
+    table = (
+        pl.DataFrame(
+            [(str(row["value"]), row["verdict"] or "no verdict", row["rows"]) for row in rows],
+            ["value", "verdict", "rows"],
+            orient="row",
+        )
+        .pivot("verdict", index="value", values="rows", aggregate_function="sum")
+        .fill_null(0)
+        .sort("value", descending=True)
+    )
+    groups = table["value"].to_list()
     figure, axes = _figure(max(2.2, 1.0 + 0.32 * len(groups)))
-    left = dict.fromkeys(groups, 0)
+    left = pl.zeros(len(groups), eager=True)
     for verdict, colour in VERDICT_COLOURS.items():
-        counts = {
-            str(row["value"]): int(row["rows"]) for row in rows if (row["verdict"] or "no verdict") == verdict and row["rows"]
-        }
-        if counts:
-            widths = [counts.get(group, 0) for group in groups]
-            axes.barh(groups, widths, left=[left[group] for group in groups], color=colour, label=verdict)
-            for group in groups:
-                left[group] += counts.get(group, 0)
-    axes.set_xlabel("triplets")
+        if verdict in table.columns:
+            axes.barh(groups, table[verdict].to_list(), left=left.to_list(), color=colour, label=verdict)
+            left = left + table[verdict]
+    axes.set_xlabel(unit)
     axes.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22 if len(groups) > 4 else -0.3), frameon=False)
     return _png(figure, axes, title)
 

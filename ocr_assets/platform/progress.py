@@ -1,4 +1,4 @@
-"""How far a long step is, for whoever watches: a bar on a terminal, else one log line each 30 seconds."""
+"""How far a long step is: a bar on a terminal, elsewhere one log line every 30 seconds."""
 
 from __future__ import annotations
 
@@ -15,15 +15,22 @@ LINE_EVERY_S = 30.0
 
 
 class Progress:
-    """``with Progress("verdicts", total, context.log.info) as progress: progress.add(1, "12 wrong_answer")``."""
+    """``with Progress("verdicts", total, context.log.info) as progress: progress.add(1, "12 wrong_answer")``.
 
-    def __init__(self, what: str, total: int | None, say: Callable[[str], object], unit: str = "rows") -> None:
-        self._what, self._total, self._say, self._unit = what, total, say, unit
-        self._done, self._note = 0, ""
+    Args:
+        task: what is being done, in front of every line.
+        total: how many there are to do; None if that is not known, then no remaining time is shown.
+        log: takes a line.
+        unit: what is counted.
+    """
+
+    def __init__(self, task: str, total: int | None, log: Callable[[str], object], unit: str = "rows") -> None:
+        self._task, self._total, self._log, self._unit = task, total, log, unit
+        self._count, self._note = 0, ""
         self._start = self._last = time.monotonic()
         self._bar: Any = None
         if sys.stderr.isatty():
-            self._bar = tqdm(total=total, desc=what, unit=f" {unit}", file=sys.stderr, leave=False)
+            self._bar = tqdm(total=total, desc=task, unit=f" {unit}", file=sys.stderr, leave=False)
 
     def __enter__(self) -> Progress:
         return self
@@ -33,8 +40,11 @@ class Progress:
             self._bar.close()
 
     def add(self, count: int = 1, note: str = "") -> bool:
-        """``count`` (0 too) more are done; ``note`` replaces the remark shown beside. True if a line was due."""
-        self._done += count
+        """Count ``count`` more (0 is allowed) and replace the note beside them, if one is given.
+
+        Returns whether a line was due, so that a caller can commit or report at the same pace.
+        """
+        self._count += count
         self._note = note or self._note
         if self._bar is not None:
             self._bar.set_postfix_str(self._note, refresh=False)
@@ -43,14 +53,14 @@ class Progress:
             return False
         self._last = time.monotonic()
         if self._bar is None:
-            self._say(self.line())
+            self._log(self.line())
         return True
 
     def line(self) -> str:
         """``verdicts: 1,200 of 5,000 rows, 40.0/s, 0:01:35 left, <note>``."""
-        rate = self._done / max(time.monotonic() - self._start, 1e-9)
-        parts = [f"{self._what}: {self._done:,}" + (f" of {self._total:,}" if self._total else "") + f" {self._unit}"]
+        rate = self._count / max(time.monotonic() - self._start, 1e-9)
+        parts = [f"{self._task}: {self._count:,}" + (f" of {self._total:,}" if self._total else "") + f" {self._unit}"]
         parts.append(f"{rate:,.1f}/s")
         if self._total and rate:
-            parts.append(f"{timedelta(seconds=round(max(0, self._total - self._done) / rate))} left")
+            parts.append(f"{timedelta(seconds=round(max(0, self._total - self._count) / rate))} left")
         return ", ".join([*parts, *([self._note] if self._note else [])])

@@ -7,15 +7,17 @@ are stored is in ``resources/lake/lake.py``; the plots are drawn in ``ocr_assets
 from __future__ import annotations
 
 import base64
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
+from ocr_assets.platform import plots
 from ocr_assets.platform.lake import project_lake
 from resources.lake import Change, InvalidRows, Lake, RunInfo, Write
-from resources.lake.tables import Table
+from resources.lake.tables import Column, Table
 from resources.settings import LakeResource
 
 CHECK = "rows_match_declaration"
@@ -103,6 +105,7 @@ def publish(
                 "new rows": change.inserted,
                 "gone rows": change.deleted,
                 "kept and dropped": funnel_of(lake, stage),
+                **funnel_picture(lake, stage),
                 "preview": preview(lake, table),
                 **metadata,
                 **after(lake),
@@ -120,9 +123,19 @@ def funnel_of(lake: Lake, stage: str) -> dg.TableMetadataValue:
     return dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema=schema)
 
 
+def funnel_picture(lake: Lake, stage: str) -> dict[str, Any]:
+    """This stage's part of the funnel as bars; nothing for a stage that the funnel does not count."""
+    rows = lake.rows("SELECT outcome, reason, rows FROM funnel WHERE stage = ? LIMIT 20", [stage])
+    counts = {textwrap.shorten(f"{row['outcome']}: {row['reason']}", 48, placeholder="…"): int(row["rows"]) for row in rows}
+    return {"rows by outcome": picture(plots.bars(counts, f"{stage}: what became of rows"), "rows by outcome")} if counts else {}
+
+
 def preview(lake: Lake, table: Table) -> dg.TableMetadataValue:
-    """A few rows, scalar columns only, texts cut: metadata stays in the event log for ever."""
-    columns = [column for column in table.columns if not pa.types.is_nested(column.type)]
+    """A few rows, scalar columns only, texts cut: metadata stays in the event log for ever.
+
+    First what a person reads (texts, then numbers), last ids and hashes.
+    """
+    columns = sorted((column for column in table.columns if not pa.types.is_nested(column.type)), key=_reading_order)
     selected = ", ".join(
         f'left(replace("{c.name}", chr(10), \' \'), {PREVIEW_CHARACTERS}) AS "{c.name}"'
         if pa.types.is_string(c.type)
@@ -134,6 +147,12 @@ def preview(lake: Lake, table: Table) -> dg.TableMetadataValue:
     schema = dg.TableSchema([dg.TableColumn(column.name) for column in columns])
     records = [dg.TableRecord({name: value or "" for name, value in row.items()}) for row in rows]
     return dg.MetadataValue.table(records, schema=schema)
+
+
+def _reading_order(column: Column) -> int:
+    if column.name == "id" or column.name.endswith(("_id", "_key", "_hash")):
+        return 2
+    return 0 if pa.types.is_string(column.type) else 1
 
 
 def table_of(lake: Lake, query: str) -> dg.TableMetadataValue:

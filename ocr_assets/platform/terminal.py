@@ -1,6 +1,6 @@
-"""What a run prints on the terminal it was started from: each stage as it begins, its own lines, and failures.
+"""What ``ocr-assets run`` prints while it runs: each stage as it begins (▸), its own lines, warnings (!) and failures (✗).
 
-The full event log is in Dagster's storage and UI; this is for someone watching ``ocr-assets run``.
+The full event log is in Dagster's storage and in the UI.
 """
 
 import logging
@@ -14,7 +14,8 @@ class _Lines(logging.Handler):
         meta = getattr(record, "dagster_meta", {})
         event = meta.get("dagster_event")
         if event is None and record.levelno >= logging.INFO:
-            print(f"  {meta.get('orig_message', record.getMessage())}", file=sys.stderr, flush=True)
+            mark = "!" if record.levelno >= logging.WARNING else " "
+            print(f"{mark} {meta.get('orig_message', record.getMessage())}", file=sys.stderr, flush=True)
         elif event is not None and event.event_type_value == "STEP_START":
             print(f"▸ {event.step_key}", file=sys.stderr, flush=True)
         elif event is not None and event.event_type_value == "STEP_FAILURE":

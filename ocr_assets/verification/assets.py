@@ -73,7 +73,14 @@ def suite_evidence(
         context.log.info(f"suite_evidence: {sum(found.values()):,} sandbox runs")
         return {"sandbox runs": sum(found.values()), "new evidence": dict(found), **speed}
 
-    yield from publish(context, lake, SUITE_EVIDENCE, gather)
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        rows = store.rows("SELECT role AS value, verdict, count(*) AS rows FROM suite_evidence GROUP BY ALL")
+        if not rows:
+            return {}
+        plot = plots.stacked_verdicts(rows, "Verdicts of programs of known worth", "programs")
+        return {"verdicts by role": picture(plot, "verdicts by role")}
+
+    yield from publish(context, lake, SUITE_EVIDENCE, gather, after=pictures)
 
 
 @dg.asset(
