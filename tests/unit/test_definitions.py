@@ -10,30 +10,13 @@ from ocr_assets.definitions import ASSETS, build_definitions
 from ocr_assets.generation.sampling import Fixed, UntilPassing
 from ocr_assets.traces.settings import TraceSettings
 from resources.settings import LakeResource, TeacherResource, resources_from_environment
-
-SHAPE = {
-    "raw_problems": ("problems", set()),
-    "deduped_problems": ("problems", {"raw_problems"}),
-    "contamination_report": ("problems", {"deduped_problems"}),
-    "clean_problems": ("problems", {"deduped_problems", "contamination_report"}),
-    "r1_traces": ("traces", {"clean_problems"}),
-    "solutions": ("traces", {"r1_traces"}),
-    "suite_evidence": ("verification", {"clean_problems"}),
-    "suite_quality": ("verification", {"suite_evidence", "clean_problems"}),
-    "verdicts": ("verification", {"solutions", "clean_problems", "suite_quality"}),
-    "verified_triplets": ("verification", {"verdicts", "solutions", "clean_problems", "suite_quality"}),
-    "token_statistics": ("analysis", {"verified_triplets", "solutions", "r1_traces"}),
-    "sft_dataset": ("release", {"verified_triplets", "token_statistics", "clean_problems", "solutions", "r1_traces"}),
-}
+from tests.support.graph_specs import SNAPSHOT, described
 
 
-def test_the_shape_of_the_graph() -> None:
-    graph = build_definitions().resolve_asset_graph()
-    found = {
-        key.to_user_string(): (graph.get(key).group_name, {parent.to_user_string() for parent in graph.get(key).parent_keys})
-        for key in graph.get_all_asset_keys()
-    }
-    assert found == SHAPE
+def test_the_graph_is_the_one_that_was_reviewed() -> None:
+    assert described() == SNAPSHOT.read_text(encoding="utf-8"), (
+        "the graph changed: if that is meant, `python -m tests.support.graph_specs` writes it down for the review"
+    )
 
 
 def test_every_asset_is_described_and_checked() -> None:

@@ -1,9 +1,69 @@
-"""Rules of the house that import-linter cannot say."""
+"""Rules of the house that import-linter cannot say: no circle of imports, small modules that say what they are for, one door to models."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("ocr_assets", "resources", "sandbox_images")
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+MOST_LINES = 400
+BEING_SPLIT = {
+    "ocr_assets.problems.dedup.duplicates",
+    "resources.lake.lake",
+    "resources.models.endpoint",
+    "sandbox_images.runner.main",
+}
+REASON = "One file, because"  # with these words the docstring of a longer module says why it is not several
+
+
+def imported(module: str, source: str, known: set[str]) -> set[str]:
+    """The modules of ``known`` that ``module`` imports, wherever in its source; a package stands for its ``__init__``."""
+    package = module if MODULES.get(module, Path()).name == "__init__.py" else module.rpartition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")
+            above = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
+            base = ".".join(part for part in (above, node.module) if part)
+            # `from a import b`: the module a.b where there is one, else something that a itself holds.
+            names |= {f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base for alias in node.names}
+    return names & known - {module}
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of one circle, or none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_imports_run_in_no_circle() -> None:
+    assert circle({"a": imported("a", "def f():\n    from b import x", {"a", "b"}), "b": {"a"}}) != []
+    graph = {module: imported(module, path.read_text(encoding="utf-8"), set(MODULES)) for module, path in MODULES.items()}
+    assert len(graph) > 100 and any("resources.lake" in names for names in graph.values())
+    assert circle(graph) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_says_what_it_is_for_and_is_short_or_says_why_not(module: str) -> None:
+    source = MODULES[module].read_text(encoding="utf-8")
+    said = ast.get_docstring(ast.parse(source)) or ""
+    assert said or not source.strip(), f"{module} opens without a docstring: what belongs here, what does not"
+    lines = len(source.splitlines())
+    assert lines <= MOST_LINES or REASON in said or module in BEING_SPLIT, (
+        f"{module} has {lines} lines; split it, or say in its docstring: {REASON} …"
+    )
 
 
 def calls_of_a_model(source: str) -> list[int]:
