@@ -39,13 +39,12 @@ test-long: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp #
 	@echo "test-long: full sizes; this takes up to half an hour"
 	@export OCR_TEST_SIZE=full; $(call both_parts,(long or sized))
 
-check: .venv/dev.stamp $(DAGSTER_HOME)/dagster.yaml ## style, types, import rules, definitions
-	@echo "check: ruff, mypy, import rules, Dagster definitions"
-	@$(BIN)/ruff check $(PACKAGES)
-	@$(BIN)/ruff format --check $(PACKAGES)
-	@$(BIN)/mypy
+check: .venv/dev.stamp $(DAGSTER_HOME)/dagster.yaml ## style, types, secrets, import rules, definitions
+	@echo "check: ruff, mypy and the secret scan (.pre-commit-config.yaml), import rules, Dagster definitions"
+	@$(BIN)/pre-commit run --all-files
 	@$(BIN)/lint-imports
 	@$(BIN)/dagster definitions validate -w workspace.yaml
+	@$(BIN)/dg check defs
 
 format: .venv/dev.stamp ## put the code in order
 	@$(BIN)/ruff check --fix $(PACKAGES)

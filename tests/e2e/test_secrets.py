@@ -26,7 +26,11 @@ from tests.support.graph import open_lake
 from tests.support.repeating_server import repeating_server
 
 PLANTED = {"OCR_TEACHER_KEY": "sk-planted-teacher-7f3a9c", "OCR_JUDGE_KEY": "basic:judge-user:planted-judge-51d2e8"}
-HIDDEN = ("planted-teacher-7f3a9c", "planted-judge-51d2e8", "anVkZ2UtdXNlcjpwbGFudGVkLWp1ZGdlLTUxZDJlOA")  # the last: as sent
+HIDDEN = (
+    "planted-teacher-7f3a9c",
+    "planted-judge-51d2e8",
+    "anVkZ2UtdXNlcjpwbGFudGVkLWp1ZGdlLTUxZDJlOA",  # pragma: allowlist secret (as sent)
+)
 SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "ocr_assets.definitions"}
 CONFIG_TYPE = "{ __typename key description ... on CompositeConfigType { fields { name description defaultValueAsJson } } }"
 

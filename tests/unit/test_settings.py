@@ -143,7 +143,7 @@ def test_a_wrong_value_is_one_line_with_variable_value_and_mend(environment: dic
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("OCR_TEACHER_URL", "https://me:hunter2@host/v1"),
+        ("OCR_TEACHER_URL", "https://me:hunter2@host/v1"),  # pragma: allowlist secret
         ("OCR_TEACHER_URL", "http://fine/v1, https://me:hunter2@host/v1"),
         ("OCR_JUDGE_URL", "https://hunter2@host/v1"),
         ("OCR_CATALOG", "postgres:dbname=ocr password=hunter2 host=db"),
@@ -179,7 +179,7 @@ def test_what_is_sent_for_a_key() -> None:
 
 def test_keys_and_passwords_are_hidden_however_they_were_sent() -> None:
     key = SecretStr("basic:me:hunter2")
-    text = f"{authorization(key)} me:hunter2 hunter2 http://x:y@host/v1 dbname=o password='a b' Password=c ok"
+    text = f"{authorization(key)} me:hunter2 hunter2 http://x:y@host/v1 dbname=o password='a b' Password=c ok"  # pragma: allowlist secret
     assert hidden(text, [key, None]) == "Basic *** *** *** http://***@host/v1 dbname=o password=*** Password=*** ok"
 
 
