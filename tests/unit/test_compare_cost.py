@@ -89,9 +89,7 @@ def test_numbers_in_any_order_cost_n_log_n() -> None:
         source = random.Random(count)
         return [{"f": repr(source.random() * spread)} for _ in range(count)]
 
-    few, many = (
-        calls(lambda n=n: compare_value([0.0] * n, result(n, 2e-6), rule("unordered_tokens"))) for n in (1_000, 4_000)
-    )
+    few, many = (calls(lambda n=n: compare_value([0.0] * n, result(n, 2e-6), rule("unordered_tokens"))) for n in (1_000, 4_000))
     assert many < 6 * few
 
 
@@ -125,7 +123,11 @@ def test_honest_sets_are_built() -> None:
     ids=range(6),
 )  # fmt: skip
 def test_a_long_token_is_read_once(expected: bytes, answer: bytes, scaled_time: Callable[..., float]) -> None:
-    wide = answer.replace(b"1" * 200_000, b"1" * 1_600_000).replace(b"0" * 200_000, b"0" * 1_600_000).replace(b"a" * 200_000, b"a" * 1_600_000)
+    wide = (
+        answer.replace(b"1" * 200_000, b"1" * 1_600_000)
+        .replace(b"0" * 200_000, b"0" * 1_600_000)
+        .replace(b"a" * 200_000, b"a" * 1_600_000)
+    )
     wide_expected = expected.replace(b"1" * 200_000, b"1" * 1_600_000)
     ratio = scaled_time(lambda: compare_output(expected, answer), lambda: compare_output(wide_expected, wide))
     assert ratio < 8 * 4, "eight times the length: linear is 8, squared 64"
@@ -148,7 +150,9 @@ def scaled_time() -> Callable[..., float]:
 
 
 @pytest.mark.parametrize("policy", ["tokens", "lines", "unordered_tokens", "unordered_lines"])
-@pytest.mark.parametrize("unit", [b"ab ", b"1 ", b"a\n", b"\n", b"ab\xf0\x9f\x98\x80 "], ids=["words", "digits", "lines", "blank", "wide"])
+@pytest.mark.parametrize(
+    "unit", [b"ab ", b"1 ", b"a\n", b"\n", b"ab\xf0\x9f\x98\x80 "], ids=["words", "digits", "lines", "blank", "wide"]
+)
 def test_memory_is_a_small_multiple_of_the_output(policy: str, unit: bytes) -> None:
     answer = unit * (6_000_000 // len(unit))
     gc.collect()

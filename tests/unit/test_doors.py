@@ -24,10 +24,19 @@ REASON = "One file, because"  # with these words the docstring of a longer modul
 
 
 def imported(module: str, source: str, known: set[str]) -> set[str]:
-    """The modules of ``known`` that ``module`` imports, wherever in its source; a package stands for its ``__init__``."""
+    """The modules of ``known`` that ``module`` imports, wherever in its source but for types only; a package stands for its
+    ``__init__``."""
     package = module if MODULES.get(module, Path()).name == "__init__.py" else module.rpartition(".")[0]
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in set(ast.walk(tree)) - for_types:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
