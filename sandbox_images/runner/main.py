@@ -347,7 +347,7 @@ class Supervisor:
                 interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
 
     def _leave_interaction(self, job):
-        """One of an interactive pair has ended. Its strays end too (they could hold its pipes open); then the other may see it."""
+        """One of an interactive pair has ended. Its strays end too (they could hold its pipes open); then the other sees it."""
         if job.uid is not None:  # else the strays of one cannot be told from the other
             cpu_s, memory_kb = self._kill_all(job)
             job.done[1], job.done[2] = job.done[1] + cpu_s, max(job.done[2], memory_kb)
