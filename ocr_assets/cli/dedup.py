@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from ocr_assets.cli import Refused
 from ocr_assets.cli.files import FILE, extended, output_option, refuse_overwriting, statement_of, stream
 from ocr_assets.cli.project import resources
 
@@ -30,16 +29,18 @@ def dedup(problems: tuple[Path, ...], output: str, near: float | None, semantic:
     import pyarrow as pa
 
     from ocr_assets.platform.row_files import read_rows
-    from ocr_assets.problems.dedup.duplicates import Layers
     from ocr_assets.problems.dedup.files import Texts, duplicates_of
-    from ocr_assets.problems.dedup.near import NearSettings
+    from ocr_assets.problems.dedup.settings import DedupSettings
     from resources.embedder import EmbedderUnavailable
+    from resources.settings import from_environment
 
     refuse_overwriting(problems, output)
-    try:
-        layers = Layers(near=None if near is None else NearSettings(near), semantic=semantic)
-    except ValueError as error:
-        raise Refused(str(error)) from error
+    given: dict[str, Any] = {}
+    if near is not None:
+        given |= {"near": True, "near_threshold": near}
+    if semantic is not None:
+        given |= {"semantic": True, "semantic_threshold": semantic}
+    settings = from_environment(DedupSettings, {}, **given)
     project = resources()
 
     def read() -> Iterator[tuple[Path, int, dict[str, Any]]]:
@@ -57,19 +58,19 @@ def dedup(problems: tuple[Path, ...], output: str, near: float | None, semantic:
     try:
         model = project["embedder"].opened(project["lake"].cache) if semantic is not None else None
         with Texts(statements()) as texts:
-            keys, first_of = duplicates_of(texts, layers, model)
+            keys, duplicate_of = duplicates_of(texts, settings, model)
     except EmbedderUnavailable as error:
         raise click.ClickException(str(error)) from error
     others: dict[int, list[dict[str, str]]] = {}
-    for index, (first, layer) in first_of.items():
+    for index, (first, layer) in duplicate_of.items():
         others.setdefault(first, []).append({"row": rows_read[index], "layer": layer})
 
     def distinct() -> Iterator[dict[str, Any]]:
         for index, (_, _, row) in enumerate(read()):
-            if index not in first_of:
+            if index not in duplicate_of:
                 yield {"problem_id": keys[index], **row, "duplicates": others.get(index, [])}
 
     duplicate = pa.struct([("row", pa.string()), ("layer", pa.string())])
     declared = extended(problems[0], ("duplicates", pa.list_(duplicate)))
     stream(distinct(), output, "problems", problems, declared)
-    click.echo(f"{len(keys) - len(first_of):,} distinct, {len(first_of):,} duplicates", err=True)
+    click.echo(f"{len(keys) - len(duplicate_of):,} distinct, {len(duplicate_of):,} duplicates", err=True)

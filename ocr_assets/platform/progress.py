@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 LINE_EVERY_S = 30.0
+Row = TypeVar("Row")
 
 
 class Progress:
@@ -55,6 +56,12 @@ class Progress:
         if self._bar is None:
             self._log(self.line())
         return True
+
+    def through(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """``rows``, each counted as it passes."""
+        for row in rows:
+            yield row
+            self.add()
 
     def line(self) -> str:
         """``verdicts: 1,200 of 5,000 rows, 40.0/s, 0:01:35 left, <note>``."""

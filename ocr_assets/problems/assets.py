@@ -1,10 +1,10 @@
 """The assets of the problems stage: ``raw_problems``, ``deduped_problems``, ``contamination_report``, ``clean_problems``."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import dagster as dg
 from pydantic import Field
@@ -18,24 +18,18 @@ from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info, table_of
 from ocr_assets.problems.decontamination import benchmarks, decide, judging, review, screening
 from ocr_assets.problems.decontamination import report as report_queries
-from ocr_assets.problems.dedup import duplicates
-from ocr_assets.problems.dedup.merge import merge_groups
-from ocr_assets.problems.dedup.near import NearSettings
-from ocr_assets.problems.sources.read import read_source
-from ocr_assets.programs.statements import multiple_answers_hint
+from ocr_assets.problems.decontamination.clean import label_problems
+from ocr_assets.problems.dedup.deduplicate import deduplicate
+from ocr_assets.problems.dedup.settings import DedupSettings
+from ocr_assets.problems.sources.read import read_source, store_rows
 from ocr_assets.schema import (
     CLEAN_PROBLEMS,
     CONTAMINATION_REPORT,
     DEDUPED_PROBLEMS,
-    DUPLICATE_PAIRS,
     RAW_PROBLEMS,
-    TEST_CONFLICTS,
-    CleanProblem,
     Dataset,
-    Problem,
-    TestConflict,
 )
-from resources.lake import Edge, Lake, Quarantined, Write
+from resources.lake import Lake, Write
 from resources.lake.journal import Journal
 from resources.settings import (
     EmbedderResource,
@@ -63,42 +57,20 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
     """Problems as read from the sources, one row a source row; what cannot be read goes to ``quarantine`` with a reason."""
 
     def read(store: Lake, write: Write) -> Mapping[str, Any]:
-        for dataset in context.partition_keys:
+        for dataset in cast("Sequence[Dataset]", context.partition_keys):
             folder = sources.folder(dataset, samples.SOURCES / dataset, lake.cache)
-            quarantined: list[Quarantined] = []
-
-            def rows(dataset: str = dataset, folder: Any = folder, quarantined: list[Quarantined] = quarantined) -> Iterator[Any]:
-                if folder is None:
-                    context.log.info(f"raw_problems: {dataset} is not set (OCR_{dataset.upper()}); it has no rows")
-                    return
-                with Progress(f"raw_problems {dataset}", None, context.log.info) as progress:
-                    for row in read_source(folder, dataset, multiple_answers_hint):  # type: ignore[arg-type]
-                        progress.add()
-                        if "raw_id" in row:
-                            yield row
-                        else:
-                            quarantined.append(row)
-
-            write.sync(RAW_PROBLEMS, rows(), where={"dataset": dataset})
-            write.quarantine(quarantined, scope=dataset)
+            if folder is None:
+                context.log.info(f"raw_problems: {dataset} is not set (OCR_{dataset.upper()}); it has no rows")
+            with Progress(f"raw_problems {dataset}", None, context.log.info) as progress:
+                rows = read_source(folder, dataset) if folder else ()
+                store_rows(write, dataset, progress.through(rows))
         return {}
 
     yield from publish(context, lake, RAW_PROBLEMS, read)
 
 
-class DedupConfig(dg.Config):
-    """Which layers say that two rows are one problem. What was measured is kept: another threshold measures nothing again."""
-
-    exact: bool = Field(True, description="Equal normalized statements (the rule of OpenCodeReasoning)")
-    near: bool = Field(False, description="Shared wording: Jaccard similarity of word shingles, proposed by MinHash, verified")
-    near_threshold: float = Field(0.8, description="Jaccard similarity from which statements are one problem; at least 0.5")
-    near_shingle: int = Field(3, description="Words in a shingle")
-    semantic: bool = Field(False, description="Similar embeddings (the rule of KodCode)")
-    semantic_threshold: float = Field(0.95, description="Cosine from which statements are one problem; at least 0.9")
-
-    def layers(self) -> duplicates.Layers:
-        near = NearSettings(self.near_threshold, self.near_shingle) if self.near else None
-        return duplicates.Layers(self.exact, near, self.semantic_threshold if self.semantic else None)
+class DedupConfig(DedupSettings, dg.Config):
+    """``DedupSettings`` as the asset's configuration."""
 
 
 @dg.asset(
@@ -118,27 +90,10 @@ def deduped_problems(
     """
 
     def dedup(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("raw_problems")
-        layers = config.layers()
+        write.reads("raw_problems", "test_suites")
         model = embedder.opened(lake.cache) if config.semantic else None
-        done = duplicates.refresh(store, lambda: store.write(run_info(context), "deduped_problems"), layers, model)
-        pairs = duplicates.decided(store, layers, model.model if model else None)
-        cluster_of, layer_of = duplicates.clusters(pairs)
-        edges: list[Edge] = []
-        conflicts: list[TestConflict] = []
-
-        def problems(rows: Any) -> Iterator[Problem]:
-            for merged in merge_groups(rows, layer_of, layers.merge_rule):
-                edges.extend(merged.edges)
-                conflicts.extend(merged.conflicts)
-                yield merged.problem
-
-        with store.cursor() as cursor:
-            gone = duplicates.changed(cursor, cluster_of, layers.merge_rule)
-            write.sync(DEDUPED_PROBLEMS, problems(duplicates.to_merge(cursor)), within=("problem_id", gone))
-        write.edges(edges, within=("child", gone))
-        write.sync(TEST_CONFLICTS, conflicts, within=("problem_id", gone))
-        write.sync(DUPLICATE_PAIRS, pairs)
+        writing = partial(store.write, run_info(context), "deduped_problems")
+        done = deduplicate(store, write, writing, config, model)
         compared = {f"compared now: {layer}": count for layer, count in done.compared.items()}
         return {"rows read now": done.read, **compared}
 
@@ -194,7 +149,7 @@ def contamination_report(
     """
 
     def report(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("deduped_problems")
+        write.reads("deduped_problems", "raw_problems")
         rules = decide.Rules(judges.threshold, config.overlap, judges.policy)
         on_hub = sources.benchmarks.strip() == "hub"
         folder = benchmarks.SHIPPED if on_hub else sources.folder("benchmarks", samples.BENCHMARKS, lake.cache)
@@ -276,31 +231,9 @@ def clean_problems(context: dg.AssetExecutionContext, lake: LakeResource, tokeni
     """Problems that may be asked of the teacher; the others are dropped with a reason (contaminated, too long, test split)."""
 
     def clean(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("deduped_problems", "contamination_report")
-        pairs: dict[str, list[dict[str, Any]]] = {}
-        for pair in store.stream(
-            "SELECT problem_id, benchmark, item_id, cosine, decision FROM contamination_report ORDER BY ALL"
-        ):
-            pairs.setdefault(pair["problem_id"], []).append(pair)
-        count = tokenizer.opened().count
-        edges: list[Edge] = []
-
-        def problems() -> Iterator[Any]:
-            for batch in store.batches("FROM deduped_problems", size=256):
-                rows = batch.to_pylist()
-                for row, tokens in zip(rows, count([row["statement"] for row in rows]), strict=True):
-                    yield row, pairs.get(row["problem_id"], []), tokens
-
-        def kept() -> Iterator[CleanProblem]:
-            for row in decide.clean(problems()):
-                if "relation" in row:
-                    edges.append(row)  # type: ignore[arg-type]
-                else:
-                    yield row
-
-        write.sync(CLEAN_PROBLEMS, kept())
-        write.edges(edges)
-        return {"dropped": len(edges)}
+        write.reads("deduped_problems", "raw_problems", "contamination_report")
+        dropped = label_problems(store, write, tokenizer.opened().count)
+        return {"dropped": dropped}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         tables = ("raw_problems", "deduped_problems", "clean_problems")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
-from ocr_assets.schema import Checker, Compare, Limits, Test, json_text
+from ocr_assets.schema import Checker, Compare, Limits, Test, TestSuite, json_text, suite_id
 
 
 class Suite(TypedDict):
@@ -27,6 +27,16 @@ NO_LIMITS: Limits = {
     "cpu_s": None, "wall_s": None, "memory_mb": None, "output_mb": None, "processes": None,
     "python_factor": None, "cpp_factor": None,
 }  # fmt: skip
+
+
+SUITE_FIELDS = tuple(Suite.__annotations__)
+
+
+def suite_row(suite: Mapping[str, Any]) -> TestSuite:
+    """A suite (a mapping with at least the fields of ``Suite``) as a row of ``test_suites``, with its id and counts."""
+    fields = {name: suite[name] for name in SUITE_FIELDS}
+    kinds = sorted({test["kind"] for test in suite["tests"]})
+    return cast("TestSuite", {**fields, "suite_id": suite_id(suite), "test_count": len(suite["tests"]), "test_kinds": kinds})
 
 
 def suite_from_json(problem: Mapping[str, Any]) -> Suite:

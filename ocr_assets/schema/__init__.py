@@ -39,6 +39,7 @@ from ocr_assets.schema.problems import (
     CLEAN_PROBLEMS,
     DEDUPED_PROBLEMS,
     RAW_PROBLEMS,
+    TEST_SUITES,
     Checker,
     CleanProblem,
     Compare,
@@ -51,6 +52,7 @@ from ocr_assets.schema.problems import (
     ReferenceSolution,
     Test,
     TestKind,
+    TestSuite,
 )
 from ocr_assets.schema.traces import PROMPTS, R1_TRACES, SOLUTIONS, FenceRule, ParseStatus, Prompt, Response, Solution
 from ocr_assets.schema.verification import (
@@ -67,6 +69,7 @@ from ocr_assets.schema.verification import (
 )
 
 TABLES = (
+    TEST_SUITES,
     RAW_PROBLEMS,
     DEDUPED_PROBLEMS,
     STATEMENT_KEYS,
@@ -115,6 +118,7 @@ __all__ = [
     "SUITE_QUALITY",
     "TABLES",
     "TEST_CONFLICTS",
+    "TEST_SUITES",
     "TOKEN_COUNTS",
     "TOKEN_STATISTICS",
     "VERDICTS",
@@ -152,6 +156,7 @@ __all__ = [
     "Test",
     "TestConflict",
     "TestKind",
+    "TestSuite",
     "TestVerdict",
     "TokenCount",
     "TokenStatistic",

@@ -11,10 +11,10 @@ DuplicateLayer = Literal["near", "semantic"]
 
 
 class StatementKey(TypedDict):
-    """What a raw row's statement is called: equal keys, equal normalized statements."""
+    """The key of a raw row's statement: rows with equal keys have equal normalized statements."""
 
     raw_id: Annotated[str, "The raw row"]
-    statement_key: Annotated[str, "Hash of the normalized statement; the problem_id, if the row becomes canonical"]
+    statement_key: Annotated[str, "Hash of the normalized statement; the problem_id, if the row becomes the representative"]
     rule: Annotated[str, "Version of the normalization, and whether the exact layer is on"]
 
 
@@ -42,11 +42,13 @@ class DuplicatePair(TypedDict):
     layer: Annotated[DuplicateLayer, "near: shared wording; semantic: embeddings"]
     settings: Annotated[str, "What the score was measured with"]
     score: Annotated[float, "near: Jaccard similarity of the word shingles; semantic: cosine"]
-    told_apart: Annotated[bool, "Each names a number, or one of two opposites, that the other does not"]
+    is_variant: Annotated[bool, "Each names a number, or one of two opposites, that the other does not"]
     tests_shared: Annotated[int | None, "Inputs both have tests for; null: not looked at, the score is too low"]
     tests_disagreeing: Annotated[int | None, "Of these, inputs with different expected outputs"]
     tests_of: Annotated[str, "Hash of the raw rows whose tests were compared"]
-    decision: Annotated[Literal["merged", "variant", "below", "off", "pending"], "merged: one problem; variant: two versions"]
+    decision: Annotated[
+        Literal["merged", "variant", "below", "off", "pending"], "merged: one problem; variant: two variants of a problem"
+    ]
     reason: Annotated[str, "Why"]
 
 
@@ -57,7 +59,7 @@ class TestConflict(TypedDict):
     problem_id: Annotated[str, "The merged problem"]
     raw_id: Annotated[str, "The member whose test was left out"]
     origin: Annotated[str, "Its origin"]
-    canonical_origin: Annotated[str, "Origin of the member whose test was kept"]
+    representative_origin: Annotated[str, "Origin of the member whose test was kept"]
     kind: Annotated[TestKind, "stdin, call, assert, pytest"]
     input: Annotated[str, "The input"]
     kept: Annotated[str, "Output expected by the kept test"]

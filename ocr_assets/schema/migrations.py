@@ -5,8 +5,75 @@ are. It must not use row types of other modules here: they go on changing, the s
 in ``resources/lake/migrations.py``.
 """
 
-from resources.lake import Migration
+from __future__ import annotations
 
-MIGRATIONS: tuple[Migration, ...] = ()
+import pyarrow as pa
+
+from ocr_assets.schema.ids import content_id
+from resources.lake import Migration, Migrator
+
+_SUITE = ("tests", "compare", "checker", "interactor", "limits")
+
+
+def store_suites_once(lake: Migrator) -> None:
+    """Test suites move into a table of their own; what merging and decontamination did not decide is read from the raw rows.
+
+    Fields get the names that the literature uses. Ids stay, since they are hashed under the first names (``ids.py``).
+    """
+    raw_ids, suite_ids = [], []
+    batches = lake.cursor.execute(f"SELECT raw_id, {', '.join(_SUITE)} FROM lake.raw_problems").to_arrow_reader(256)
+    for row in (row for batch in batches for row in batch.to_pylist()):
+        raw_ids.append(row["raw_id"])
+        suite_ids.append(content_id("suite", *(row[name] for name in _SUITE)))
+    suite_of = pa.table({"raw_id": pa.array(raw_ids, pa.string()), "suite_id": pa.array(suite_ids, pa.string())})
+    lake.cursor.register("suite_of", suite_of)
+    columns = f"suite_id, {', '.join(_SUITE)}"
+    lake.rewrite(
+        "test_suites",
+        f"""
+        SELECT suite_id, list_transform(tests, lambda t: {{
+                'id': t.id, 'kind': t.kind, 'input': t.input, 'output': t.output, 'entry_point': t.entry, 'code': t.code,
+                'expected_may_be_nested': t.wrapped, 'public': t.public, 'origin': t.origin
+            }}) AS tests,
+            compare, checker, interactor, limits, len(tests)::BIGINT AS test_count,
+            list_sort(list_distinct(list_transform(tests, lambda t: t.kind))) AS test_kinds
+        FROM (
+            SELECT {columns} FROM lake.raw_problems JOIN suite_of USING (raw_id)
+            UNION ALL SELECT {columns} FROM lake.deduped_problems
+            UNION ALL SELECT {columns} FROM lake.clean_problems
+        ) QUALIFY row_number() OVER (PARTITION BY suite_id) = 1
+        """,
+    )
+    lake.rewrite(
+        "raw_problems",
+        """
+        SELECT raw_id, dataset, split, "index", origin, source, license, title, url, difficulty, tags, statement, starter_code,
+            entry AS entry_point, checker_needed AS multiple_answers_hint, reference_solutions, suite_id, file, "row", notes
+        FROM lake.raw_problems JOIN suite_of USING (raw_id)
+        """,
+    )
+    lake.cursor.unregister("suite_of")
+    lake.rewrite(
+        "deduped_problems",
+        """
+        SELECT problem_id, raw_id, raw_ids, origins, suite_id, title, url, difficulty, tags,
+            checker_needed AS multiple_answers_hint, reference_solutions, test_conflicts, tests_left_out, merge_rule
+        FROM lake.deduped_problems
+        """,
+    )
+    lake.rewrite(
+        "clean_problems",
+        "SELECT problem_id, nearest_benchmark, nearest_cosine, contamination, question_tokens FROM lake.clean_problems",
+    )
+    lake.rename_column("duplicate_pairs", "told_apart", "is_variant")
+    lake.rename_column("test_conflicts", "canonical_origin", "representative_origin")
+    lake.cursor.execute(
+        "UPDATE lake.record_edge SET reason = 'representative' WHERE stage = 'deduped_problems' AND reason = 'canonical'"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(2, "test suites are stored once, and clean problems are labels and a key", store_suites_once),
+)
 
 __all__ = ["MIGRATIONS"]

@@ -54,7 +54,7 @@ class Compare(TypedDict):
 
 
 class Checker(TypedDict):
-    """A program of the problem's that judges an output (or talks to the solution, as interactor)."""
+    """A program of the problem that judges an output, or as interactor talks to the solution."""
 
     language: Annotated[Language, "python or cpp"]
     source: Annotated[str, "Its code"]
@@ -72,60 +72,76 @@ class ReferenceSolution(TypedDict):
     correct: Annotated[bool, "Whether the source calls it right"]
 
 
-class _ProblemContent(TypedDict):
-    dataset: Annotated[Dataset, "Where it was read from"]
-    split: Annotated[str, "train, validation, test"]
+class TestSuite(TypedDict):
+    """What a verdict depends on. A suite is stored once, however many problems have it, and never changed."""
+
+    suite_id: Annotated[str, "Hash of tests, comparison, checker, interactor and limits"]
+    tests: Annotated[list[Test], "In the order they are run"]
+    compare: Annotated[Compare | None, "null: policy tokens, decimals within 1e-6"]
+    checker: Annotated[Checker | None, "The problem's own program that judges outputs; null: outputs are compared"]
+    interactor: Annotated[Checker | None, "The problem's own program that talks to the solution"]
+    limits: Annotated[Limits, "Of one run on one test"]
+    test_count: Annotated[int, "Number of tests"]
+    test_kinds: Annotated[list[str], "Kinds of its tests, each once, sorted"]
+
+
+class RawProblem(TypedDict):
+    """A problem as read from a source, one row a source row."""
+
+    raw_id: Annotated[str, "Hash of the row's content and place"]
+    dataset: Annotated[Dataset, "Which source it was read from"]
+    split: Annotated[str, "The dataset's split: train, validation, test"]
     index: Annotated[str, "Row or name within dataset and split"]
     origin: Annotated[str, "dataset/split/index"]
     source: Annotated[str, "Platform: codeforces, atcoder, leetcode …; 'unknown' if the row does not say"]
     license: Annotated[str, "Licence of the question"]
     title: Annotated[str | None, "As the source names it"]
-    url: Annotated[str | None, "Where the problem stands"]
+    url: Annotated[str | None, "Page of the problem on its platform"]
     difficulty: Annotated[str | None, "As the source says it"]
     tags: Annotated[list[str], "Topics, as the source names them"]
-    statement: Annotated[str, "The question, put together as docs/papers.md, OCR-1 says"]
+    statement: Annotated[str, "The question, built as the papers build it (see the readers)"]
     starter_code: Annotated[str | None, "Code the solution must start from"]
     entry_point: Annotated[str | None, "Call-based: function or Class.method; null: the program reads stdin"]
-    tests: Annotated[list[Test], "The suite"]
-    compare: Annotated[Compare | None, "null: policy tokens, decimals within 1e-6"]
-    checker: Annotated[Checker | None, "The problem's own judge of outputs"]
-    interactor: Annotated[Checker | None, "The problem's own partner in talk"]
     multiple_answers_hint: Annotated[str | None, "The sentence that allows several answers, where no checker came with it"]
-    limits: Annotated[Limits, "Of one run on one test"]
     reference_solutions: Annotated[list[ReferenceSolution], "That came with the source, capped per language and correctness"]
-
-
-class RawProblem(_ProblemContent):
-    """A problem as read from a source, one row a source row."""
-
-    raw_id: Annotated[str, "Hash of the row's content and place"]
+    suite_id: Annotated[str, "Its tests as they were read: see test_suites"]
     file: Annotated[str, "File it was read from, relative to the source's folder"]
     row: Annotated[int, "Row in that file, from 0"]
-    notes: Annotated[list[str], "What the reader had to leave out or mend, such as a test cut short"]
+    notes: Annotated[list[str], "What the reader had to leave out or repair, such as a test cut short"]
 
 
-class Problem(_ProblemContent):
-    """A distinct problem: the canonical member of its duplicates, with their tests and origins merged in."""
+class Problem(TypedDict):
+    """A distinct problem: what merging its raw rows decided. All else is read from the representative: see view ``problems``."""
 
-    problem_id: Annotated[str, "Hash of the normalized statement"]
-    raw_id: Annotated[str, "The canonical member"]
-    raw_ids: Annotated[list[str], "All members, the canonical one first"]
+    problem_id: Annotated[str, "Hash of the representative's normalized statement"]
+    raw_id: Annotated[str, "The representative: the raw row whose statement stands for all"]
+    raw_ids: Annotated[list[str], "All members, the representative first"]
     origins: Annotated[list[str], "Their origins, in the same order"]
-    suite_id: Annotated[str, "Hash of tests, checker, compare and limits: what a verdict depends on"]
+    suite_id: Annotated[str, "The members' tests merged: see test_suites"]
+    title: Annotated[str | None, "The first that a member has"]
+    url: Annotated[str | None, "The first that a member has"]
+    difficulty: Annotated[str | None, "The first that a member has"]
+    tags: Annotated[list[str], "Of all members"]
+    multiple_answers_hint: Annotated[str | None, "The representative's, unless the merged suite has a checker"]
+    reference_solutions: Annotated[list[ReferenceSolution], "Of all members with the representative's entry_point, each once"]
     test_conflicts: Annotated[int, "Inputs for which members expect different outputs: see test_conflicts"]
     tests_left_out: Annotated[
-        int, "Members' tests of another entry_point than the canonical one's, or of a member that contradicts it"
+        int, "Members' tests for another entry_point than the representative's, or of a member that contradicts it"
     ]
     merge_rule: Annotated[str, "Versions of normalizing and merging, and the layers that were on"]
 
 
-class CleanProblem(Problem):
-    """A problem that may be asked of the teacher."""
+class CleanProblem(TypedDict):
+    """The key and the labels of a problem that may be asked of the teacher; the problem itself: view ``problems``."""
 
+    problem_id: Annotated[str, "The problem"]
     nearest_benchmark: Annotated[str | None, "benchmark/item of the most similar item at or above the threshold"]
     nearest_cosine: Annotated[float | None, "Its similarity"]
     contamination: Annotated[Contamination, "clean: no pair; else the weightiest decision on its pairs"]
     question_tokens: Annotated[int, "Qwen tokens of the statement"]
+
+
+TEST_SUITES = Table("test_suites", TestSuite, ("suite_id",), "Test suites, each stored once.")
 
 
 RAW_PROBLEMS = Table("raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.")

@@ -74,7 +74,7 @@ def r1_traces(
 
 # Responses not parsed yet, or parsed by another version of the parser.
 UNPARSED = """
-SELECT r.*, p.entry_point FROM r1_traces r JOIN deduped_problems p USING (problem_id)
+SELECT r.*, p.entry_point FROM r1_traces r JOIN problems p USING (problem_id)
 ANTI JOIN (SELECT response_id FROM solutions WHERE parser_version = $parser) s USING (response_id)
 WHERE r.failure IS NULL
 """

@@ -36,7 +36,7 @@ LEFT JOIN r1_traces r ON r.problem_id = c.problem_id AND r.language = c.language
      AND r.prompt_hash = c.prompt_hash AND r.model = $model AND r.sampling = $sampling
 LEFT JOIN solutions s ON s.response_id = r.response_id
 LEFT JOIN (SELECT j.solution_id, bool_or(j.verdict = 'accepted') AS accepted
-           FROM verdicts j JOIN clean_problems p ON p.problem_id = j.problem_id AND p.suite_id = j.suite_id
+           FROM verdicts j JOIN deduped_problems p ON p.problem_id = j.problem_id AND p.suite_id = j.suite_id
            WHERE j.verdict <> 'sandbox_error' GROUP BY ALL) v ON v.solution_id = s.solution_id
 GROUP BY ALL
 """
@@ -55,7 +55,7 @@ ON r.problem_id = w.problem_id AND r.language = w.language AND r.template_hash =
 TO_ASK = """
 SELECT p.problem_id, p.statement, p.starter_code, p.entry_point, p.origins, m.samples
 FROM (SELECT problem_id, list({'language': language, 'sample': sample_index}) AS samples FROM missing GROUP BY ALL) m
-JOIN clean_problems p USING (problem_id)
+JOIN problems p USING (problem_id)
 ORDER BY p.problem_id
 """
 
@@ -127,7 +127,7 @@ def plan(store: Lake, wanted: Wanted) -> Iterator[Plan]:
 
 def _candidates(store: Lake, wanted: Wanted) -> Iterator[dict[str, str]]:
     """Each prompt that may be sent: a problem in a language."""
-    for problem in store.stream(f"SELECT {PROBLEM} FROM clean_problems", size=1024):
+    for problem in store.stream(f"SELECT {PROBLEM} FROM problems SEMI JOIN clean_problems USING (problem_id)", size=1024):
         for language in wanted.attempts:
             if prompt := _prompt(problem, language, wanted):
                 template, messages = prompt

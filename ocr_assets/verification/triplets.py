@@ -14,8 +14,8 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.dataset, p.source, p.split, p.license, p.difficulty,
        p.statement AS question, s.code AS solution, v.verdict,
        CASE WHEN s.code IS NULL THEN 'no code: ' || s.parse_status
-            WHEN len(p.tests) = 0 THEN 'not graded: no tests'
-            WHEN s.language = 'cpp' AND len(list_filter(p.tests, lambda t: t.kind <> 'stdin')) > 0
+            WHEN t.test_count = 0 THEN 'not graded: no tests'
+            WHEN s.language = 'cpp' AND t.test_kinds <> ['stdin']
                 THEN 'not graded: only stdin tests can be run for C++'
             WHEN v.verdict IS NULL THEN 'not graded yet'
             WHEN v.verdict = 'accepted' THEN 'accepted'
@@ -24,11 +24,11 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        END AS reason,
        coalesce(v.verdict <> 'sandbox_error' AND NOT (v.verdict = 'wrong_answer' AND p.multiple_answers_hint IS NOT NULL), false)
            AND q.status IS DISTINCT FROM 'quarantined' AS trusted,
-       v.tests_passed, len(p.tests) AS tests_total, v.tests_passed / nullif(v.tests_total, 0) AS pass_rate,
+       v.tests_passed, t.test_count AS tests_total, v.tests_passed / nullif(v.tests_total, 0) AS pass_rate,
        coalesce(q.status, 'unknown') AS suite_status, q.true_positive_rate AS suite_tpr, q.true_negative_rate AS suite_tnr,
        v.created_at AS judged_at
-FROM solutions s
-JOIN clean_problems p USING (problem_id)
+FROM solutions s SEMI JOIN clean_problems USING (problem_id)
+JOIN problems p USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = $grader
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
 """

@@ -16,14 +16,14 @@ from resources.lake import Lake
 # Parameter: grader.
 UNGRADED = f"""
 SELECT s.solution_id, s.problem_id, s.language, s.code, p.suite_id
-FROM solutions s JOIN clean_problems p USING (problem_id)
+FROM solutions s SEMI JOIN clean_problems USING (problem_id)
+JOIN deduped_problems p USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
 ANTI JOIN (SELECT * FROM verdicts WHERE grader_version = $grader AND verdict <> 'sandbox_error') v
     ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND NOT (
         v.verdict = 'time_limit'
         AND v.cpu_limit_s < {MARGIN} * coalesce(CASE s.language WHEN 'python' THEN q.python_need_s ELSE q.cpp_need_s END, 0))
-WHERE s.code IS NOT NULL AND len(p.tests) > 0
-    AND (s.language = 'python' OR len(list_filter(p.tests, lambda t: t.kind <> 'stdin')) = 0)
+WHERE s.code IS NOT NULL AND t.test_count > 0 AND (s.language = 'python' OR t.test_kinds = ['stdin'])
 """
 
 # One row a problem with ungraded solutions: its suite once, and those solutions. One join for all problems: a query for each
@@ -35,7 +35,8 @@ WITH solutions_by_problem AS (
     FROM ({UNGRADED}) GROUP BY problem_id
 )
 SELECT problem_id, suite_id, tests, compare, checker, interactor, limits, q.python_need_s, q.cpp_need_s, solutions
-FROM solutions_by_problem JOIN clean_problems USING (problem_id) LEFT JOIN suite_quality q USING (problem_id, suite_id)
+FROM solutions_by_problem JOIN deduped_problems USING (problem_id) JOIN test_suites USING (suite_id)
+LEFT JOIN suite_quality q USING (problem_id, suite_id)
 """
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 
 from resources.lake.catalog import transaction
@@ -19,6 +20,9 @@ from resources.lake.tables import Table
 
 if TYPE_CHECKING:
     from resources.lake.lake import Lake
+
+
+STAGED_AT_ONCE = 1024  # rows; those of test suites can be megabytes each
 
 
 class InvalidRows(ValueError):
@@ -41,40 +45,78 @@ class Change:
     data_version: str = ""
 
 
+class Staged:
+    """Rows of one table staged in a write: more may be added until it is published. ``count``: rows so far."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, table: Table, stage: str, stamp: Mapping[str, Any]) -> None:
+        self._cursor, self._table, self._stage, self._stamp = cursor, table, stage, stamp
+        self._waiting: list[Mapping[str, Any]] = []
+        self._unchecked = False
+        self.count = 0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Stage one row."""
+        self._waiting.append({**row, **self._stamp} if self._stamp else row)
+        self.count += 1
+        if len(self._waiting) >= STAGED_AT_ONCE:
+            self._insert()
+
+    def add_all(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Stage rows as they come; no more than a batch of them is held in memory."""
+        for row in rows:
+            self.add(row)
+
+    def check(self) -> None:
+        """Raises ``InvalidRows`` if rows that were not checked before break the table's declaration."""
+        self._insert()
+        if self._unchecked:
+            self._unchecked = False
+            if breaches := breaches_of(self._cursor, self._table, self._stage):
+                raise InvalidRows(self._table, breaches)
+
+    def _insert(self) -> None:
+        if self._waiting:
+            self._cursor.register("staged_batch", pa.Table.from_batches([self._table.batch(self._waiting)]))
+            self._cursor.execute(f"INSERT INTO {self._stage} FROM staged_batch")
+            self._cursor.unregister("staged_batch")
+            self._waiting, self._unchecked = [], True
+
+
 class Write:
-    """Staged changes of one stage; see ``Lake.write``."""
+    """Staged changes of one stage; see ``Lake.write``. What a method stages it returns, so that rows can be added one by one."""
 
     def __init__(self, lake: Lake, run: RunInfo, stage: str, scope: str) -> None:
         self._lake, self._run, self._stage, self._scope = lake, run, stage, scope
         self._cursor = lake.cursor()
         self._plans: list[Plan] = []
+        self._staged: list[Staged] = []
         self._inputs: list[str] = []
         self._outputs: list[tuple[str, str, int]] = []
         self._now = datetime.now(UTC)
         self.changes: dict[str, Change] = {}
 
-    def append(self, table: Table, rows: Iterable[Mapping[str, Any]], *, replacing: str | None = None) -> None:
+    def append(self, table: Table, rows: Iterable[Mapping[str, Any]] = (), *, replacing: str | None = None) -> Staged:
         """Add rows whose key is not in the table yet; known keys are left as they are, but for published rows for which the
         condition ``replacing`` holds: these give way."""
-        self._stage_rows(table, rows, Plan(table, keep_known=True, replacing=replacing))
+        return self._stage_rows(table, rows, Plan(table, keep_known=True, replacing=replacing))
 
-    def upsert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    def upsert(self, table: Table, rows: Iterable[Mapping[str, Any]] = ()) -> Staged:
         """Add rows, replacing those with the same key."""
-        self._stage_rows(table, rows, Plan(table))
+        return self._stage_rows(table, rows, Plan(table))
 
     def sync(
         self,
         table: Table,
-        rows: Iterable[Mapping[str, Any]],
+        rows: Iterable[Mapping[str, Any]] = (),
         where: Mapping[str, str] | None = None,
         within: tuple[str, Iterable[str]] | None = None,
-    ) -> None:
+    ) -> Staged:
         """Make the table (or the part where columns equal ``where``) hold exactly ``rows``; equal rows are not touched.
 
         ``within``: a column and values; only published rows with one of them are compared and may go, so that a small change
         costs little in a large table. Staged rows outside it must be new ones.
         """
-        self._stage_rows(table, rows, self._within(Plan(table, scope=dict(where or {}), delete_others=True), within))
+        return self._stage_rows(table, rows, self._within(Plan(table, scope=dict(where or {}), delete_others=True), within))
 
     def sync_query(self, table: Table, query: str, parameters: object = None) -> None:
         """As ``sync``, with the rows computed by a SELECT over the lake that yields the table's columns by name."""
@@ -84,17 +126,18 @@ class Write:
         self._cursor.execute(f"INSERT INTO {plan.stage} SELECT {columns} FROM ({query})", parameters)
         self._validate_and_add(plan)
 
-    def edges(self, edges: Iterable[Edge], *, replace: bool = True, within: tuple[str, Iterable[str]] | None = None) -> None:
+    def edges(
+        self, edges: Iterable[Edge] = (), *, replace: bool = True, within: tuple[str, Iterable[str]] | None = None
+    ) -> Staged:
         """Record lineage. ``replace``: these are all the edges of this stage and scope (of those ``within``, as in ``sync``);
         else they are added."""
-        rows = ({**edge, **self._stamp()} for edge in edges)
         if replace:
             plan = Plan(RECORD_EDGE, scope={"stage": self._stage, "scope": self._scope}, delete_others=True)
             plan = self._within(plan, within)
         else:
             plan = Plan(RECORD_EDGE, keep_known=True)
         plan.volatile = ("run_id", "created_at")
-        self._stage_rows(RECORD_EDGE, rows, plan)
+        return self._stage_rows(RECORD_EDGE, edges, plan, self._stamp())
 
     def edges_query(self, query: str, parameters: Mapping[str, Any] | None = None) -> None:
         """As ``edges`` with ``replace``, computed by a SELECT of child, parent, relation, reason (named parameters)."""
@@ -108,11 +151,11 @@ class Write:
         )
         self._validate_and_add(plan)
 
-    def quarantine(self, rows: Iterable[Quarantined], scope: str = "") -> None:
+    def quarantine(self, rows: Iterable[Quarantined] = (), scope: str = "") -> Staged:
         """Set the rows this stage could not use, in all or in one ``scope`` (a partition)."""
         plan = Plan(QUARANTINE, scope={"stage": self._stage, "scope": scope}, delete_others=True)
         plan.volatile = ("run_id", "created_at")
-        self._stage_rows(QUARANTINE, ({**row, **self._stamp(), "scope": scope} for row in rows), plan)
+        return self._stage_rows(QUARANTINE, rows, plan, {**self._stamp(), "scope": scope})
 
     def reads(self, *datasets: str) -> None:
         """Note which datasets the stage read, at their current versions."""
@@ -124,6 +167,8 @@ class Write:
 
     def publish(self) -> None:
         """Commit everything staged; retried while the catalog is busy."""
+        for staged in self._staged:
+            staged.check()
         self._lake.locked(self._publish_once)
 
     def close(self) -> None:
@@ -152,13 +197,16 @@ class Write:
         self._cursor.unregister("empty_batch")
         return name
 
-    def _stage_rows(self, table: Table, rows: Iterable[Mapping[str, Any]], plan: Plan) -> None:
+    def _stage_rows(
+        self, table: Table, rows: Iterable[Mapping[str, Any]], plan: Plan, stamp: Mapping[str, Any] | None = None
+    ) -> Staged:
         plan.stage = self._new_stage(table)
-        for batch in table.batches(rows):
-            self._cursor.register("staged_batch", pa.Table.from_batches([batch]))
-            self._cursor.execute(f"INSERT INTO {plan.stage} FROM staged_batch")
-            self._cursor.unregister("staged_batch")
-        self._validate_and_add(plan)
+        self._plans.append(plan)
+        staged = Staged(self._cursor, table, plan.stage, stamp or {})
+        self._staged.append(staged)
+        staged.add_all(rows)
+        staged.check()
+        return staged
 
     def _validate_and_add(self, plan: Plan) -> None:
         self._plans.append(plan)

@@ -17,7 +17,6 @@ from pathlib import Path
 from ocr_assets.generation.prompts import load_templates, prompt_hash
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.platform.lake import project_lake
-from ocr_assets.schema import CLEAN_PROBLEMS
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted, plan
 from ocr_assets.traces.prompts import NAMES, solution_prompt
@@ -50,7 +49,7 @@ def planning() -> None:
     with tempfile.TemporaryDirectory() as folder:
         with project_lake(Path(folder)) as store:
             with store.write(RunInfo("bench"), "bench") as write:
-                write.append(CLEAN_PROBLEMS, (problem(number) for number in range(PROBLEMS)))
+                rows.put_problems(write, (problem(number) for number in range(PROBLEMS)))
             fill(store, Wanted(*WANTED, load_templates(NAMES)))
         in_own_process(_plan, folder)
 
@@ -251,10 +250,8 @@ def pipeline() -> None:
             home = Path(folder) / str(number)
             with project_lake(home / "lake") as store, Journal(home, "r1_traces") as journal:
                 with store.write(RunInfo("bench"), "clean_problems") as write:
-                    write.append(
-                        CLEAN_PROBLEMS,
-                        [rows.problem(n, statement=f"Round {number}, problem {n}: print n numbers.") for n in range(problems)],
-                    )
+                    statements = [f"Round {number}, problem {n}: print n numbers." for n in range(problems)]
+                    rows.put_problems(write, [rows.problem(n, statement=text) for n, text in enumerate(statements)])
                 with plan(store, wanted) as todo:
                     asked = [item.request for item in todo.requests]
                 tokenizer = teacher.llm.get_tokenizer()

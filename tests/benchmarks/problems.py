@@ -29,14 +29,16 @@ from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems import similarity
 from ocr_assets.problems.decontamination import screening
 from ocr_assets.problems.dedup import near
-from ocr_assets.problems.dedup.duplicates import Layers
+from ocr_assets.problems.dedup.clusters import clusters, decided
 from ocr_assets.problems.dedup.files import Texts, duplicates_of
-from ocr_assets.problems.dedup.near import NearSettings, candidates, measured, signatures
-from ocr_assets.problems.dedup.variants import Version, told_apart
+from ocr_assets.problems.dedup.near import MinHash, candidates, measured, signatures
+from ocr_assets.problems.dedup.refresh import refresh
+from ocr_assets.problems.dedup.settings import DedupSettings
+from ocr_assets.problems.dedup.variants import VariantMarks, are_variants
 from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.shingles import shingles
 from resources.embedder import Embedder
-from tests.support.rows import raw_problem
+from tests.support.rows import problem, put_problems, put_raw_problems, raw_problem
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("OCR_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -220,14 +222,16 @@ def same(texts: Sequence[str]) -> Pairs:
 
 
 def ours_near(texts: Sequence[str], threshold: float, variants: bool = False) -> Pairs:
-    settings = NearSettings(threshold)
+    settings = MinHash()
     bands = signatures(*shingles(texts, settings.shingle), settings)
     pairs = measured(candidates(bands, np.ones(len(texts), bool)), lambda rows: [texts[row] for row in rows], settings)
     return {(a, b) for a, b, jaccard, differ in pairs if jaccard >= threshold and (variants or not differ)}
 
 
 def ours_semantic(texts: Sequence[str], vectors: np.ndarray, threshold: float) -> Pairs:
-    return {(a, b) for a, b in cosine_pairs(vectors, threshold) if not told_apart(Version(texts[a]), Version(texts[b]))}
+    return {
+        (a, b) for a, b in cosine_pairs(vectors, threshold) if not are_variants(VariantMarks(texts[a]), VariantMarks(texts[b]))
+    }
 
 
 def cosine_pairs(vectors: np.ndarray, threshold: float) -> Pairs:
@@ -328,19 +332,18 @@ def ours(documents: Documents) -> tuple[int, dict[str, float]]:
     """Exact and near layer as ``ocr-assets dedup --near 0.7`` finds them: duplicates found, seconds."""
     start = time.perf_counter()
     with Texts(text for batch in documents.batches() for text in batch) as texts:
-        _, stands_for = duplicates_of(texts, Layers(near=NearSettings(0.7)))
+        _, stands_for = duplicates_of(texts, DedupSettings(near=True, near_threshold=0.7))
     return len(stands_for), {"all": time.perf_counter() - start}
 
 
 def in_the_lake(documents: Documents) -> tuple[int, dict[str, float]]:
     """The same as the asset finds them, in a lake: a first refresh, and one after 1 % more rows."""
-    from ocr_assets.problems.dedup import duplicates
-    from ocr_assets.schema import DUPLICATE_PAIRS, RAW_PROBLEMS
+    from ocr_assets.schema import DUPLICATE_PAIRS
     from resources.lake import RunInfo
 
     texts = [text for batch in documents.batches() for text in batch]
     later = len(texts) // 100
-    layers = Layers(near=NearSettings(0.7))
+    layers = DedupSettings(near=True, near_threshold=0.7)
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, project_lake(Path(folder)) as lake:
 
@@ -349,12 +352,12 @@ def in_the_lake(documents: Documents) -> tuple[int, dict[str, float]]:
 
         for part, given in (("first refresh", range(later, len(texts))), ("1 % more", range(later))):
             with writing() as write:
-                write.append(RAW_PROBLEMS, (raw_problem(str(number), texts[number]) for number in given))
+                put_raw_problems(write, (raw_problem(str(number), texts[number]) for number in given), add=True)
             start = time.perf_counter()
             with writing() as write:
-                duplicates.refresh(lake, writing, layers)
-                pairs = duplicates.decided(lake, layers, None)
-                cluster_of, _ = duplicates.clusters(pairs)
+                refresh(lake, writing, layers)
+                pairs = decided(lake, layers, None)
+                cluster_of, _ = clusters(pairs)
                 write.sync(DUPLICATE_PAIRS, pairs)
             seconds[part] = time.perf_counter() - start
         rows, keys = (lake.scalar(f"SELECT count({of}) FROM statement_keys") for of in ("*", "DISTINCT statement_key"))
@@ -443,7 +446,7 @@ def throughput(count: int, contenders: Iterable[str] = CONTENDERS) -> None:
 
 def contender(name: str, path: Path) -> None:
     documents = Documents(path)
-    near.signatures(*shingles(["warm up"], 3), NearSettings())
+    near.signatures(*shingles(["warm up"], 3), MinHash())
     found, seconds = CONTENDERS[name](documents)
     get_reusable_executor().shutdown(wait=True)  # only ended processes are counted among the children
     own, workers = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -461,7 +464,7 @@ def memory_curve(largest: int) -> None:
         for count in (largest // 8, largest // 4, largest // 2, largest):
             write_documents(path, count)
             peak = run_alone("ours", path)["peak_mb"] - empty
-            index = count * NearSettings().bands * 8 / 2**20
+            index = count * MinHash().bands * 8 / 2**20
             print(f"{count:9,} statements   {peak:7,.0f} MiB above an empty run   signatures alone {index:5,.0f} MiB")
 
 
@@ -525,8 +528,6 @@ class KeptVectors:
 def contamination(problems: int, items: int, embedded: int) -> None:
     """Problems held against benchmark items: embedding apart from search, search beside one matrix product, a second run."""
     from ocr_assets.problems.decontamination.benchmarks import item_of
-    from ocr_assets.problems.sources.common import limits
-    from ocr_assets.schema import DEDUPED_PROBLEMS
     from resources.lake import RunInfo
 
     with tempfile.TemporaryDirectory() as folder:
@@ -535,23 +536,13 @@ def contamination(problems: int, items: int, embedded: int) -> None:
         documents = [text for batch in Documents(path).batches() for text in batch]
         asked = [item_of(f"bench{row % 5}", str(row), documents[problems + row]) for row in range(items)]
 
-        def rows() -> Iterator[dict]:
-            for row in range(problems):
-                yield {
-                    "problem_id": f"prob_{row}", "suite_id": "s", "dataset": "taco", "split": "train", "index": str(row),
-                    "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
-                    "statement": documents[row], "origin": str(row), "raw_id": str(row), "starter_code": None, "entry_point": None, "tests": [], "compare": None,
-                    "checker": None, "interactor": None, "multiple_answers_hint": None, "limits": limits(), "reference_solutions": [],
-                    "file": "f", "row": row, "notes": [], "raw_ids": [], "origins": [], "test_conflicts": 0, "tests_left_out": 0, "merge_rule": "",
-                }  # fmt: skip
-
         with project_lake(Path(folder) / "lake") as lake:
 
             def writing():
                 return lake.write(RunInfo("bench"), "contamination_report")
 
             with writing() as write:
-                write.sync(DEDUPED_PROBLEMS, rows())
+                put_problems(write, (problem(row, statement=documents[row]) for row in range(problems)))
             real = Embedder(cache=Path(folder) / "cache")
             model = real if embedded >= problems else KeptVectors()
             start = time.perf_counter()

@@ -10,11 +10,11 @@ from typing import Any
 
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems.sources.common import limits, stdin_test
-from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS
+from ocr_assets.schema import SOLUTIONS
 from ocr_assets.verification.settings import GradingSettings
 from ocr_assets.verification.ungraded import ungraded
 from resources.lake import RunInfo
-from tests.support.rows import problem, row_of
+from tests.support.rows import problem, put_problems, row_of
 
 SOLUTIONS_A_PROBLEM = 3
 
@@ -41,7 +41,7 @@ def main() -> None:
     for count in (1_000, 10_000, 30_000):
         with tempfile.TemporaryDirectory() as folder, project_lake(Path(folder)) as lake:
             with lake.write(RunInfo("bench"), "bench") as write:
-                write.sync(CLEAN_PROBLEMS, problems(count))
+                put_problems(write, problems(count))
                 write.sync(SOLUTIONS, solutions(count))
             wall, cpu = time.perf_counter(), time.process_time()
             rows = sum(1 for _ in ungraded(lake, "2", GradingSettings()))

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from ocr_assets.schema import CLEAN_PROBLEMS
 from resources.lake import RunInfo
 from tests.support.chaos import FAULTS, Chaos
 from tests.support.killing import kill_and_finish, said_at_the_end
 from tests.support.lakes import new_lake
-from tests.support.rows import problem
+from tests.support.rows import problem, put_problems
 from tests.support.size import size
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +23,7 @@ KINDS = tuple(kind for kind in FAULTS if kind != "late")
 
 def filled(home: Path) -> Path:
     with new_lake(home / "lake") as lake, lake.write(RunInfo("test"), "clean_problems") as write:
-        write.append(CLEAN_PROBLEMS, [problem(number) for number in range(PROBLEMS)])
+        put_problems(write, [problem(number) for number in range(PROBLEMS)])
     return home
 
 

@@ -24,7 +24,7 @@ def test_every_response_gets_the_label_its_author_meant(demo: Demo) -> None:
     home, _ = demo
     query = """
         SELECT p.origins, r.language, r.sample_index, s.parse_status, s.fence_rule, s.labels, s.parses, t.verdict
-        FROM r1_traces r JOIN solutions s USING (response_id) JOIN clean_problems p ON p.problem_id = r.problem_id
+        FROM r1_traces r JOIN solutions s USING (response_id) JOIN problems p ON p.problem_id = r.problem_id
         JOIN verified_triplets t USING (solution_id)
     """
     with open_lake(home) as lake:
@@ -55,7 +55,9 @@ def test_every_problem_row_goes_where_its_author_meant(demo: Demo) -> None:
         }
         clean = {
             row["problem_id"]: row
-            for row in lake.rows("SELECT problem_id, contamination, multiple_answers_hint FROM clean_problems")
+            for row in lake.rows(
+                "SELECT problem_id, contamination, multiple_answers_hint FROM clean_problems JOIN problems USING (problem_id)"
+            )
         }
         quarantine = {(r["scope"], r["row"]): r["reason"] for r in lake.rows("SELECT scope, row, reason FROM quarantine")}
     for row in expected("problem"):

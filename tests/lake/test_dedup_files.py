@@ -12,43 +12,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_assets.cli import main
-from ocr_assets.problems.dedup import duplicates, files
-from ocr_assets.problems.dedup.duplicates import Layers
+from ocr_assets.problems.dedup import files
+from ocr_assets.problems.dedup.clusters import clusters, decided
 from ocr_assets.problems.dedup.files import Texts, duplicates_of
-from ocr_assets.problems.dedup.near import NearSettings
-from ocr_assets.schema import RAW_PROBLEMS
+from ocr_assets.problems.dedup.refresh import refresh
+from ocr_assets.problems.dedup.settings import DedupSettings
 from resources.lake import RunInfo
 from tests.support.lakes import new_lake
-from tests.support.rows import STORY, CountingEmbedder, raw_problem
+from tests.support.rows import STORY, CountingEmbedder, put_raw_problems, raw_problem
 from tests.support.size import size
 
 REWORDED = STORY.replace("red apples", "green pears")
 OTHER = "Find the shortest path between two towns of a country whose roads all have one length , or say that there is none ."
 
 
-def found(statements: list[str], layers: Layers, embedder: Any = None) -> dict[int, tuple[int, str]]:
+def found(statements: list[str], settings: DedupSettings, embedder: Any = None) -> dict[int, tuple[int, str]]:
     with Texts(statements) as texts:
-        return duplicates_of(texts, layers, embedder)[1]
+        return duplicates_of(texts, settings, embedder)[1]
 
 
 def test_each_layer_names_its_duplicates_and_the_first_row_leads() -> None:
     shuffled = " ".join(sorted(STORY.split()))
     statements = [OTHER, STORY, OTHER.upper(), REWORDED, shuffled, STORY + "\n", ""]
-    assert found(statements, Layers()) == {2: (0, "exact"), 5: (1, "exact")}
-    near = Layers(near=NearSettings(0.7))
+    assert found(statements, DedupSettings()) == {2: (0, "exact"), 5: (1, "exact")}
+    near = DedupSettings(near=True, near_threshold=0.7)
     assert found(statements, near) == {2: (0, "exact"), 3: (1, "near"), 5: (1, "exact")}
-    both = Layers(near=NearSettings(0.7), semantic=0.98)
+    both = DedupSettings(near=True, near_threshold=0.7, semantic=True, semantic_threshold=0.98)
     assert found(statements, both, CountingEmbedder()) == {2: (0, "exact"), 3: (1, "near"), 4: (1, "semantic"), 5: (1, "exact")}
     assert found([], both, CountingEmbedder()) == {}
     with pytest.raises(ValueError, match="embedder"):
-        found(statements, Layers(semantic=0.95))
+        found(statements, DedupSettings(semantic=True, semantic_threshold=0.95))
 
 
 @pytest.mark.sized
 @settings(max_examples=size(2, 25))
 @given(st.lists(st.sampled_from([STORY, REWORDED, OTHER, STORY.upper(), STORY + " 100", STORY + " 200"]), max_size=10))
 def test_clusters_are_those_of_the_lake(tmp_path_factory: pytest.TempPathFactory, statements: list[str]) -> None:
-    layers = Layers(near=NearSettings(0.7), semantic=0.98)
+    layers = DedupSettings(near=True, near_threshold=0.7, semantic=True, semantic_threshold=0.98)
     stands = found(statements, layers, CountingEmbedder())
     with new_lake(tmp_path_factory.mktemp("lake")) as lake:
 
@@ -56,19 +56,19 @@ def test_clusters_are_those_of_the_lake(tmp_path_factory: pytest.TempPathFactory
             return lake.write(RunInfo("run"), "deduped_problems")
 
         with writing() as write:
-            write.sync(RAW_PROBLEMS, [raw_problem(f"{row:03}", text) for row, text in enumerate(statements)])
-        duplicates.refresh(lake, writing, layers, CountingEmbedder())
-        cluster_of, _ = duplicates.clusters(duplicates.decided(lake, layers, CountingEmbedder.model))
+            put_raw_problems(write, [raw_problem(f"{row:03}", text) for row, text in enumerate(statements)])
+        refresh(lake, writing, layers, CountingEmbedder())
+        cluster_of, _ = clusters(decided(lake, layers, CountingEmbedder.model))
         keys = [row["statement_key"] for row in lake.rows("FROM statement_keys ORDER BY raw_id")]
-    clusters = [cluster_of.get(key, key) for key in keys]
-    assert [stands.get(row, (row, ""))[0] for row in range(len(statements))] == [clusters.index(name) for name in clusters]
+    names = [cluster_of.get(key, key) for key in keys]
+    assert [stands.get(row, (row, ""))[0] for row in range(len(statements))] == [names.index(name) for name in names]
 
 
 def test_many_statements_go_through_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     statements = [f"{STORY} {OTHER} in town number {number % 300 + 10}" for number in range(900)]
-    alone = found(statements, Layers(near=NearSettings(0.7)))
+    alone = found(statements, DedupSettings(near=True, near_threshold=0.7))
     monkeypatch.setattr(files, "READ_IN_PARALLEL", 100)
-    assert found(statements, Layers(near=NearSettings(0.7))) == alone
+    assert found(statements, DedupSettings(near=True, near_threshold=0.7)) == alone
     assert alone == {row: (row % 300, "exact") for row in range(300, 900)}  # another number is another problem
 
 

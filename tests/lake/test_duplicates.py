@@ -4,6 +4,7 @@ import itertools
 import random
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,41 +13,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_assets.problems.dedup import duplicates, near
-from ocr_assets.problems.dedup.duplicates import Layers, clusters
-from ocr_assets.problems.dedup.merge import merge_groups
-from ocr_assets.problems.dedup.near import NearSettings, candidates, measured, signatures
+from ocr_assets.problems.dedup import near
+from ocr_assets.problems.dedup.deduplicate import deduplicate
+from ocr_assets.problems.dedup.near import MinHash, candidates, measured, signatures
+from ocr_assets.problems.dedup.refresh import Refreshed
+from ocr_assets.problems.dedup.settings import DedupSettings
 from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.shingles import shingles
-from ocr_assets.schema import DEDUPED_PROBLEMS, DUPLICATE_PAIRS, RAW_PROBLEMS, TEST_CONFLICTS
-from resources.lake import Lake, RunInfo
+from resources.lake import Lake, RunInfo, Write
 from tests.support.lakes import new_lake
-from tests.support.rows import STORY, CountingEmbedder
+from tests.support.rows import STORY, CountingEmbedder, put_raw_problems
 from tests.support.rows import raw_problem as raw
 from tests.support.size import size
 
-SETTINGS = NearSettings()
+MINHASH = MinHash()
 
 
-def dedup(lake: Lake, layers: Layers, embedder: Any = None) -> duplicates.Refreshed:
+def dedup(lake: Lake, settings: DedupSettings, embedder: Any = None) -> Refreshed:
     """What the asset ``deduped_problems`` does."""
-    with lake.write(RunInfo("run"), "deduped_problems") as write:
-        done = duplicates.refresh(lake, lambda: lake.write(RunInfo("run"), "deduped_problems"), layers, embedder)
-        pairs = duplicates.decided(lake, layers, embedder.model if embedder else None)
-        cluster_of, layer_of = clusters(pairs)
-        with lake.cursor() as cursor:
-            gone = duplicates.changed(cursor, cluster_of, layers.merge_rule)
-            merged = list(merge_groups(duplicates.to_merge(cursor), layer_of, layers.merge_rule))
-        write.sync(DEDUPED_PROBLEMS, [m.problem for m in merged], within=("problem_id", gone))
-        write.edges([edge for m in merged for edge in m.edges], within=("child", gone))
-        write.sync(TEST_CONFLICTS, [c for m in merged for c in m.conflicts], within=("problem_id", gone))
-        write.sync(DUPLICATE_PAIRS, pairs)
-    return done
+
+    def writing() -> AbstractContextManager[Write]:
+        return lake.write(RunInfo("run"), "deduped_problems")
+
+    with writing() as write:
+        return deduplicate(lake, write, writing, settings, embedder)
 
 
 def fill(lake: Lake, rows: Sequence[dict[str, Any]]) -> None:
     with lake.write(RunInfo("run"), "raw_problems") as write:
-        write.sync(RAW_PROBLEMS, rows)
+        put_raw_problems(write, rows)
 
 
 def state(lake: Lake) -> dict[str, list[dict[str, Any]]]:
@@ -87,7 +82,7 @@ corpora = st.lists(
 @settings(max_examples=size(2, 25))
 @given(corpora, st.data())
 def test_a_refresh_in_parts_in_any_order_equals_a_full_rebuild(corpus, data) -> None:
-    layers = Layers(near=NearSettings(0.7), semantic=0.95)
+    layers = DedupSettings(near=True, near_threshold=0.7, semantic=True, semantic_threshold=0.95)
     rows = [raw(f"{number:02}", statement, tests) for number, (statement, tests) in enumerate(corpus)]
     shuffled = data.draw(st.permutations(rows))
     cut = data.draw(st.integers(0, len(rows)))
@@ -126,54 +121,54 @@ def problems(lake: Lake) -> list[list[str]]:
 
 def test_layers_are_switched_on_and_off_and_the_exact_one_is_the_default(lake: Lake) -> None:
     fill(lake, [raw("a", STORY), raw("b", STORY.upper()), raw("c", replaced(STORY, 3, "baskets")), raw("d", STATEMENTS[6])])
-    dedup(lake, Layers())
+    dedup(lake, DedupSettings())
     assert problems(lake) == [["raw_a", "raw_b"], ["raw_c"], ["raw_d"]]
-    dedup(lake, Layers(near=SETTINGS))
+    dedup(lake, DedupSettings(near=True))
     assert problems(lake) == [["raw_a", "raw_b", "raw_c"], ["raw_d"]]
     (merged,) = [row for row in lake.rows("FROM duplicate_pairs") if row["decision"] == "merged"]
     assert (merged["layer"], merged["score"] > 0.7) == ("near", True)
     embedder = CountingEmbedder()
-    dedup(lake, Layers(semantic=0.99), embedder)  # the same words in another order
+    dedup(lake, DedupSettings(semantic=True, semantic_threshold=0.99), embedder)  # the same words in another order
     assert problems(lake) == [["raw_a", "raw_b", "raw_d"], ["raw_c"]]
     assert lake.rows("SELECT DISTINCT decision FROM duplicate_pairs WHERE layer = 'near'") == [{"decision": "off"}]
-    dedup(lake, Layers(exact=False))
+    dedup(lake, DedupSettings(exact=False))
     assert problems(lake) == [["raw_a"], ["raw_b"], ["raw_c"], ["raw_d"]]
-    dedup(lake, Layers(exact=False, near=SETTINGS))
+    dedup(lake, DedupSettings(exact=False, near=True))
     assert problems(lake) == [["raw_a", "raw_b", "raw_c"], ["raw_d"]]
-    dedup(lake, Layers())
+    dedup(lake, DedupSettings())
     assert problems(lake) == [["raw_a", "raw_b"], ["raw_c"], ["raw_d"]]
 
 
 def test_another_threshold_measures_nothing_again(lake: Lake) -> None:
     fill(lake, [raw("a", STORY), raw("c", replaced(STORY, 3, "baskets"))])
-    dedup(lake, Layers(near=NearSettings(0.7)))
+    dedup(lake, DedupSettings(near=True, near_threshold=0.7))
     assert len(problems(lake)) == 1
-    done = dedup(lake, Layers(near=NearSettings(0.99)))
+    done = dedup(lake, DedupSettings(near=True, near_threshold=0.99))
     assert (done.read, done.compared, done.pairs) == (0, {}, 0)
     assert len(problems(lake)) == 2
     with pytest.raises(ValueError, match="near_threshold"):
-        NearSettings(0.3)
+        DedupSettings(near=True, near_threshold=0.3)
     with pytest.raises(ValueError, match="semantic_threshold"):
-        Layers(semantic=0.5)
+        DedupSettings(semantic=True, semantic_threshold=0.5)
 
 
 def test_a_statement_that_went_and_came_back_is_compared_again(lake: Lake) -> None:
     one, other = raw("a", STORY), raw("b", replaced(STORY, 3, "baskets"))
-    for layers in (Layers(near=SETTINGS), Layers()):  # whether or not the layer is on while the row is away
+    for layers in (DedupSettings(near=True), DedupSettings()):  # whether or not the layer is on while the row is away
         fill(lake, [one, other])
-        dedup(lake, Layers(near=SETTINGS))
+        dedup(lake, DedupSettings(near=True))
         fill(lake, [one])
         dedup(lake, layers)
         assert problems(lake) == [["raw_a"]]
         fill(lake, [one, other])
-        dedup(lake, Layers(near=SETTINGS))
+        dedup(lake, DedupSettings(near=True))
         assert problems(lake) == [["raw_a", "raw_b"]]
 
 
 def test_versions_of_a_problem_stay_apart(lake: Lake) -> None:
     easy, hard = STORY + " There are up to 1000 boxes .", STORY + " There are up to 2 * 10^5 boxes ."
     fill(lake, [raw("easy", easy), raw("hard", hard), raw("same", STORY + " There are up to 10^3 boxes .")])
-    dedup(lake, Layers(near=SETTINGS))
+    dedup(lake, DedupSettings(near=True))
     assert problems(lake) == [["raw_easy", "raw_same"], ["raw_hard"]]
     reasons = {row["reason"] for row in lake.rows("FROM duplicate_pairs WHERE decision = 'variant'")}
     assert reasons == {"each names a number, or one of two opposites, the other does not"}
@@ -182,10 +177,10 @@ def test_versions_of_a_problem_stay_apart(lake: Lake) -> None:
 def test_tests_that_disagree_keep_alike_statements_apart_also_when_they_come_later(lake: Lake) -> None:
     one, other = raw("a", STORY, [("1", "1")]), raw("b", replaced(STORY, 3, "baskets"), [("2", "2")])
     fill(lake, [one, other])
-    dedup(lake, Layers(near=SETTINGS))
+    dedup(lake, DedupSettings(near=True))
     assert problems(lake) == [["raw_a", "raw_b"]]
     fill(lake, [one, other, raw("c", STORY.upper(), [("2", "7")])])
-    dedup(lake, Layers(near=SETTINGS))
+    dedup(lake, DedupSettings(near=True))
     assert problems(lake) == [["raw_a", "raw_c"], ["raw_b"]]
     (pair,) = lake.rows("FROM duplicate_pairs")
     assert (pair["decision"], pair["reason"]) == ("variant", "tests disagree on 1 of 1 shared inputs")
@@ -194,9 +189,9 @@ def test_tests_that_disagree_keep_alike_statements_apart_also_when_they_come_lat
 def test_only_what_is_new_is_embedded_and_compared(lake: Lake) -> None:
     rows = [raw(f"{n}", f"Problem {n} asks for {n * 37} things of the kind number {n * 11}") for n in range(30)]
     fill(lake, rows)
-    dedup(lake, Layers(near=SETTINGS, semantic=0.95), CountingEmbedder())
+    dedup(lake, DedupSettings(near=True, semantic=True), CountingEmbedder())
     fill(lake, [*rows, raw("new", STORY)])
-    done = dedup(lake, Layers(near=SETTINGS, semantic=0.95), CountingEmbedder())
+    done = dedup(lake, DedupSettings(near=True, semantic=True), CountingEmbedder())
     assert (done.read, done.compared) == (1, {"near": 1, "semantic": 1})
 
 
@@ -265,9 +260,9 @@ def test_found_pairs_are_measured_exactly_and_none_above_the_floor_is_missed_in_
     with gzip.open(shared_data / "leetcodedataset" / "LeetCodeDataset-v0.2.0-train.jsonl.gz", "rt") as file:
         texts = [normalize(json.loads(line)["query"]) for line in itertools.islice(file, 500)]
     hashes, offsets = shingles(texts, 3)
-    bands = signatures(hashes, offsets, SETTINGS)
+    bands = signatures(hashes, offsets, MINHASH)
     pairs = candidates(bands, np.ones(len(texts), bool))
-    found = {(i, j): score for i, j, score, _ in measured(pairs, lambda rows: [texts[row] for row in rows], SETTINGS)}
+    found = {(i, j): score for i, j, score, _ in measured(pairs, lambda rows: [texts[row] for row in rows], MINHASH)}
     exact = {}
     sets = [plain_shingles(text, 3) for text in texts]
     for i, j in itertools.combinations(range(len(texts)), 2):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.request_loop import Usage
 from ocr_assets.generation.sampling import Fixed, UntilPassing
-from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS, VERDICTS
+from ocr_assets.schema import SOLUTIONS, VERDICTS
 from ocr_assets.traces.collect import commit, response_row
 from ocr_assets.traces.plan import Planned, Wanted, plan
 from ocr_assets.traces.prompts import NAMES, solution_prompt
@@ -21,7 +21,7 @@ from ocr_assets.traces.settings import TraceSettings
 from resources.lake import Lake, RunInfo
 from resources.models.api import ChatAnswer, Sampling
 from tests.support.lakes import new_lake
-from tests.support.rows import problem, row_of
+from tests.support.rows import problem, put_problems, row_of
 from tests.support.size import size
 
 PROBLEMS = [
@@ -36,7 +36,7 @@ RUN = RunInfo("test")
 def filled(folder: Path, problems: Sequence[Mapping] = PROBLEMS) -> Lake:
     lake = new_lake(folder)
     with lake, lake.write(RUN, "clean_problems") as write:
-        write.sync(CLEAN_PROBLEMS, problems)
+        put_problems(write, problems)
     return new_lake(folder)
 
 
@@ -121,14 +121,14 @@ def test_a_labelled_failure_is_not_asked_again(lake: Lake) -> None:
 def test_a_statement_that_changed_is_asked_anew(lake: Lake) -> None:
     hold(lake, wanted(), planned(lake, wanted()))
     with lake.write(RUN, "clean_problems") as write:
-        write.sync(CLEAN_PROBLEMS, [{**PROBLEMS[0], "statement": "Subtract."}, PROBLEMS[1]])
+        put_problems(write, [{**PROBLEMS[0], "statement": "Subtract."}, PROBLEMS[1]])
     assert {item.problem_id for item in planned(lake, wanted())} == {ONE}
 
 
 def test_tests_that_changed_ask_for_nothing(lake: Lake) -> None:
     hold(lake, wanted(), planned(lake, wanted()))
     with lake.write(RUN, "clean_problems") as write:
-        write.sync(CLEAN_PROBLEMS, [{**row, "suite_id": "suite_of_tomorrow", "difficulty": "HARD"} for row in PROBLEMS])
+        put_problems(write, [{**row, "suite_id": "suite_of_tomorrow", "difficulty": "HARD"} for row in PROBLEMS])
     assert keys(lake, wanted()) == set()
 
 

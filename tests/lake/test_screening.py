@@ -18,11 +18,11 @@ from ocr_assets.problems.assets import clean_problems, contamination_report, ded
 from ocr_assets.problems.decontamination.benchmarks import item_of
 from ocr_assets.problems.decontamination.screening import Items, Measure, compare, screen
 from ocr_assets.problems.normalize import normalize
-from ocr_assets.problems.sources.common import limits
-from ocr_assets.schema import DEDUPED_PROBLEMS
 from resources.lake import Lake, RunInfo
 from resources.settings import EmbedderResource, JudgesResource, LakeResource, SourcesResource, TokenizerResource
 from tests.support.lakes import new_lake
+from tests.support.rows import problem as whole_problem
+from tests.support.rows import put_problems
 from tests.support.size import size
 
 WORDS = [
@@ -65,19 +65,13 @@ class WordVectors:
 
 
 def problem(name: str, statement: str) -> dict[str, Any]:
-    return {
-        "problem_id": f"prob_{name}", "raw_id": name, "suite_id": "s", "dataset": "taco", "split": "train", "index": name, "origin": f"taco/train/{name}", "source": "codechef",
-        "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [], "statement": statement,
-        "starter_code": None, "entry_point": None, "tests": [], "compare": None, "checker": None, "interactor": None, "file": "f", "row": 0, "notes": [],
-        "multiple_answers_hint": None, "limits": limits(), "reference_solutions": [], "raw_ids": [], "origins": [f"taco/train/{name}"],
-        "test_conflicts": 0, "tests_left_out": 0, "merge_rule": "",
-    }  # fmt: skip
+    return whole_problem(0, problem_id=f"prob_{name}", raw_id=name, statement=statement, origins=[f"taco/train/{name}"])
 
 
 def run(lake: Lake, problems: Sequence[dict], items: Sequence[dict], model: Any = None, measure: Measure | None = None):
     """Put problems into the lake and screen them."""
     with lake.write(RunInfo("run"), "deduped_problems") as write:
-        write.sync(DEDUPED_PROBLEMS, problems)
+        put_problems(write, problems)
 
     def writing():
         return lake.write(RunInfo("run"), "contamination_report")
@@ -216,7 +210,7 @@ def world(tmp_path: Path):
 
 
 def decisions(lake: Lake) -> dict[str, tuple[str, str]]:
-    query = "SELECT p.index, r.layer, r.decision FROM contamination_report r JOIN deduped_problems p USING (problem_id)"
+    query = "SELECT p.index, r.layer, r.decision FROM contamination_report r JOIN problems p USING (problem_id)"
     return {row["index"]: (row["layer"], row["decision"]) for row in lake.rows(query)}
 
 
@@ -229,7 +223,9 @@ def test_policies_and_thresholds_decide_again_from_what_is_stored(world) -> None
     assert "### Benchmarks" in shown["report"] and "bench/b/1" in shown["report"] and "data:image/png" in shown["similarity"]
     with lake() as opened:
         assert decisions(opened) == {"copy": ("exact", "confirmed"), "near": ("embedding", "confirmed")}
-        assert opened.rows("SELECT index, contamination FROM clean_problems") == [{"index": "other", "contamination": "clean"}]
+        assert opened.rows("SELECT index, contamination FROM clean_problems JOIN problems USING (problem_id)") == [
+            {"index": "other", "contamination": "clean"}
+        ]
     for judges, near in (
         ({"policy": "both_judges"}, "undecided"),
         ({"policy": "human"}, "undecided"),
@@ -244,7 +240,10 @@ def test_policies_and_thresholds_decide_again_from_what_is_stored(world) -> None
         with lake() as opened:
             found = decisions(opened)
             assert (found.get("near") or (None, None))[1] == near
-            label = {row["index"]: row["contamination"] for row in opened.rows("SELECT index, contamination FROM clean_problems")}
+            label = {
+                row["index"]: row["contamination"]
+                for row in opened.rows("SELECT index, contamination FROM clean_problems JOIN problems USING (problem_id)")
+            }
             assert label.get("near") == {None: "clean", "confirmed": None}.get(near, near)
     # The other judge answers later: only it is asked, and its votes are added.
     for order in ("problem_first", "benchmark_first"):

@@ -13,9 +13,11 @@ GRADER = {"grader": "9"}
 def lake() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("""
-        CREATE TABLE clean_problems AS SELECT 'p' AS problem_id, 'suite' AS suite_id, 'taco' AS dataset, 'cf' AS source,
-            'train' AS split, 'CC0' AS license, NULL AS difficulty, 'Add.' AS statement, NULL::TEXT AS multiple_answers_hint,
-            [{'kind': 'stdin', 'input': '1 2', 'output': '3'}] AS tests;
+        CREATE TABLE problems AS SELECT 'p' AS problem_id, 'suite' AS suite_id, 'taco' AS dataset, 'cf' AS source,
+            'train' AS split, 'CC0' AS license, NULL AS difficulty, 'Add.' AS statement, NULL::TEXT AS multiple_answers_hint;
+        CREATE VIEW deduped_problems AS FROM problems;
+        CREATE TABLE clean_problems AS SELECT problem_id FROM problems;
+        CREATE TABLE test_suites AS SELECT 'suite' AS suite_id, 1 AS test_count, ['stdin'] AS test_kinds;
         CREATE TABLE solutions AS SELECT 'sol' AS solution_id, 'p' AS problem_id, 'resp' AS response_id, 'python' AS language,
             'print(3)' AS code, 'ok' AS parse_status;
         CREATE TABLE verdicts (verdict_id TEXT, solution_id TEXT, suite_id TEXT, grader_version TEXT, verdict TEXT,
@@ -73,7 +75,7 @@ def test_a_time_limit_known_good_programs_found_too_low_owes_a_verdict(
 def test_cpp_is_owed_nothing_where_tests_are_calls(lake: duckdb.DuckDBPyConnection) -> None:
     lake.execute("UPDATE solutions SET language = 'cpp'")
     assert owed(lake) == 1
-    lake.execute("UPDATE clean_problems SET tests = [{'kind': 'call', 'input': '', 'output': ''}]")
+    lake.execute("UPDATE test_suites SET test_kinds = ['call']")
     assert owed(lake) == 0
     assert triplet(lake)["reason"] == "not graded: only stdin tests can be run for C++"
 
@@ -94,7 +96,7 @@ def test_which_verdicts_are_trusted(
         judged(lake, verdict)
     if status:
         quality(lake, status)
-    lake.execute("UPDATE clean_problems SET multiple_answers_hint = ?", [needed])
+    lake.execute("UPDATE problems SET multiple_answers_hint = ?", [needed])
     row = triplet(lake)
     assert row["trusted"] is trusted
     assert row["suite_status"] == (status or "unknown")

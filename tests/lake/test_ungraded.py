@@ -6,11 +6,11 @@ import pytest
 
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems.sources.common import limits, stdin_test
-from ocr_assets.schema import CLEAN_PROBLEMS, SOLUTIONS, SUITE_QUALITY
+from ocr_assets.schema import SOLUTIONS, SUITE_QUALITY
 from ocr_assets.verification.settings import GradingSettings
 from ocr_assets.verification.ungraded import ungraded
 from resources.lake import Lake, RunInfo
-from tests.support.rows import problem, row_of
+from tests.support.rows import problem, put_problems, row_of
 
 
 def filled(folder: Path, count: int) -> Lake:
@@ -25,7 +25,7 @@ def filled(folder: Path, count: int) -> Lake:
     ]  # fmt: skip
     quality = row_of(SUITE_QUALITY, problem_id=problems[0]["problem_id"], suite_id="suite_0", python_need_s=2.5)
     with lake, lake.write(RunInfo("run"), "test") as write:
-        write.sync(CLEAN_PROBLEMS, problems)
+        put_problems(write, problems)
         write.sync(SOLUTIONS, solutions)
         write.sync(SUITE_QUALITY, [quality])
     return lake

@@ -12,7 +12,7 @@ from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.runner import Summary
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.platform import progress
-from ocr_assets.schema import CLEAN_PROBLEMS, json_text
+from ocr_assets.schema import json_text
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted
 from ocr_assets.traces.prompts import NAMES, solution_prompt
@@ -23,7 +23,7 @@ from resources.models.budget import Budget
 from resources.models.endpoint import EndpointModel
 from tests.support.chaos import Chaos, text_of
 from tests.support.lakes import new_lake
-from tests.support.rows import problem
+from tests.support.rows import problem, put_problems
 
 PROBLEMS = [problem(number, statement=f"Add {number}.") for number in range(10)]
 WANTED = Wanted({"python": Fixed(3)}, Sampling(max_tokens=50), "r1", load_templates(NAMES))
@@ -34,7 +34,7 @@ RUN = RunInfo("test")
 def lake(tmp_path: Path) -> Iterator[Lake]:
     with new_lake(tmp_path / "lake") as store:
         with store.write(RUN, "clean_problems") as write:
-            write.append(CLEAN_PROBLEMS, PROBLEMS)
+            put_problems(write, PROBLEMS)
         yield store
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.sampling import Fixed
-from ocr_assets.schema import CLEAN_PROBLEMS
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted
 from ocr_assets.traces.prompts import NAMES
@@ -24,7 +23,7 @@ from resources.models.budget import Budget
 from resources.models.chat_template import render
 from resources.models.vllm import VllmModel
 from tests.support.lakes import new_lake
-from tests.support.rows import problem
+from tests.support.rows import problem, put_problems
 from tests.support.tiny_model import ENGINE, ENVIRONMENT, make
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,7 +129,7 @@ def test_the_request_loop_around_it_fills_the_lake(teacher: VllmModel, tmp_path:
     problems = [problem(number, statement="Add " + "and add " * number * 10) for number in range(25)]
     with new_lake(tmp_path / "lake") as lake, Journal(tmp_path, "r1_traces") as journal:
         with lake.write(RunInfo("t"), "clean_problems") as write:
-            write.append(CLEAN_PROBLEMS, problems)
+            put_problems(write, problems)
 
         def ask() -> collect.Summary:
             return collect.ask(

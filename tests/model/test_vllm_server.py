@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ocr_assets.schema import CLEAN_PROBLEMS
 from resources.lake import RunInfo
 from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling, ThinkMode
 from resources.models.endpoint import EndpointModel
 from tests.support.chaos import FAULTS, Chaos
 from tests.support.lakes import new_lake
-from tests.support.rows import problem
+from tests.support.rows import problem, put_problems
 from tests.support.tiny_model import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,7 +120,7 @@ def test_behind_a_misbehaving_proxy_every_answer_comes_once(server: str) -> None
 def test_killed_in_front_of_a_real_server_nothing_is_lost_or_asked_twice(server: str, tmp_path: Path) -> None:
     problems, samples, concurrency = 30, 5, 8
     with new_lake(tmp_path / "lake") as lake, lake.write(RunInfo("t"), "clean_problems") as write:
-        write.append(CLEAN_PROBLEMS, [problem(number, statement=f"Add {number}.", entry_point="f") for number in range(problems)])
+        put_problems(write, [problem(number, statement=f"Add {number}.", entry_point="f") for number in range(problems)])
     with Chaos(upstream=server) as proxy:
 
         def asking() -> subprocess.Popen:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from ocr_assets.definitions import build_definitions
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.programs.suites import NO_LIMITS, suite_from_json
-from ocr_assets.schema import CLEAN_PROBLEMS, suite_id
+from ocr_assets.schema import suite_id
 from ocr_assets.verification.assets import suite_evidence, suite_quality
 from ocr_assets.verification.grading.limits import resolve_limits
 from ocr_assets.verification.settings import GradingSettings, ValidationSettings
@@ -20,6 +19,8 @@ from ocr_assets.verification.validation.validate import MARGIN, STEP_S, calibrat
 from resources.lake import Lake, RunInfo
 from resources.sandbox.docker_pool import DockerSandbox
 from resources.settings import LakeResource
+from tests.support.rows import problem as whole_problem
+from tests.support.rows import put_problems
 
 ADD = "a, b = map(int, input().split())\nprint(a + b)"
 ADD_CPP = "#include <iostream>\nint main() { long long a, b; std::cin >> a >> b; std::cout << a + b; }"
@@ -60,11 +61,7 @@ def test_limits_are_raised_in_steps() -> None:
 
 def problem(name: str, tests: list[tuple[str, str]], references: list[tuple[str, str, bool]]) -> dict[str, Any]:
     suite = suite_from_json({"tests": [{"kind": "stdin", "input": given, "output": out} for given, out in tests]})
-    row: dict[str, Any] = {
-        column.name: None if column.nullable else [] if pa.types.is_list(column.type) else 0 if pa.types.is_integer(column.type)
-        else "x" for column in CLEAN_PROBLEMS.columns
-    }  # fmt: skip
-    row |= {**suite, "problem_id": name, "dataset": "local", "contamination": "clean"}
+    row = whole_problem(0, **suite, problem_id=name, raw_id=f"raw_{name}", dataset="local", contamination="clean")
     row["reference_solutions"] = [
         {"language": language, "code": code, "correct": correct} for language, code, correct in references
     ]
@@ -118,7 +115,7 @@ def home(tmp_path: Path) -> LakeResource:
 
 def write_problems(resource: LakeResource, rows: list[dict[str, Any]]) -> None:
     with project_lake(resource) as lake, lake.write(RunInfo("run", "job", ""), "clean_problems") as write:
-        write.sync(CLEAN_PROBLEMS, rows)
+        put_problems(write, rows)
 
 
 def materialize(resource: LakeResource, **quality: float) -> tuple[int, dict[str, Any]]:

@@ -13,14 +13,14 @@ from ocr_assets.generation.prompts import load_templates
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems.decontamination import judging
 from ocr_assets.problems.decontamination.judging import Judge
-from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES, DEDUPED_PROBLEMS
+from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES
 from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
 from resources.models.budget import Budget
 from resources.models.endpoint import EndpointModel
 from tests.support.lakes import new_lake
-from tests.support.rows import row_of
+from tests.support.rows import problem, put_problems, row_of
 
 MODELS = ("llama", "qwen")
 
@@ -30,7 +30,7 @@ def filled(home: Path, pairs: int = 3) -> Lake:
     lake = new_lake(home / "lake")
     with lake, lake.write(RunInfo("test"), "contamination_report") as write:
         numbers = range(pairs)
-        write.append(DEDUPED_PROBLEMS, [row_of(DEDUPED_PROBLEMS, problem_id=f"p{n}", statement=f"Add {n}.") for n in numbers])
+        put_problems(write, [problem(n, problem_id=f"p{n}", statement=f"Add {n}.") for n in numbers])
         write.append(
             BENCHMARK_ITEMS, [row_of(BENCHMARK_ITEMS, item_key=f"i{n}", item_id=str(n), question=f"Sum {n}?") for n in numbers]
         )

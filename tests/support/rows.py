@@ -1,6 +1,6 @@
 """Rows for tests and benches that need a lake with something in it, and an embedder that is no model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from ocr_assets.problems.sources.common import limits, stdin_test
-from ocr_assets.schema import CLEAN_PROBLEMS
+from ocr_assets.programs.suites import suite_row
+from ocr_assets.schema import CLEAN_PROBLEMS, DEDUPED_PROBLEMS, RAW_PROBLEMS, TEST_SUITES, suite_id
+from resources.lake import Write
 from resources.lake.tables import Table
 
 STORY = (
@@ -37,17 +39,45 @@ def _neutral(kind: pa.DataType, one_of: tuple[str, ...]) -> Any:
 
 
 def problem(number: int, **values: object) -> dict[str, Any]:
-    """A row of ``clean_problems`` of ordinary size, for stdin."""
-    row = row_of(CLEAN_PROBLEMS, problem_id=f"prob_{number:020x}", origins=[f"taco/train/{number}"])
+    """A clean problem of ordinary size that reads stdin: the columns of all tables it is stored in (see ``put_problems``)."""
+    tables = (TEST_SUITES, RAW_PROBLEMS, DEDUPED_PROBLEMS, CLEAN_PROBLEMS)
+    row = {name: value for table in tables for name, value in row_of(table).items()}
+    row |= {"problem_id": f"prob_{number:020x}", "raw_id": f"raw_{number:020x}", "origins": [f"taco/train/{number}"]}
     row["statement"] = f"Problem {number}. " + "Given are n numbers and q questions about them. " * 30
     return row | values
+
+
+def put_problems(write: Write, problems: Iterable[Mapping[str, Any]], *, add: bool = False) -> None:
+    """Have the lake hold these problems (as ``problem`` makes them), in all their tables; ``add``: beside those it has."""
+    stage = write.append if add else write.sync
+    staged = [stage(table) for table in (RAW_PROBLEMS, DEDUPED_PROBLEMS, CLEAN_PROBLEMS)]
+    suites = write.append(TEST_SUITES)
+    seen: set[str] = set()
+    for row in problems:
+        for table in staged:
+            table.add(row)
+        if row["suite_id"] not in seen:
+            seen.add(row["suite_id"])
+            suites.add({**suite_row(row), "suite_id": row["suite_id"]})
+
+
+def put_raw_problems(write: Write, rows: Iterable[Mapping[str, Any]], *, add: bool = False) -> None:
+    """Have the lake hold these raw problems (as ``raw_problem`` makes them) with their suites; ``add``: beside those it has."""
+    raw = write.append(RAW_PROBLEMS) if add else write.sync(RAW_PROBLEMS)
+    suites = write.append(TEST_SUITES)
+    seen: set[str] = set()
+    for row in rows:
+        raw.add(row)
+        if row["suite_id"] not in seen:
+            seen.add(row["suite_id"])
+            suites.add(suite_row(row))
 
 
 def raw_problem(
     name: str, statement: str = "Add two numbers.", tests: Sequence[tuple[str, str]] = (), **more: Any
 ) -> dict[str, Any]:
-    """A row of ``raw_problems`` that reads stdin; ``tests``: inputs and outputs."""
-    return {
+    """A raw problem that reads stdin, with the fields of its suite; ``tests``: inputs and outputs."""
+    row = {
         "raw_id": f"raw_{name}", "dataset": "taco", "split": "train", "index": name, "origin": f"taco/train/{name}",
         "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
         "statement": statement, "starter_code": None, "entry_point": None,
@@ -55,6 +85,7 @@ def raw_problem(
         "compare": None, "checker": None, "interactor": None, "multiple_answers_hint": None, "limits": limits(),
         "reference_solutions": [], "file": "f", "row": 0, "notes": [], **more,
     }  # fmt: skip
+    return {**row, "suite_id": suite_id(row)}
 
 
 class CountingEmbedder:

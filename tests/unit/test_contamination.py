@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_assets.problems.decontamination.benchmarks import item_of
-from ocr_assets.problems.decontamination.decide import ORDERS, Rules, clean, decide, drop_reason, found_by, vote_of, wants_judges
+from ocr_assets.problems.decontamination.clean import drop_reason, labels_of
+from ocr_assets.problems.decontamination.decide import ORDERS, Rules, decide, found_by, vote_of, wants_judges
 from ocr_assets.problems.decontamination.review import decision_row, side_by_side
 from ocr_assets.problems.similarity import above, nearest
 
@@ -195,8 +196,7 @@ def test_drop_reasons(problem, pairs, tokens, reason) -> None:
 def test_a_problem_bears_its_weightiest_decision() -> None:
     def label(*decisions: str) -> str:
         pairs = [{"decision": d, "benchmark": "b", "item_id": "1", "cosine": 0.8} for d in decisions]
-        (row,) = clean([({"dataset": "taco", "split": "train", "problem_id": "p"}, pairs, 1)])
-        return row["contamination"]
+        return labels_of("p", pairs, 1)["contamination"]
 
     assert label() == "clean"
     assert label("cleared", "undecided", "reported") == "undecided"

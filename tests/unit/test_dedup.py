@@ -10,7 +10,7 @@ from ocr_assets.problems.dedup import merge as dedup
 from ocr_assets.problems.dedup.merge import key_of, merge_groups
 from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.sources.common import limits
-from ocr_assets.schema import DEDUPED_PROBLEMS, TEST_CONFLICTS
+from ocr_assets.schema import DEDUPED_PROBLEMS, TEST_CONFLICTS, TEST_SUITES, suite_id
 from tests.support.rows import raw_problem as raw
 
 
@@ -77,27 +77,29 @@ def test_the_member_with_most_tests_stays_and_gets_the_others() -> None:
     problem, edges = merged.problem, merged.edges
     assert problem["raw_id"] == "raw_b"
     assert problem["origins"] == ["taco/train/b", "taco/train/a"]
-    assert [test["input"] for test in problem["tests"]] == ["1 2", "5 5", "1 1"]
-    assert (problem["tags"], problem["title"], problem["limits"]["cpu_s"]) == (["easy", "math"], "Sum", 2.0)
+    assert [test["input"] for test in merged.suite["tests"]] == ["1 2", "5 5", "1 1"]
+    assert merged.suite["suite_id"] == problem["suite_id"] == suite_id(merged.suite)
+    assert (problem["tags"], problem["title"], merged.suite["limits"]["cpu_s"]) == (["easy", "math"], "Sum", 2.0)
     assert [(e["parent"], e["relation"]) for e in edges] == [("raw_b", "derived"), ("raw_a", "merged_into")]
     DEDUPED_PROBLEMS.batch([problem])
+    TEST_SUITES.batch([merged.suite])
 
 
-def test_disagreement_is_counted_and_the_canonical_kept() -> None:
+def test_disagreement_is_counted_and_the_representative_kept() -> None:
     one = raw("a", tests=(("1 2", "3"), ("2 2", "4")))
     other = raw("b", tests=(("1 2", "4"),))
     merged = merge([other, one])
     assert merged.problem["test_conflicts"] == 1
-    assert [test["output"] for test in merged.problem["tests"]] == ["3", "4"]
+    assert [test["output"] for test in merged.suite["tests"]] == ["3", "4"]
     (conflict,) = merged.conflicts
     assert (conflict["raw_id"], conflict["input"], conflict["kept"], conflict["left_out"]) == ("raw_b", "1 2", "3", "4")
-    assert (conflict["origin"], conflict["canonical_origin"]) == ("taco/train/b", "taco/train/a")
+    assert (conflict["origin"], conflict["representative_origin"]) == ("taco/train/b", "taco/train/a")
     TEST_CONFLICTS.batch(merged.conflicts)
 
 
 def test_a_row_that_contradicts_itself_is_a_conflict() -> None:
     merged = merge([raw("a", tests=(("1", "2"), ("1", "3")))])
-    assert [test["output"] for test in merged.problem["tests"]] == ["2"]
+    assert [test["output"] for test in merged.suite["tests"]] == ["2"]
     assert [(c["kept"], c["left_out"]) for c in merged.conflicts] == [("2", "3")]
 
 
@@ -108,23 +110,24 @@ def test_a_member_of_another_wording_that_disagrees_brings_no_tests() -> None:
     layers = {key_of(one): "near", key_of(other): "near", key_of(agreeing): "semantic"}
     merged = merge([one, other, agreeing], layers)
     assert merged.problem["problem_id"] == key_of(one)
-    assert [test["input"] for test in merged.problem["tests"]] == ["1 2", "2 2", "0 0", "7 7"]
+    assert [test["input"] for test in merged.suite["tests"]] == ["1 2", "2 2", "0 0", "7 7"]
     assert (merged.problem["tests_left_out"], merged.problem["test_conflicts"]) == (2, 1)
     assert {edge["parent"]: edge["reason"] for edge in merged.edges} == {
-        "raw_a": "canonical", "raw_b": dedup.REASONS["near"], "raw_c": dedup.REASONS["semantic"]
+        "raw_a": dedup.REPRESENTATIVE, "raw_b": dedup.REASONS["near"], "raw_c": dedup.REASONS["semantic"]
     }  # fmt: skip
 
 
 def test_tests_that_ask_in_another_way_are_left_out() -> None:
     called = raw("b", entry_point="add", tests=(("{}", "3"),))
-    problem = merge([raw("a", tests=(("1 2", "3"), ("2 2", "4"))), called]).problem
-    assert (len(problem["tests"]), problem["tests_left_out"]) == (2, 1)
+    merged = merge([raw("a", tests=(("1 2", "3"), ("2 2", "4"))), called])
+    assert (merged.suite["test_count"], merged.problem["tests_left_out"]) == (2, 1)
 
 
 def test_a_checker_outranks_more_tests() -> None:
     checker = {"language": "python", "source": "print(1)", "protocol": "open_r1"}
-    problem = merge([raw("a", tests=(("1", "2"), ("2", "3"))), raw("b", tests=(("1", "9"),), checker=checker)]).problem
-    assert problem["raw_id"] == "raw_b" and problem["checker"] == checker and problem["multiple_answers_hint"] is None
+    merged = merge([raw("a", tests=(("1", "2"), ("2", "3"))), raw("b", tests=(("1", "9"),), checker=checker)])
+    assert merged.problem["raw_id"] == "raw_b" and merged.suite["checker"] == checker
+    assert merged.problem["multiple_answers_hint"] is None
 
 
 members = st.lists(

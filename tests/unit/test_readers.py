@@ -11,9 +11,8 @@ import zstandard
 
 from ocr_assets import samples
 from ocr_assets.problems.sources import READERS, BadRow
-from ocr_assets.problems.sources.read import read_source
-from ocr_assets.programs.statements import multiple_answers_hint
-from ocr_assets.schema import RAW_PROBLEMS
+from ocr_assets.problems.sources.read import SourceRow, read_source
+from ocr_assets.schema import RAW_PROBLEMS, TEST_SUITES, suite_id
 
 
 def jsonl(path: Path) -> list[dict]:
@@ -23,47 +22,49 @@ def jsonl(path: Path) -> list[dict]:
 
 
 def read(folder: Path, dataset: str) -> tuple[list[dict], list[dict]]:
-    rows = list(read_source(folder, dataset, multiple_answers_hint))  # type: ignore[arg-type]
-    good = [row for row in rows if "raw_id" in row]
-    RAW_PROBLEMS.batch(good)  # fits the declared columns
-    return good, [row for row in rows if "raw_id" not in row]  # type: ignore[return-value]
+    rows = list(read_source(folder, dataset))  # type: ignore[arg-type]
+    good = [row for row in rows if isinstance(row, SourceRow)]
+    RAW_PROBLEMS.batch([row.problem for row in good])  # fits the declared columns
+    TEST_SUITES.batch([row.suite for row in good])
+    assert all(row.problem["suite_id"] == row.suite["suite_id"] == suite_id(row.suite) for row in good)
+    return [{**row.suite, **row.problem} for row in good], [row for row in rows if not isinstance(row, SourceRow)]  # type: ignore[misc]
 
 
 def test_real_apps_rows(shared_data: Path) -> None:
     rows = jsonl(shared_data / "coderl_apps" / "apps_hf_schema.jsonl")
-    drafts = [READERS["apps"](row) for row in rows]
-    assert len(drafts) == 5
-    called = [draft for draft in drafts if draft.entry_point]
+    problems = [READERS["apps"](row) for row in rows]
+    assert len(problems) == 5
+    called = [problem for problem in problems if problem.entry_point]
     assert len(called) == 2
-    for draft in called:
-        assert all(test["kind"] == "call" and test["entry_point"] == draft.entry_point for test in draft.tests)
-        assert all(isinstance(json.loads(test["input"])["args"], list) for test in draft.tests)
-    assert all(draft.reference_solutions for draft in drafts)
-    assert {draft.license for draft in drafts} == {"MIT"}
+    for problem in called:
+        assert all(test["kind"] == "call" and test["entry_point"] == problem.entry_point for test in problem.tests)
+        assert all(isinstance(json.loads(test["input"])["args"], list) for test in problem.tests)
+    assert all(problem.reference_solutions for problem in problems)
+    assert {problem.license for problem in problems} == {"MIT"}
 
 
 def test_real_code_contests_rows(shared_data: Path) -> None:
     rows = jsonl(shared_data / "problem_packages" / "as_code_contests_schema.jsonl.gz")
-    drafts = [READERS["code_contests"](row) for row in rows]
-    assert len(drafts) == 25
-    for row, draft in zip(rows, drafts, strict=True):
+    problems = [READERS["code_contests"](row) for row in rows]
+    assert len(problems) == 25
+    for row, problem in zip(rows, problems, strict=True):
         kinds = [row[f"{kind}_tests"] for kind in ("public", "private", "generated")]
         distinct = {pair for tests in kinds for pair in zip(tests["input"], tests["output"], strict=True)}
-        assert {(test["input"], test["output"]) for test in draft.tests} == distinct
-        assert len(draft.tests) == len(distinct)
+        assert {(test["input"], test["output"]) for test in problem.tests} == distinct
+        assert len(problem.tests) == len(distinct)
         if row["time_limit"]:
-            assert draft.limits["cpu_s"] == row["time_limit"]["seconds"] + row["time_limit"]["nanos"] / 1e9
-        assert {s["language"] for s in draft.reference_solutions} <= {"python2", "python", "cpp", "java", "unknown"}
+            assert problem.limits["cpu_s"] == row["time_limit"]["seconds"] + row["time_limit"]["nanos"] / 1e9
+        assert {s["language"] for s in problem.reference_solutions} <= {"python2", "python", "cpp", "java", "unknown"}
 
 
 def test_limits_and_platforms_are_read_as_the_sources_write_them() -> None:
     taco = samples.SOURCES / "taco" / "train.jsonl"
     row = json.loads(taco.read_text().splitlines()[0])
-    draft = READERS["taco"](
+    problem = READERS["taco"](
         {**row, "time_limit": "2.5 seconds", "memory_limit": "512.0 megabytes", "url": "https://atcoder.jp/x"}
     )
-    assert (draft.limits["cpu_s"], draft.limits["memory_mb"]) == (2.5, 512)
-    assert draft.source == "codechef"
+    assert (problem.limits["cpu_s"], problem.limits["memory_mb"]) == (2.5, 512)
+    assert problem.source == "codechef"
     assert READERS["taco"]({**row, "memory_limit": "65536 kilobytes"}).limits["memory_mb"] == 64
     assert READERS["taco"]({**row, "source": None, "url": "https://atcoder.jp/x"}).source == "atcoder"
     assert READERS["taco"]({**row, "time_limit": None, "memory_limit": ""}).limits["cpu_s"] is None
@@ -83,9 +84,9 @@ def test_a_question_is_built_from_its_parts_where_present() -> None:
 def test_tests_that_were_cut_short_are_left_out_and_noted() -> None:
     rows = [json.loads(line) for line in (samples.SOURCES / "codeforces" / "train.jsonl").read_text().splitlines()]
     row = next(row for row in rows if not row["official_tests_complete"])
-    draft = READERS["codeforces"](row)
-    assert draft.notes == ["1 of 10 official tests were cut short and left out"]
-    assert not any(test["input"].endswith("...") for test in draft.tests)
+    problem = READERS["codeforces"](row)
+    assert problem.notes == ["1 of 10 official tests were cut short and left out"]
+    assert not any(test["input"].endswith("...") for test in problem.tests)
 
 
 def test_wrapped_outputs_are_marked() -> None:
@@ -148,7 +149,7 @@ def test_a_broken_file_loses_no_other(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"taco: no .parquet.*file below"):
-        list(read_source(tmp_path, "taco", multiple_answers_hint))
+        list(read_source(tmp_path, "taco"))
 
 
 def test_the_split_comes_from_the_file_name(tmp_path: Path) -> None:

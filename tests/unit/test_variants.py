@@ -1,8 +1,8 @@
-"""Versions of a problem: which statements are told apart however alike they are."""
+"""Variants of a problem: which statements ask for something else however alike they are."""
 
 import pytest
 
-from ocr_assets.problems.dedup.variants import Version, told_apart
+from ocr_assets.problems.dedup.variants import VariantMarks, are_variants
 
 
 @pytest.mark.parametrize(
@@ -17,11 +17,11 @@ from ocr_assets.problems.dedup.variants import Version, told_apart
     ],
 )
 def test_numbers_are_read_in_their_spellings(text: str, numbers: set[int]) -> None:
-    assert Version(text).numbers == numbers
+    assert VariantMarks(text).numbers == numbers
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "apart"),
+    ("one", "other", "variants"),
     [
         ("between 10 and 20", "more than 10", False),
         ("between 10 and 20", "between 10 and 30", True),
@@ -34,5 +34,7 @@ def test_numbers_are_read_in_their_spellings(text: str, numbers: set[int]) -> No
         ("the maximum of all", "the odd values", False),
     ],
 )
-def test_versions_are_told_apart_by_numbers_and_opposites(one: str, other: str, apart: bool) -> None:
-    assert told_apart(Version(one), Version(other)) == told_apart(Version(other), Version(one)) == apart
+def test_variants_differ_in_numbers_or_opposites(one: str, other: str, variants: bool) -> None:
+    assert (
+        are_variants(VariantMarks(one), VariantMarks(other)) == are_variants(VariantMarks(other), VariantMarks(one)) == variants
+    )

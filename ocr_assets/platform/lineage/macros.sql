@@ -1,5 +1,13 @@
 -- The everyday questions, as views and macros that live in the lake itself, so that any DuckDB client can ask them:
---   FROM trace('sft_…');  FROM why('raw_…');  FROM funnel;  FROM triplets LIMIT 5;
+--   FROM problems LIMIT 5;  FROM trace('sft_…');  FROM why('raw_…');  FROM funnel;  FROM triplets LIMIT 5;
+
+-- Every distinct problem: what its representative says, with what merging decided in place of it.
+-- Its tests: JOIN test_suites USING (suite_id). Those that may be asked of the teacher: SEMI JOIN clean_problems USING (problem_id).
+CREATE OR REPLACE VIEW problems AS
+SELECT d.problem_id, d.raw_id, d.raw_ids, d.origins, d.suite_id,
+       r.dataset, r.split, r.index, r.origin, r.source, r.license, d.title, d.url, d.difficulty, d.tags,
+       r.statement, r.starter_code, r.entry_point, d.multiple_answers_hint, d.reference_solutions
+FROM deduped_problems d JOIN raw_problems r USING (raw_id);
 
 -- Where does this row come from? Every step back to the raw rows (and through them to file and row).
 CREATE OR REPLACE MACRO trace(row_id) AS TABLE
@@ -71,5 +79,6 @@ ORDER BY place, outcome = 'in' DESC, outcome IN ('kept', 'released', 'judged') D
 
 -- Question, solution, verdict and the tests they were judged by.
 CREATE OR REPLACE VIEW triplets AS
-SELECT t.*, p.tests, p.checker, p.compare, p.limits, p.origins, r.content AS response
-FROM verified_triplets t JOIN clean_problems p USING (problem_id) JOIN r1_traces r USING (response_id);
+SELECT t.*, s.tests, s.checker, s.compare, s.limits, d.origins, r.content AS response
+FROM verified_triplets t JOIN test_suites s USING (suite_id) JOIN deduped_problems d USING (problem_id)
+JOIN r1_traces r USING (response_id);

@@ -9,18 +9,16 @@ nothing again. Pure functions; asking is in ``judging.py``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ocr_assets.problems.decontamination.screening import COSINE_FLOOR, OVERLAP_FLOOR
-from ocr_assets.schema import CleanProblem, Contamination, ContaminationPair, Decision, Problem, content_id
-from resources.lake import Edge
+from ocr_assets.schema import ContaminationPair, Decision, content_id
 
 MAX_QUESTION_TOKENS = 3_200  # longer questions are not asked (docs/papers.md, OCR-3)
 TEST_SPLITS = {("code_contests", "test"), ("codeforces", "test")}  # excluded from the release (docs/papers.md, OCR-1)
 Order = Literal["problem_first", "benchmark_first"]
-WEIGHTIEST: tuple[Contamination, ...] = ("undecided", "reported", "cleared")
 ORDERS: tuple[Order, Order] = ("problem_first", "benchmark_first")
 Layer = Literal["exact", "ngram", "embedding"]
 Policy = Literal["any_judge", "both_judges", "human", "similarity", "report_only"]
@@ -159,35 +157,3 @@ def pair_row(
 def vote_id(pair_id: str, judge: str, order: Order, template: str) -> str:
     """The key of a vote, known before it is asked for."""
     return content_id("vote", pair_id, judge, order, template)
-
-
-def drop_reason(problem: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]], tokens: int) -> str | None:
-    """Why a problem is not asked of the teacher, or None. ``pairs``: its rows of the contamination report."""
-    if (problem["dataset"], problem["split"]) in TEST_SPLITS:
-        return "test split of its source"
-    confirmed = next((pair for pair in pairs if pair["decision"] == "confirmed"), None)
-    if confirmed is not None:
-        return f"contaminated: {confirmed['benchmark']}/{confirmed['item_id']}"
-    if tokens > MAX_QUESTION_TOKENS:
-        return f"question longer than {MAX_QUESTION_TOKENS} tokens"
-    return None
-
-
-def clean(
-    problems: Iterable[tuple[Problem, Sequence[Mapping[str, Any]], int]],
-) -> Iterator[CleanProblem | Edge]:
-    """Problems with their pairs and question tokens in; for each a clean problem and its edge, or the edge that drops it."""
-    for problem, pairs, tokens in problems:
-        reason = drop_reason(problem, pairs, tokens)
-        if reason is not None:
-            yield {"child": "clean_problems", "parent": problem["problem_id"], "relation": "dropped", "reason": reason}
-            continue
-        nearest = max(pairs, key=lambda pair: pair["cosine"], default=None)
-        decisions = {pair["decision"] for pair in pairs}
-        yield {
-            **problem,
-            "nearest_benchmark": None if nearest is None else f"{nearest['benchmark']}/{nearest['item_id']}",
-            "nearest_cosine": None if nearest is None else nearest["cosine"],
-            "contamination": next((name for name in WEIGHTIEST if name in decisions), "clean"),
-            "question_tokens": tokens,
-        }

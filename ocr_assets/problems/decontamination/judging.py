@@ -26,7 +26,7 @@ SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=16)
 # Pairs in both orders that this judge has not voted on, by this prompt.
 MISSING = """
 SELECT s.pair_id, o."order", i.benchmark, i.item_id, i.question AS item_question, d.statement, d.origins
-FROM contamination_scores s JOIN benchmark_items i USING (item_key) JOIN deduped_problems d USING (problem_id)
+FROM contamination_scores s JOIN benchmark_items i USING (item_key) JOIN problems d USING (problem_id)
 SEMI JOIN (SELECT unnest($pairs::VARCHAR[]) AS pair_id) w USING (pair_id)
 CROSS JOIN (SELECT unnest($orders::VARCHAR[]) AS "order") o
 ANTI JOIN (SELECT pair_id, "order" FROM judge_votes WHERE judge = $judge AND template_hash = $template) v

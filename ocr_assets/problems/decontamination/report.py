@@ -24,7 +24,7 @@ ORDER BY p.decision = 'variant' DESC, p.score DESC, p.pair_id LIMIT 20
 """
 
 CONFLICTS = """
-SELECT origin, canonical_origin, kind, left(input, 60) AS input, left(kept, 60) AS kept, left(left_out, 60) AS left_out
+SELECT origin, representative_origin, kind, left(input, 60) AS input, left(kept, 60) AS kept, left(left_out, 60) AS left_out
 FROM test_conflicts ORDER BY ALL LIMIT 20
 """
 
@@ -34,7 +34,7 @@ TO_REVIEW = """
 SELECT r.pair_id, r.decision, r.layer, round(r.cosine, 3) AS cosine, round(r.overlap, 2) AS overlap, r.reason,
     d.origins[1] AS problem, left(replace(d.statement, chr(10), ' '), 160) AS statement,
     r.benchmark || '/' || r.item_id AS item, left(replace(r.item_question, chr(10), ' '), 160) AS item_question
-FROM contamination_report r JOIN deduped_problems d USING (problem_id) WHERE r.decision IN ('undecided', 'confirmed')
+FROM contamination_report r JOIN problems d USING (problem_id) WHERE r.decision IN ('undecided', 'confirmed')
 ORDER BY r.decision = 'undecided' DESC, r.cosine DESC, r.pair_id LIMIT 50
 """
 
@@ -62,7 +62,7 @@ FROM items LEFT JOIN pairs USING (benchmark) ORDER BY benchmark
 
 BY_SOURCE = f"""
 SELECT benchmark, dataset, source, count(DISTINCT problem_id) AS problems, {_LAYERS}
-FROM contamination_report JOIN deduped_problems USING (problem_id) GROUP BY ALL ORDER BY ALL
+FROM contamination_report JOIN problems USING (problem_id) GROUP BY ALL ORDER BY ALL
 """
 
 HISTOGRAM = """
@@ -81,7 +81,7 @@ FROM judge_votes GROUP BY ALL ORDER BY ALL
 EXAMPLES = """
 SELECT r.benchmark || '/' || r.item_id AS item, d.origins[1] AS problem, r.decision, r.reason, round(r.cosine, 3) AS cosine,
     left(replace(d.statement, chr(10), ' '), 200) AS statement, left(replace(r.item_question, chr(10), ' '), 200) AS item_question
-FROM contamination_report r JOIN deduped_problems d USING (problem_id)
+FROM contamination_report r JOIN problems d USING (problem_id)
 QUALIFY row_number() OVER (PARTITION BY r.benchmark, r.decision ORDER BY r.cosine DESC, r.pair_id) <= 2
 ORDER BY r.benchmark, r.decision, r.cosine DESC, r.pair_id LIMIT 24
 """

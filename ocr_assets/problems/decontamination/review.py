@@ -18,7 +18,7 @@ LATEST = (
 PAIRS = """
 SELECT r.*, d.statement, d.origins, d.source,
     coalesce((SELECT list(v ORDER BY v.judge, v."order") FROM judge_votes v WHERE v.pair_id = r.pair_id), []) AS answers
-FROM contamination_report r JOIN deduped_problems d USING (problem_id)
+FROM contamination_report r JOIN problems d USING (problem_id)
 """
 _SHOWN_LINES = 40
 

@@ -196,7 +196,7 @@ def _what_is_new(cursor: duckdb.DuckDBPyConnection, items: Sequence[BenchmarkIte
     cursor.register("given_items", pa.table({"item_key": pa.array([item["item_key"] for item in items], pa.string())}))
     cursor.execute("CREATE OR REPLACE TEMP TABLE live_items AS FROM given_items")
     cursor.unregister("given_items")
-    cursor.execute("CREATE OR REPLACE TEMP TABLE live AS SELECT problem_id, md5(statement) AS text_hash FROM deduped_problems")
+    cursor.execute("CREATE OR REPLACE TEMP TABLE live AS SELECT problem_id, md5(statement) AS text_hash FROM problems")
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE known AS SELECT * FROM {SCREENED.name} WHERE settings = ?", [settings])
     # A problem that lost a neighbour may have others that were pushed out of its list: it is compared anew.
     cursor.execute(
@@ -252,7 +252,7 @@ def _measure(
     done.took("prepare", start)
     with closing(store.cursor()) as reader:
         reader.register("wanted", cursor.execute("FROM to_screen").to_arrow_table())
-        query = "SELECT d.problem_id, d.statement, w.anew FROM deduped_problems d JOIN wanted w USING (problem_id)"
+        query = "SELECT d.problem_id, d.statement, w.anew FROM problems d JOIN wanted w USING (problem_id)"
         for batch in _blocks(reader.execute(query).to_arrow_reader(BLOCK)):
             start = time.perf_counter()
             found = embedder.embed(batch["statement"])

@@ -1,6 +1,7 @@
-"""Duplicates among statements that are in no lake: the layers of ``duplicates.py``, for ``ocr-assets dedup`` on plain files.
+"""Duplicates among statements that are in no lake: the same layers, for ``ocr-assets dedup`` on plain files.
 
-What the lake adds is not here: tests that contradict each other, merging, and comparing only what is new.
+What the lake adds is not here: tests that contradict each other, merging (``merge.py``), and comparing only what is new
+(``refresh.py``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ocr_assets.problems.dedup import near, semantic
-from ocr_assets.problems.dedup.duplicates import READ_IN_PARALLEL, Layers, clusters
+from ocr_assets.problems.dedup.clusters import clusters
+from ocr_assets.problems.dedup.refresh import READ_IN_PARALLEL
+from ocr_assets.problems.dedup.settings import DedupSettings
 from ocr_assets.problems.shingles import Rows
 from ocr_assets.problems.similarity import Embeds
 from ocr_assets.schema import DuplicateLayer
@@ -54,43 +57,48 @@ class Texts(AbstractContextManager["Texts"]):
             yield self.of(range(start, min(start + _BATCH, len(self))))
 
 
-def duplicates_of(texts: Texts, layers: Layers, embedder: Embeds | None = None) -> tuple[list[str], dict[int, tuple[int, Layer]]]:
-    """(key of each text's normalized form, text → (the first text of its cluster, the layer that puts it there)).
+def duplicates_of(
+    texts: Texts, settings: DedupSettings, embedder: Embeds | None = None
+) -> tuple[list[str], dict[int, tuple[int, Layer]]]:
+    """(key of each text's normalized form, duplicates: text → (the text that represents it, the layer that found it)).
 
-    Texts that are first, or alone, are not in the second. The exact layer is on in any case; ``embedder`` is needed by the
-    semantic layer. Clusters and what tells versions of a problem apart are as in the lake.
+    The first text of a cluster represents it; texts that do, or are alone, are not among the duplicates. The exact layer is on
+    in any case; ``embedder`` is needed by the semantic layer. Clusters and variants are as in the lake.
     """
     jobs = 1 if len(texts) < READ_IN_PARALLEL else os.cpu_count() or 1
+    minhash = settings.minhash
     keys: list[str] = []
-    first: dict[str, int] = {}
+    first: dict[str, int] = {}  # key → the first text that has it
     bands = []
-    for some, signed in near.prepared_in_parallel(texts.batches(), layers.near, jobs):
-        fresh = [place for place, key in enumerate(some) if first.setdefault(key, len(keys) + place) == len(keys) + place]
-        keys += some
-        if signed is not None:
-            bands.append(signed[fresh])
+    for _, batch_keys, signatures in near.prepared_in_parallel(((None, batch) for batch in texts.batches()), minhash, jobs):
+        new = [place for place, key in enumerate(batch_keys) if first.setdefault(key, len(keys) + place) == len(keys) + place]
+        keys += batch_keys
+        if signatures is not None:
+            bands.append(signatures[new])
     rows: Rows = np.fromiter(first.values(), np.int64, len(first))
     pairs: list[Pair] = []
-    if layers.near is not None and len(rows):
-        proposed = near.candidates(np.concatenate(bands), np.ones(len(rows), bool), layers.near.agree)
+    if minhash is not None and len(rows):
+        proposed = near.candidates(np.concatenate(bands), np.ones(len(rows), bool), minhash.agree)
         bands.clear()
-        measured = near.measured(proposed, lambda some: texts.of(rows[some]), layers.near, layers.near.threshold, jobs)
-        pairs += [_merged(keys, rows, one, other, "near") for one, other, _, apart in measured if not apart]
-    if layers.semantic is not None and len(rows):
+        measured = near.measured(proposed, lambda some: texts.of(rows[some]), minhash, settings.near_threshold, jobs)
+        pairs += [_merged(keys, rows, one, other, "near") for one, other, _, variants in measured if not variants]
+    if settings.semantic and len(rows):
         if embedder is None:
             raise ValueError("the semantic layer needs an embedder")
-        alike = semantic.measured(len(rows), len(rows), lambda some: texts.of(rows[some]), embedder, layers.semantic)
-        pairs += [_merged(keys, rows, one, other, "semantic") for one, other, _, apart in alike if not apart]
+        measured = semantic.measured(
+            len(rows), len(rows), lambda some: texts.of(rows[some]), embedder, settings.semantic_threshold
+        )
+        pairs += [_merged(keys, rows, one, other, "semantic") for one, other, _, variants in measured if not variants]
     cluster_of, layer_of = clusters(pairs)
-    leads: dict[str, int] = {}
+    representative_of: dict[str, int] = {}
     for key, row in first.items():  # in order of rows
-        leads.setdefault(cluster_of.get(key, key), row)
-    stands: dict[int, tuple[int, Layer]] = {}
+        representative_of.setdefault(cluster_of.get(key, key), row)
+    duplicate_of: dict[int, tuple[int, Layer]] = {}
     for row, key in enumerate(keys):
-        lead = leads[cluster_of.get(key, key)]
-        if lead != row:
-            stands[row] = (lead, "exact" if keys[lead] == key else layer_of[key])
-    return keys, stands
+        representative = representative_of[cluster_of.get(key, key)]
+        if representative != row:
+            duplicate_of[row] = (representative, "exact" if keys[representative] == key else layer_of[key])
+    return keys, duplicate_of
 
 
 def _merged(keys: Sequence[str], rows: Rows, one: int, other: int, layer: DuplicateLayer) -> Pair:

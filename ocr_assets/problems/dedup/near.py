@@ -2,7 +2,7 @@
 
 MinHash (Broder 1997) by the library rensa only proposes pairs; each is then measured exactly on its shingles, so hash luck
 never merges anything. Everything here depends on the two texts alone, never on what else was read or in which order: that
-is what makes an incremental refresh equal a full rebuild. Which pairs are merged is decided in ``duplicates.py``.
+is what makes an incremental refresh equal a full rebuild. Which pairs are merged is decided in ``clusters.py``.
 """
 
 from __future__ import annotations
@@ -11,40 +11,38 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
 from ocr_assets.problems import normalize as normal
-from ocr_assets.problems.dedup.variants import Version, told_apart
-from ocr_assets.problems.shingles import MOST_WORDS, Hashes, Rows, mixed, shingles
+from ocr_assets.problems.dedup.variants import VariantMarks, are_variants
+from ocr_assets.problems.shingles import Hashes, Rows, mixed, shingles
 from ocr_assets.schema import content_id
 
 VERSION = "3"  # of the measures; stored with every signature
 FLOOR = 0.5  # pairs that share less are not kept
 VERIFIED_AT_ONCE = 4_000  # pairs whose texts are in memory together
+Label = TypeVar("Label")
 
 
 @dataclass(frozen=True)
-class NearSettings:
-    """``shingle``: words in a shingle; ``bands`` × ``rows``: the LSH bands, of which ``agree`` must be equal for a pair to be
-    measured. With 32 × 4 and 2 a pair of Jaccard 0.8 is proposed with probability 0.999999, of 0.7 with 0.998, of 0.6 with
-    0.93, of 0.5 with 0.60, of 0.3 with 0.03: asking for two bands keeps the work from growing with the square of what is
-    common to all statements. Changing any of them means new signatures, ``threshold`` does not."""
+class MinHash:
+    """How signatures are made. ``shingle``: words in a shingle; ``bands`` × ``rows``: the LSH bands, of which ``agree`` must be
+    equal for a pair to be measured.
 
-    threshold: float = 0.7
+    With 32 × 4 and 2 a pair of Jaccard 0.8 is proposed with probability 0.999999, of 0.7 with 0.998, of 0.6 with 0.93, of 0.5
+    with 0.60, of 0.3 with 0.03: asking for two bands keeps the work from growing with the square of what is common to all
+    statements. Changing any of them means new signatures.
+    """
+
     shingle: int = 3
     bands: int = 32
     rows: int = 4
     agree: int = 2
     seed: int = 42
-
-    def __post_init__(self) -> None:
-        if not FLOOR <= self.threshold <= 1:
-            raise ValueError(f"near_threshold={self.threshold}: pairs below {FLOOR} are not kept; choose {FLOOR} to 1")
-        if not 1 <= self.shingle <= MOST_WORDS:
-            raise ValueError(f"shingle={self.shingle}: choose 1 to {MOST_WORDS} words")
 
     @cached_property
     def signature(self) -> str:
@@ -64,36 +62,43 @@ class NearSettings:
         return "-".join(map(str, parts))
 
 
-def prepared(statements: Sequence[str], settings: NearSettings | None) -> tuple[list[str], Hashes | None]:
+def prepared(statements: Sequence[str], minhash: MinHash | None) -> tuple[list[str], Hashes | None]:
     """(keys of the normalized statements, their signatures or None): all that reading a statement costs, in one pass."""
     texts = [normal.normalize(statement) for statement in statements]
-    bands = None if settings is None else signatures(*shingles(texts, settings.shingle), settings)
+    bands = None if minhash is None else signatures(*shingles(texts, minhash.shingle), minhash)
     return [content_id("prob", text) for text in texts], bands
 
 
 def prepared_in_parallel(
-    batches: Iterable[Sequence[str]], settings: NearSettings | None, jobs: int
-) -> Iterator[tuple[list[str], Hashes | None]]:
-    """``prepared`` of each batch, in order, by ``jobs`` processes; a few batches are in memory at a time."""
+    batches: Iterable[tuple[Label, Sequence[str]]], minhash: MinHash | None, jobs: int
+) -> Iterator[tuple[Label, list[str], Hashes | None]]:
+    """(label, keys, signatures) of each (label, statements), in order, by ``jobs`` processes, a few batches in memory at a time.
+
+    The label is whatever the caller needs beside the result; it is given back as it is.
+    """
     if jobs == 1:
-        yield from (prepared(batch, settings) for batch in batches)
+        yield from (_labelled(label, statements, minhash) for label, statements in batches)
     else:
-        work = (delayed(prepared)(batch, settings) for batch in batches)
+        work = (delayed(_labelled)(label, statements, minhash) for label, statements in batches)
         yield from Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs, batch_size=1)(work)
 
 
-def signatures(hashes: Hashes, offsets: Rows, settings: NearSettings) -> Hashes:
+def _labelled(label: Label, statements: Sequence[str], minhash: MinHash | None) -> tuple[Label, list[str], Hashes | None]:
+    return label, *prepared(statements, minhash)
+
+
+def signatures(hashes: Hashes, offsets: Rows, minhash: MinHash) -> Hashes:
     """One row a text, one hash a band: texts with an equal hash in any column are candidates."""
     import rensa
 
-    permutations = settings.bands * settings.rows
+    permutations = minhash.bands * minhash.rows
     if len(offsets) < 2:
-        return np.zeros((0, settings.bands), dtype=np.uint64)
+        return np.zeros((0, minhash.bands), dtype=np.uint64)
     matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
-        np.ascontiguousarray(hashes), offsets.astype(np.uint64), permutations, settings.seed
+        np.ascontiguousarray(hashes), offsets.astype(np.uint64), permutations, minhash.seed
     )
-    values = np.fromiter(chain.from_iterable(matrix.to_rows()), np.uint64).reshape(-1, settings.bands, settings.rows)
-    return mixed([values[:, :, row] for row in range(settings.rows)])
+    values = np.fromiter(chain.from_iterable(matrix.to_rows()), np.uint64).reshape(-1, minhash.bands, minhash.rows)
+    return mixed([values[:, :, row] for row in range(minhash.rows)])
 
 
 def candidates(bands: Hashes, is_new: npt.NDArray[np.bool_], agree: int = 2) -> Iterator[tuple[Rows, Rows]]:
@@ -130,17 +135,17 @@ def _pairs_in_runs(order: Rows, starts: Rows, sizes: Rows) -> Iterator[tuple[Row
                     yield np.full(len(members) - position - 1, members[position]), members[position + 1 :]
 
 
-Measured = tuple[int, int, float, bool]
+Measured = tuple[int, int, float, bool]  # left, right, score, whether they are variants
 
 
 def measured(
     pairs: Iterator[tuple[Rows, Rows]],
     statements_of: Callable[[Rows], Sequence[str]],
-    settings: NearSettings,
+    minhash: MinHash,
     floor: float = FLOOR,
     jobs: int = 1,
 ) -> Iterator[Measured]:
-    """(left, right, Jaccard, told apart) of the candidate pairs that share at least ``floor`` of their shingles.
+    """(left, right, Jaccard, whether they are variants) of the candidate pairs that share at least ``floor`` of their shingles.
 
     ``statements_of`` gives the statements of rows; only ``VERIFIED_AT_ONCE`` pairs' are held at a time (by each of ``jobs``
     processes, and in line for them).
@@ -152,28 +157,28 @@ def measured(
             yield left, right, rows, statements_of(rows)
 
     if jobs == 1:
-        results: Iterable[list[Measured]] = (_measured_block(*block, settings, floor) for block in work())
+        results: Iterable[list[Measured]] = (_measured_block(*block, minhash, floor) for block in work())
     else:
         parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=jobs + 1, batch_size=1)
-        results = parallel(delayed(_measured_block)(*block, settings, floor) for block in work())
+        results = parallel(delayed(_measured_block)(*block, minhash, floor) for block in work())
     for block in results:
         yield from block
 
 
 def _measured_block(
-    left: Rows, right: Rows, rows: Rows, statements: Sequence[str], settings: NearSettings, floor: float
+    left: Rows, right: Rows, rows: Rows, statements: Sequence[str], minhash: MinHash, floor: float
 ) -> list[Measured]:
     texts = [normal.normalize(statement) for statement in statements]
-    hashes, offsets = shingles(texts, settings.shingle)
+    hashes, offsets = shingles(texts, minhash.shingle)
     sets = [frozenset(hashes[offsets[i] : offsets[i + 1]].tolist()) for i in range(len(rows))]
-    versions = [Version(text) for text in texts]
-    found = []
+    marks = [VariantMarks(text) for text in texts]
+    alike = []
     for one, other in zip(np.searchsorted(rows, left).tolist(), np.searchsorted(rows, right).tolist(), strict=True):
         jaccard = jaccard_of(sets[one], sets[other])
         if jaccard >= floor:
-            apart = told_apart(versions[one], versions[other])
-            found.append((int(rows[one]), int(rows[other]), round(jaccard, 4), apart))
-    return found
+            variants = are_variants(marks[one], marks[other])
+            alike.append((int(rows[one]), int(rows[other]), round(jaccard, 4), variants))
+    return alike
 
 
 def _blocks(pairs: Iterator[tuple[Rows, Rows]]) -> Iterator[tuple[Rows, Rows]]:

@@ -1,4 +1,7 @@
-"""Which statements mean the same to an embedding model: pairs by exact search, as ``near.py`` finds those that share wording."""
+"""Which statements mean the same to an embedding model: pairs found by exact search.
+
+Pairs that share their wording are found in ``near.py``; which pairs are merged is decided in ``clusters.py``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 
 from ocr_assets.problems import similarity
 from ocr_assets.problems.dedup.near import VERIFIED_AT_ONCE, Measured
-from ocr_assets.problems.dedup.variants import Version, told_apart
+from ocr_assets.problems.dedup.variants import VariantMarks, are_variants
 from ocr_assets.problems.normalize import normalize
 from ocr_assets.problems.shingles import Rows
 from ocr_assets.problems.similarity import Embeds
@@ -20,8 +23,10 @@ from ocr_assets.problems.similarity import Embeds
 def measured(
     count: int, new: int, statements_of: Callable[[Rows], Sequence[str]], embedder: Embeds, floor: float
 ) -> Iterator[Measured]:
-    """(left, right, cosine, told apart) of the pairs among ``count`` statements with a cosine of at least ``floor``, of which
-    the first ``new`` statements hold one. ``statements_of`` gives the statements of rows, some at once."""
+    """(left, right, cosine, whether they are variants) of the pairs among ``count`` statements from the cosine ``floor`` on.
+
+    Only pairs of which the first ``new`` statements hold one. ``statements_of`` gives the statements of rows, some at once.
+    """
     # The vectors lie in a file: of a million statements they are 1.5 GB.
     with tempfile.TemporaryDirectory() as folder:
         vectors = _vectors(count, statements_of, embedder, Path(folder) / "vectors")
@@ -29,9 +34,9 @@ def measured(
             for start in range(0, len(left), VERIFIED_AT_ONCE):
                 one, other = left[start : start + VERIFIED_AT_ONCE], right[start : start + VERIFIED_AT_ONCE]
                 rows = np.unique(np.concatenate([one, other]))
-                version = dict(zip(rows.tolist(), map(Version, map(normalize, statements_of(rows))), strict=True))
+                marks = dict(zip(rows.tolist(), map(VariantMarks, map(normalize, statements_of(rows))), strict=True))
                 for a, b, cosine in zip(one.tolist(), other.tolist(), cosines[start:].tolist(), strict=False):
-                    yield a, b, round(cosine, 4), told_apart(version[a], version[b])
+                    yield a, b, round(cosine, 4), are_variants(marks[a], marks[b])
 
 
 def _vectors(count: int, statements_of: Callable[[Rows], Sequence[str]], embedder: Embeds, path: Path) -> similarity.Vectors:

@@ -1,6 +1,7 @@
-"""What tells two versions of a problem apart however alike their wording is: numbers, and which side of an opposite they ask for.
+"""Variants of a problem: statements alike in wording that ask for something else.
 
-Easy and hard versions differ in a bound, twins in "largest" and "smallest"; merging their tests would spoil both.
+The easy and the hard variant differ in a bound, others in "largest" and "smallest"; merging their tests would spoil both.
+How alike two statements are is measured in ``near.py`` and ``semantic.py``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _POWER = re.compile(r"(?:(\d+)\s*\*\s*)?\b10\s*(?:\^|\*\*)\s*(\d{1,3})(?:\s*\+\s
 _EXPONENT = re.compile(r"\b(\d)e(\d{1,2})\b")
 _EXPONENTS = tuple(f"{digit}e" for digit in range(10))
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]*\d)")
-_SIDES = {
+_POLES = {
     "max": ("maximum", "max", "maximal", "maximize", "largest", "greatest", "biggest", "highest"),
     "min": ("minimum", "min", "minimal", "minimize", "smallest", "lowest"),
     "long": ("longest",),
@@ -23,13 +24,13 @@ _SIDES = {
     "odd": ("odd",),
     "even": ("even",),
 }
-_SIDE_OF = {word: side for side, words in _SIDES.items() for word in words}
+_POLE_OF = {word: pole for pole, words in _POLES.items() for word in words}
 _OPPOSITES = (("max", "min"), ("long", "short"), ("up", "down"), ("odd", "even"))
-_SIDE = re.compile(r"(?<![\w-])(?:" + "|".join(map(re.escape, _SIDE_OF)) + r")(?![\w-])")
+_POLE = re.compile(r"(?<![\w-])(?:" + "|".join(map(re.escape, _POLE_OF)) + r")(?![\w-])")
 
 
-class Version:
-    """One normalized statement; what tells it apart is looked for when it is needed, and once."""
+class VariantMarks:
+    """What could mark one normalized statement as a variant; it is looked for when it is needed, and once."""
 
     def __init__(self, normalized: str) -> None:
         self._text = normalized
@@ -45,15 +46,18 @@ class Version:
         return frozenset(value for value in map(int, _NUMBER.findall(text)) if value >= _SMALL)
 
     @cached_property
-    def sides(self) -> frozenset[str]:
-        """Which sides of opposites it names: max or min, odd or even …"""
-        return frozenset(map(_SIDE_OF.__getitem__, _SIDE.findall(self._text)))
+    def poles(self) -> frozenset[str]:
+        """Which poles of opposites it names: max or min, odd or even …"""
+        return frozenset(map(_POLE_OF.__getitem__, _POLE.findall(self._text)))
 
 
-def told_apart(one: Version, other: Version) -> bool:
-    """Whether each names a number the other does not, or they stand on two sides of an opposite: the sign of two versions of a
-    problem, whose tests must not be merged. A shorter text is not told apart."""
+def are_variants(one: VariantMarks, other: VariantMarks) -> bool:
+    """Whether two alike statements are variants of a problem, whose tests must not be merged.
+
+    They are if each names a number that the other does not, or if they name opposite poles. A statement that only says less
+    is no variant.
+    """
     if one.numbers - other.numbers and other.numbers - one.numbers:
         return True
-    mine, theirs = one.sides - other.sides, other.sides - one.sides
+    mine, theirs = one.poles - other.poles, other.poles - one.poles
     return any((a in mine and b in theirs) or (b in mine and a in theirs) for a, b in _OPPOSITES)

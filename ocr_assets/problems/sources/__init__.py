@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ocr_assets.problems.sources import apps, code_contests, codeforces, local, taco
-from ocr_assets.problems.sources.common import BadRow, Draft
+from ocr_assets.problems.sources.common import BadRow, ParsedProblem
 from ocr_assets.schema import Dataset
 
-READERS: Mapping[Dataset, Callable[[Mapping[str, Any]], Draft]] = {
+READERS: Mapping[Dataset, Callable[[Mapping[str, Any]], ParsedProblem]] = {
     "taco": taco.read,
     "apps": apps.read,
     "code_contests": code_contests.read,
@@ -21,4 +21,4 @@ READERS: Mapping[Dataset, Callable[[Mapping[str, Any]], Draft]] = {
     "local": local.read,
 }
 
-__all__ = ["READERS", "BadRow", "Draft"]
+__all__ = ["READERS", "BadRow", "ParsedProblem"]

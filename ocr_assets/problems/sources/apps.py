@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_assets.problems.sources.common import Draft, io_tests, json_column, keep_references, optional, platform, text
+from ocr_assets.problems.sources.common import ParsedProblem, io_tests, json_column, keep_references, optional, platform, text
 
 
-def read(row: Mapping[str, Any]) -> Draft:
-    """A row as a draft. Rows without tests or without solutions are normal: their columns hold empty strings."""
+def read(row: Mapping[str, Any]) -> ParsedProblem:
+    """A row, parsed. Rows without tests or without solutions are normal: their columns hold empty strings."""
     solutions = [str(code) for code in json_column(row, "solutions", list)]
     starter_code = optional(row, "starter_code")
     tests, entry_point = io_tests(json_column(row, "input_output", dict), starter_code, solutions)
     url = optional(row, "url")
-    draft = Draft(
+    problem = ParsedProblem(
         index=str(row["problem_id"]) if row.get("problem_id") is not None else None,
         statement=text(row, "question"),
         license="MIT",
@@ -26,5 +26,5 @@ def read(row: Mapping[str, Any]) -> Draft:
         tests=tests,
     )
     references = [{"language": "python", "code": code, "correct": True} for code in solutions]
-    draft.reference_solutions = keep_references(references, draft.notes)  # type: ignore[arg-type]
-    return draft
+    problem.reference_solutions = keep_references(references, problem.notes)  # type: ignore[arg-type]
+    return problem

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_assets.problems.sources.common import BadRow, Draft, keep_references, limits, optional, stdin_test, text
+from ocr_assets.problems.sources.common import BadRow, ParsedProblem, keep_references, limits, optional, stdin_test, text
 from ocr_assets.schema import ReferenceSolution, Test
 
 PLATFORM = ("unknown", "codechef", "codeforces", "hackerearth", "codejam", "atcoder", "aizu")
 LANGUAGE = ("unknown", "python2", "cpp", "python", "java")
 
 
-def read(row: Mapping[str, Any]) -> Draft:
-    """A row as a draft. Tests that stand in several of the three lists are taken once, as the most public kind."""
+def read(row: Mapping[str, Any]) -> ParsedProblem:
+    """A row, parsed. Tests that stand in several of the three lists are taken once, as the most public kind."""
     platform = row.get("source", 0)
     if not isinstance(platform, int) or not 0 <= platform < len(PLATFORM):
         raise BadRow(f"source is no platform: {platform!r} is outside 0…{len(PLATFORM) - 1}")
@@ -25,7 +25,7 @@ def read(row: Mapping[str, Any]) -> Draft:
                 seen.add((given, expected))
                 tests.append(stdin_test(len(tests), given, expected, kind, kind == "public"))
     difficulty = row.get("cf_rating") or row.get("difficulty")
-    draft = Draft(
+    problem = ParsedProblem(
         index=optional(row, "name"),
         statement=text(row, "description"),
         license="CC-BY-4.0",
@@ -37,14 +37,14 @@ def read(row: Mapping[str, Any]) -> Draft:
         limits=limits(_seconds(row.get("time_limit")), (row.get("memory_limit_bytes") or 0) / 2**20),
     )
     if optional(row, "input_file") or optional(row, "output_file"):
-        draft.notes.append("reads or writes files instead of stdin and stdout")
+        problem.notes.append("reads or writes files instead of stdin and stdout")
     references: list[ReferenceSolution] = []
     for name, correct in (("solutions", True), ("incorrect_solutions", False)):
         for language, code in _pairs(row, name, "language", "solution"):
             known = isinstance(language, int) and 0 <= language < len(LANGUAGE)
             references.append({"language": LANGUAGE[language] if known else "unknown", "code": code, "correct": correct})
-    draft.reference_solutions = keep_references(references, draft.notes)
-    return draft
+    problem.reference_solutions = keep_references(references, problem.notes)
+    return problem
 
 
 def _pairs(row: Mapping[str, Any], name: str, left: str, right: str) -> list[tuple[Any, Any]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_assets.problems.sources.common import BadRow, Draft, limits, number, optional, stdin_test, text
+from ocr_assets.problems.sources.common import BadRow, ParsedProblem, limits, number, optional, stdin_test, text
 from ocr_assets.schema import Test
 
 CUT_AT = 400  # characters at which tests of incomplete sets may have been cut
 
 
-def read(row: Mapping[str, Any]) -> Draft:
-    """A row as a draft; the question is built from its parts, each under its heading (docs/papers.md, OCR-1)."""
+def read(row: Mapping[str, Any]) -> ParsedProblem:
+    """A row, parsed; the question is built from its parts, each under its heading (docs/papers.md, OCR-1)."""
     if optional(row, "interaction_format"):
         raise BadRow("interactive: problems that talk to a judge have no interactor in this source")
     examples = _tests(row.get("examples"), "examples")
@@ -35,7 +35,7 @@ def read(row: Mapping[str, Any]) -> Draft:
         notes.append("reads or writes files instead of stdin and stdout")
     rating = row.get("rating")
     contest, index = row.get("contest_id"), row.get("index")
-    return Draft(
+    return ParsedProblem(
         index=optional(row, "id"),
         statement=_statement(row, examples),
         license="CC-BY-4.0",

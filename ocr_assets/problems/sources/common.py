@@ -1,4 +1,7 @@
-"""What the readers share: the draft they fill, and the odd encodings the sources have in common."""
+"""What the readers share: the parsed problem they return, and the encodings that several sources have in common.
+
+What a source's own columns mean is in the module named after it; files, quarantine and ids are in ``read.py``.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,11 @@ class BadRow(ValueError):
 
 
 @dataclass
-class Draft:
-    """What a reader makes of a row; ``read.py`` adds where the row stands and its ids."""
+class ParsedProblem:
+    """What a reader makes of a row, under the column names of the lake (``RawProblem``, ``TestSuite``).
+
+    ``split`` and ``index`` are None where the row does not say them; ``read.py`` then takes the file's name and the row's number.
+    """
 
     index: str | None
     statement: str

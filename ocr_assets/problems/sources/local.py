@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_assets.problems.sources.common import BadRow, Draft, optional, text
+from ocr_assets.problems.sources.common import BadRow, ParsedProblem, optional, text
 from ocr_assets.programs.suites import suite_from_json
 from ocr_assets.schema import ReferenceSolution
 
 
-def read(row: Mapping[str, Any]) -> Draft:
-    """A row as a draft."""
+def read(row: Mapping[str, Any]) -> ParsedProblem:
+    """A row, parsed."""
     try:
         suite = suite_from_json({"tests": [], **row})
         references: list[ReferenceSolution] = [
@@ -26,7 +26,7 @@ def read(row: Mapping[str, Any]) -> Draft:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRow(f"cannot be read: {error}") from error
     called = next((test["entry_point"] for test in suite["tests"] if test["kind"] == "call"), None)
-    return Draft(
+    return ParsedProblem(
         index=str(row["problem_id"]) if row.get("problem_id") is not None else None,
         statement=text(row, "statement"),
         license=optional(row, "license") or "unknown",

@@ -1,7 +1,7 @@
-"""Reading a folder of source files, row by row, in bounded memory: Parquet, Arrow, JSONL (also .gz, .zst).
+"""Reading a folder of source files, row by row, in bounded memory (Parquet, Arrow, JSONL, also .gz and .zst), into the lake.
 
-What a row means is the readers' matter. A row or file that cannot be read becomes a ``Quarantined`` row with its reason;
-the others go on.
+What a row's columns mean is said by the readers (a module a source). A row or file that cannot be read becomes a ``Quarantined``
+row with its reason; the others go on.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,9 +20,10 @@ import zstandard
 
 from ocr_assets.platform.row_files import open_bytes
 from ocr_assets.problems.sources import READERS, BadRow
-from ocr_assets.programs.statements import stated_tolerance
-from ocr_assets.schema import Dataset, RawProblem, json_text, raw_id
-from resources.lake import Quarantined
+from ocr_assets.programs.statements import multiple_answers_hint, stated_tolerance
+from ocr_assets.programs.suites import SUITE_FIELDS, suite_row
+from ocr_assets.schema import RAW_PROBLEMS, TEST_SUITES, Dataset, RawProblem, TestSuite, json_text, raw_id
+from resources.lake import Quarantined, Write
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 KEPT_CHARACTERS = 10_000
@@ -29,12 +31,18 @@ FILE_ROW = -1  # the row number under which a whole file is quarantined
 _SPLIT = re.compile(r"(?:^|[^a-z])(train|test|valid(?:ation)?|dev)(?:[^a-z]|$)", re.IGNORECASE)
 
 
-def read_source(
-    folder: Path, dataset: Dataset, checker_needed: Callable[[str], str | None]
-) -> Iterator[RawProblem | Quarantined]:
-    """Every row below ``folder``, as a problem or quarantined. Files in the order of their names.
+@dataclass(frozen=True)
+class SourceRow:
+    """A row that could be read: the problem, and its test suite, which is stored apart."""
 
-    ``checker_needed`` finds the sentence that allows several answers. Raises ``FileNotFoundError`` if there is nothing.
+    problem: RawProblem
+    suite: TestSuite
+
+
+def read_source(folder: Path, dataset: Dataset) -> Iterator[SourceRow | Quarantined]:
+    """Every row of every file below ``folder``, files in the order of their names.
+
+    Raises ``FileNotFoundError`` if there is no file that can be read.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name.endswith(SUFFIXES))
     if not files:
@@ -45,42 +53,38 @@ def read_source(
         row = FILE_ROW
         try:
             for row, content in _rows(path):
-                yield _problem(dataset, name, row, content, checker_needed, seen)
+                yield _read_row(dataset, name, row, content, seen)
         except (OSError, EOFError, zlib.error, zstandard.ZstdError, pa.ArrowException, UnicodeDecodeError) as error:
-            mend = "fetch it again or remove it; rows before the fault were kept"
-            yield _quarantined(name, FILE_ROW, f"unreadable file: after row {row}: {error}; {mend}", "")
+            remedy = "fetch it again or remove it; rows before the fault were kept"
+            yield _quarantined(name, FILE_ROW, f"unreadable file: after row {row}: {error}; {remedy}", "")
 
 
-def _problem(
-    dataset: Dataset,
-    file: str,
-    row: int,
-    content: Mapping[str, Any] | BadRow,
-    checker_needed: Callable[[str], str | None],
-    seen: set[str],
-) -> RawProblem | Quarantined:
+def store_rows(write: Write, dataset: Dataset, rows: Iterable[SourceRow | Quarantined]) -> None:
+    """Stage the rows of one source in place of those it had: problems, suites that are new, and what cannot be used."""
+    problems = write.sync(RAW_PROBLEMS, where={"dataset": dataset})
+    quarantined = write.quarantine(scope=dataset)
+    suites = write.append(TEST_SUITES)
+    staged: set[str] = set()  # problems can have equal suites, such as none
+    for row in rows:
+        if not isinstance(row, SourceRow):
+            quarantined.add(row)
+            continue
+        problems.add(row.problem)
+        if row.suite["suite_id"] not in staged:
+            staged.add(row.suite["suite_id"])
+            suites.add(row.suite)
+
+
+def _read_row(
+    dataset: Dataset, file: str, row: int, content: Mapping[str, Any] | BadRow, seen: set[str]
+) -> SourceRow | Quarantined:
+    """One row, or why it cannot be used. ``seen``: ids of the rows before; this row's is added."""
     shown = "" if isinstance(content, BadRow) else json.dumps(content, default=str, ensure_ascii=False)
     try:
         if isinstance(content, BadRow):
             raise content
-        draft = READERS[dataset](content)
-        split = draft.split or _split(file)
-        index = draft.index if draft.index is not None else str(row)
-        judged_by_program = draft.checker or draft.interactor
-        needs = None if judged_by_program else checker_needed(draft.statement)
-        compare = draft.compare or (None if judged_by_program else stated_tolerance(draft.statement))
-        fields = {
-            "dataset": dataset, "split": split, "index": index, "origin": f"{dataset}/{split}/{index}",
-            "source": draft.source, "license": draft.license, "title": draft.title, "url": draft.url,
-            "difficulty": draft.difficulty, "tags": draft.tags, "statement": draft.statement,
-            "starter_code": draft.starter_code, "entry_point": draft.entry_point, "tests": draft.tests, "compare": compare,
-            "checker": draft.checker, "interactor": draft.interactor, "multiple_answers_hint": needs, "limits": draft.limits,
-            "reference_solutions": draft.reference_solutions,
-        }  # fmt: skip
-        key = raw_id(fields)
-        # Arrow cannot hold lone surrogates; such text is rare and always broken.
-        json_text(fields).encode("utf-8")
-        if key in seen:
+        source_row = parsed_row(dataset, file, row, content)
+        if source_row.problem["raw_id"] in seen:
             raise BadRow("doubled row: the same row was read before")
     except BadRow as error:
         return _quarantined(file, row, str(error), shown or error.content)
@@ -88,8 +92,33 @@ def _problem(
         return _quarantined(file, row, f"broken text: {error.reason} at {error.start}", shown)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return _quarantined(file, row, f"another schema than {dataset}'s: {error!r}", shown)
-    seen.add(key)
-    return cast("RawProblem", {**fields, "raw_id": key, "file": file, "row": row, "notes": draft.notes})
+    seen.add(source_row.problem["raw_id"])
+    return source_row
+
+
+def parsed_row(dataset: Dataset, file: str, row: int, content: Mapping[str, Any]) -> SourceRow:
+    """What the source's reader makes of ``content``, with the row's place and ids, and what its statement says of grading.
+
+    Raises ``BadRow``, or what a reader raises on a row of another schema; ``UnicodeEncodeError`` where text is broken.
+    """
+    problem = READERS[dataset](content)
+    judged_by_program = problem.checker is not None or problem.interactor is not None
+    if problem.compare is None and not judged_by_program:
+        problem.compare = stated_tolerance(problem.statement)
+    fields = vars(problem) | {
+        "dataset": dataset,
+        "split": problem.split or _split(file),
+        "index": str(row) if problem.index is None else problem.index,
+        "multiple_answers_hint": None if judged_by_program else multiple_answers_hint(problem.statement),
+    }
+    fields["origin"] = f"{dataset}/{fields['split']}/{fields['index']}"
+    notes = fields.pop("notes")  # not part of what the id is made of
+    # Arrow cannot hold lone surrogates; such text is rare and always broken.
+    json_text(fields).encode("utf-8")
+    fields["raw_id"] = raw_id(fields)
+    suite = suite_row({name: fields.pop(name) for name in SUITE_FIELDS})
+    placed = {**fields, "suite_id": suite["suite_id"], "file": file, "row": row, "notes": notes}
+    return SourceRow(cast("RawProblem", placed), suite)
 
 
 def _quarantined(file: str, row: int, reason: str, content: str) -> Quarantined:

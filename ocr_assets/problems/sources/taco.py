@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ocr_assets.problems.sources import apps
-from ocr_assets.problems.sources.common import Draft, limits, list_column, number, optional, platform
+from ocr_assets.problems.sources.common import ParsedProblem, limits, list_column, number, optional, platform
 
 
-def read(row: Mapping[str, Any]) -> Draft:
-    """A row as a draft. TACO has no row ids; the row's place serves."""
-    draft = apps.read(row)
-    draft.index = None
-    draft.license = "Apache-2.0"
-    draft.title = optional(row, "name")
-    draft.source = platform(optional(row, "source"), draft.url)
-    draft.tags = sorted({*list_column(row, "tags"), *list_column(row, "skill_types")})
-    draft.limits = limits(number(row.get("time_limit"), "time_limit"), _megabytes(row.get("memory_limit")))
+def read(row: Mapping[str, Any]) -> ParsedProblem:
+    """A row, parsed. TACO has no row ids; the row's place serves."""
+    problem = apps.read(row)
+    problem.index = None
+    problem.license = "Apache-2.0"
+    problem.title = optional(row, "name")
+    problem.source = platform(optional(row, "source"), problem.url)
+    problem.tags = sorted({*list_column(row, "tags"), *list_column(row, "skill_types")})
+    problem.limits = limits(number(row.get("time_limit"), "time_limit"), _megabytes(row.get("memory_limit")))
     if row.get("picture_num") not in (None, "", 0, "0"):
-        draft.notes.append("the statement had pictures")
-    return draft
+        problem.notes.append("the statement had pictures")
+    return problem
 
 
 def _megabytes(value: Any) -> float | None:

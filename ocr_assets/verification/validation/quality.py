@@ -8,18 +8,19 @@ from __future__ import annotations
 # Reference solutions that can be run here, of each clean problem.
 _RUNNABLE = """
 len(list_filter(reference_solutions, lambda s:
-    s.language = 'python' OR s.language = 'cpp' AND len(list_filter(tests, lambda t: t.kind <> 'stdin')) = 0))
+    s.language = 'python' OR s.language = 'cpp' AND test_kinds = ['stdin']))
 """
 
 # Suites without evidence of the present plan, or with a fault of the sandbox in it. Parameters: salt, grader.
 UNQUALIFIED = f"""
-SELECT p.problem_id, p.suite_id, p.plan, p.reference_solutions, p.tests, p.compare, p.checker, p.interactor, p.limits
-FROM (SELECT *, md5(to_json(reference_solutions) || $salt) AS plan FROM clean_problems) p
+SELECT p.problem_id, p.suite_id, p.plan, p.reference_solutions, t.tests, t.compare, t.checker, t.interactor, t.limits
+FROM (SELECT *, md5(to_json(reference_solutions) || $salt) AS plan FROM deduped_problems) p
+SEMI JOIN clean_problems USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN (
     SELECT problem_id, suite_id, plan, bool_or(verdict = 'sandbox_error') AS faulty
     FROM suite_evidence WHERE grader_version = $grader GROUP BY ALL
 ) e USING (problem_id, suite_id, plan)
-WHERE {_RUNNABLE} > 0 AND len(p.tests) > 0 AND coalesce(e.faulty, true)
+WHERE {_RUNNABLE} > 0 AND t.test_count > 0 AND coalesce(e.faulty, true)
 ORDER BY p.problem_id
 """
 
@@ -45,12 +46,13 @@ WITH e AS (
     GROUP BY problem_id, suite_id, plan
     QUALIFY row_number() OVER (PARTITION BY problem_id, suite_id ORDER BY max(created_at) DESC, plan) = 1
 ), q AS (
-    SELECT p.problem_id, p.suite_id, {_RUNNABLE} AS runnable, len(p.tests) AS tests, e.complaint,
+    SELECT p.problem_id, p.suite_id, {_RUNNABLE} AS runnable, t.test_count AS tests, e.complaint,
         {", ".join(f"coalesce(e.{name}, 0) AS {name}" for name in _COUNTS)},
         e.known_good_passed / nullif(e.known_good, 0) AS true_positive_rate,
         (e.known_bad_failed + e.mutants_failed) / nullif(e.known_bad + e.mutants, 0) AS true_negative_rate,
         e.python_need_s, e.cpp_need_s
-    FROM clean_problems p LEFT JOIN e USING (problem_id, suite_id)
+    FROM deduped_problems p SEMI JOIN clean_problems USING (problem_id) JOIN test_suites t USING (suite_id)
+    LEFT JOIN e USING (problem_id, suite_id)
 )
 SELECT problem_id, suite_id,
     CASE WHEN true_positive_rate IS NULL THEN 'unknown' WHEN true_positive_rate < $min_tpr THEN 'quarantined'
