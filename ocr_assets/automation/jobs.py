@@ -18,8 +18,8 @@ downstream = dg.define_asset_job(
     description="From deduplication to release, over whatever raw problems lie in the lake.",
 )
 
-# The one place where traces depend on verdicts (KodCode, step 8: up to ten attempts until one passes). In the graph that would be
-# a circle, so it is a job of its own: a run is one round, and the next round sees the verdicts of this one.
+# The one place where traces depend on verdicts (attempts until one passes: docs/papers.md, KC-4). In the graph that would be a
+# circle, so it is a job of its own: a run is one round, and the next round sees the verdicts of this one.
 sample_until_passing = dg.define_asset_job(
     "sample_until_passing",
     selection=dg.AssetSelection.assets("r1_traces").downstream(),

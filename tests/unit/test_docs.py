@@ -17,6 +17,7 @@ PATH = re.compile(r"(?<![\w/.-])((?:ocr_assets|resources|sandbox_images|tests|do
 MODULE = re.compile(r"`([\w-]+\.(?:py|md|sql|jinja|toml|json))`")
 FOREIGN = {"sitecustomize.py", "conftest.py"}  # of whom we only speak
 COMING: set[str] = set()
+STEP = re.compile(r"\b(?:OCR|KodCode|OpenCodeReasoning),? (?:step \d|§)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -46,7 +47,7 @@ def anchor(heading: str) -> str:
 
 def wrong_citations(text: str) -> list[str]:
     """Citations of rule books that are not in docs/, or of sections that these do not have."""
-    wrong = []
+    wrong = [f"{found}: cite docs/papers.md and a section" for found in STEP.findall(text)]
     for docs, name, sections in (match.groups() for match in CITATION.finditer(text)):
         if docs is None:
             if name in ("grading.md", "papers.md", "pipeline.md", "house.md", "sandbox.md"):
@@ -61,6 +62,7 @@ def wrong_citations(text: str) -> list[str]:
 
 
 def test_a_wrong_citation_is_found() -> None:
+    assert wrong_citations("(KodCode, step 8)") == ["KodCode, step 8: cite docs/papers.md and a section"]
     assert wrong_citations("as pipeline.md says") and wrong_citations("(docs/nowhere.md)")
     assert wrong_citations("(docs/grading.md, §3, §99)") == ["docs/grading.md has no section §99"]
     assert wrong_citations("(docs/papers.md, OCR-3 and KC-77)") == ["docs/papers.md has no section KC-77"]
