@@ -13,7 +13,7 @@ class ReleaseSettings(BaseModel):
     """Which triplets are released. The default releases all whose contamination is decided, each with its labels.
 
     Filtering by verdict costs accuracy (OpenCodeReasoning's ablation, docs/papers.md), so a verdict is a label first.
-    ``keep="accepted"`` with ``per_problem=n`` is rejection sampling (KodCode, step 8).
+    ``keep="accepted"`` with ``per_problem=n`` is rejection sampling (docs/papers.md, KC-8).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
