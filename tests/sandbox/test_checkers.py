@@ -416,3 +416,33 @@ def test_a_checker_judges_what_an_interactor_wrote_down(sandbox: DockerSandbox) 
     assert grade(sandbox, "python", slow, interactive(GUESS))["verdict"] == "accepted"
     assert grade(sandbox, "python", quick, suite)["verdict"] == "accepted"
     assert grade(sandbox, "python", slow, suite)["verdict"] == "wrong_answer"
+
+
+READS_THE_FIRST_TOKEN = """
+import sys
+answer, output = (open(name).read().split() for name in sys.argv[2:4])
+print(1 if output[0] == answer[0] else 0)
+"""
+
+
+@pytest.mark.parametrize("all_tests", [False, True])
+def test_a_checker_that_only_fails_on_this_output_has_found_a_wrong_answer(sandbox: DockerSandbox, all_tests: bool) -> None:
+    problem = {
+        "tests": [{"kind": "stdin", "input": f"{n}\n", "output": f"{n}\n"} for n in range(3)],
+        "checker": {"language": "python", "source": READS_THE_FIRST_TOKEN, "protocol": "open_r1"},
+    }
+    settings = GradingSettings(stop_at_first_failure=not all_tests)
+    silent_at_one = "n = input()\nif n != '1': print(n)"
+    judged = grade(sandbox, "python", silent_at_one, suite_from_json(problem), settings)
+    assert (judged["verdict"], judged["first_failure"]) == ("wrong_answer", 1)
+    assert "IndexError" in judged["message"] and "it accepts the reference output" in judged["message"]
+    assert [test["verdict"] for test in judged["tests"]] == ["accepted", "wrong_answer", "accepted"][: 3 if all_tests else 2]
+
+
+def test_a_checker_that_fails_on_the_reference_output_too_is_the_problems_fault(sandbox: DockerSandbox) -> None:
+    problem = {
+        "tests": [{"kind": "stdin", "input": "", "output": ""}],
+        "checker": {"language": "python", "source": READS_THE_FIRST_TOKEN, "protocol": "open_r1"},
+    }
+    judged = grade(sandbox, "python", "pass", suite_from_json(problem))
+    assert judged["verdict"] == "sandbox_error" and "IndexError" in judged["message"]

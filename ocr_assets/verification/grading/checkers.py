@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ocr_assets.schema import Checker
 from ocr_assets.verification.grading.standards import STANDARDS, execute
@@ -22,15 +22,18 @@ _FEEDBACK = "feedback/judgemessage.txt"
 _LOG = "log.txt"
 _WRONG = {"testlib": (1, 2, 4, 8), "kattis": (43,)}
 _RIGHT = {"testlib": 0, "kattis": 42}
+_JURY_AT_FAULT = 3  # testlib's code for an answer of the jury, or an input, that is wrong
 
 
 @dataclass(frozen=True)
 class Ruling:
-    """What a checker or interactor says; ``fault``: it failed itself, so nothing is known about the output."""
+    """What a checker or interactor says; ``fault``: it failed itself, so nothing is known about the output; ``crashed``: it
+    ended on that output without saying anything, not even that the jury is wrong."""
 
     right: bool
     message: str
     fault: bool = False
+    crashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,25 @@ class Question:
 
 
 def check(sandbox: Sandbox, checker: Checker, questions: Sequence[Question], *, stop_at_wrong: bool = False) -> list[Ruling]:
-    """Ask ``checker`` about each of ``questions``; compiled once; fewer rulings if ``stop_at_wrong`` and one was not right."""
+    """Ask ``checker`` about each of ``questions``, compiled once; fewer rulings if ``stop_at_wrong`` and one was not right.
+
+    A checker that fails on an output is asked about the reference output as well: where it accepts that, the output is what it
+    cannot read, and so is wrong (docs/grading.md, §3.5). Where it does not, the checker is broken and the ruling stays a fault.
+    """
+    try:
+        rulings = _ask(sandbox, checker, questions, stop_at_wrong)
+        failed = [index for index, ruling in enumerate(rulings) if ruling.fault and ruling.crashed]
+        references = [replace(questions[index], output=questions[index].answer) for index in failed]
+        accepts = _ask(sandbox, checker, references, stop_at_wrong=False) if references else []
+    except SandboxFault as error:
+        return [Ruling(False, f"checker: {error}", fault=True)]
+    for index, reference in zip(failed, accepts, strict=False):
+        if reference.right:
+            rulings[index] = Ruling(False, f"{rulings[index].message}; it accepts the reference output")
+    return rulings
+
+
+def _ask(sandbox: Sandbox, checker: Checker, questions: Sequence[Question], stop_at_wrong: bool) -> list[Ruling]:
     runs = [_run(checker, question) for question in questions]
     rulings: list[Ruling] = []
 
@@ -52,10 +73,7 @@ def check(sandbox: Sandbox, checker: Checker, questions: Sequence[Question], *, 
         rulings.append(_ruling(checker, run))
         return stop_at_wrong and not rulings[-1].right
 
-    try:
-        outcome = execute(sandbox, Program(checker["language"], checker["source"], runs, LIMITS, judge=True), until)
-    except SandboxFault as error:
-        return [Ruling(False, f"checker: {error}", fault=True)]
+    outcome = execute(sandbox, Program(checker["language"], checker["source"], runs, LIMITS, judge=True), until)
     if not outcome.compiled:
         return [Ruling(False, f"the checker does not compile: {outcome.compile_message[:500]}", fault=True)]
     return rulings
@@ -102,7 +120,9 @@ def _run(checker: Checker, question: Question) -> Run:
 def _ruling(checker: Checker, run: RunOutcome) -> Ruling:
     said = run.files.get(_FEEDBACK, run.stderr or run.stdout).decode("utf-8", "replace").strip()[:300]
     if checker["protocol"] == "open_r1":
-        fault = Ruling(False, f"the checker ended with {run.status} (exit code {run.exit_code}): {said}", fault=True)
+        fault = Ruling(
+            False, f"the checker ended with {run.status} (exit code {run.exit_code}): {said}", fault=True, crashed=True
+        )
         return _score(run.stdout, fault) if run.status == "ok" else fault
     return _by_exit_code(checker, run.status, run.exit_code, run.signal, said, "checker")
 
@@ -113,7 +133,8 @@ def _by_exit_code(checker: Checker, status: str, exit_code: int | None, signal: 
             return Ruling(True, said)
         if exit_code in _WRONG[checker["protocol"]]:
             return Ruling(False, said or f"the {noun} says wrong")
-    return Ruling(False, f"the {noun} ended with {status} (exit code {exit_code}): {said}", fault=True)
+    crashed = (checker["protocol"], exit_code) != ("testlib", _JURY_AT_FAULT)
+    return Ruling(False, f"the {noun} ended with {status} (exit code {exit_code}): {said}", fault=True, crashed=crashed)
 
 
 def _score(stdout: bytes, fault: Ruling) -> Ruling:
