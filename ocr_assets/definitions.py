@@ -16,7 +16,7 @@ from ocr_assets.exports.assets import sft_dataset
 from ocr_assets.platform.terminal import terminal
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
 from ocr_assets.traces.assets import r1_traces, solutions
-from ocr_assets.verification.assets import suite_evidence, suite_quality, verdicts, verified_triplets
+from ocr_assets.verification.assets import suite_quality, suite_validation, verdicts, verified_triplets
 from resources.settings import WrongSetting, resources_from_environment
 
 ASSETS = [
@@ -26,7 +26,7 @@ ASSETS = [
     clean_problems,
     r1_traces,
     solutions,
-    suite_evidence,
+    suite_validation,
     suite_quality,
     verdicts,
     verified_triplets,

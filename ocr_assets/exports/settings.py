@@ -24,8 +24,8 @@ class ReleaseSettings(BaseModel):
     trusted_only: bool = Field(
         False, description="Leave out verdicts that may be wrong: several answers allowed and no checker, a quarantined suite"
     )
-    min_suite_tpr: float = Field(0.0, ge=0, le=1, description="Least share of known-good programs the suite must accept")
-    min_suite_tnr: float = Field(0.0, ge=0, le=1, description="Least share of known-bad programs and mutants it must not accept")
+    min_suite_tpr: float = Field(0.0, ge=0, le=1, description="Least share of reference solutions the suite must accept")
+    min_suite_tnr: float = Field(0.0, ge=0, le=1, description="Least share of rejected programs and mutants it must not accept")
     per_problem: int | None = Field(
         None, ge=1, description="At most so many rows a problem and language; with keep=accepted: rejection sampling"
     )

@@ -72,8 +72,26 @@ def store_suites_once(lake: Migrator) -> None:
     )
 
 
+def name_programs_of_known_worth(lake: Migrator) -> None:
+    """Programs of known worth are called what they are: reference solutions and rejected submissions, which validate a suite."""
+    lake.rename_table("suite_evidence", "suite_validation")
+    lake.rename_column("suite_validation", "evidence_id", "validation_id")
+    new_role = "CASE role WHEN 'known_good' THEN 'reference' WHEN 'known_bad' THEN 'rejected' ELSE role END"
+    lake.cursor.execute(f"UPDATE lake.suite_validation SET role = {new_role}")
+    lake.rename_stage("suite_evidence", "suite_validation")
+    new_reason = "replace(replace(reason, 'known_good:', 'reference:'), 'known_bad:', 'rejected:')"
+    lake.cursor.execute(f"UPDATE lake.record_edge SET reason = {new_reason} WHERE stage = 'suite_validation'")
+    for old, new in (
+        ("known_good", "references_run"), ("known_good_passed", "references_passed"), ("known_bad", "rejected_run"),
+        ("known_bad_failed", "rejected_failed"), ("mutants", "mutants_run"),
+    ):  # fmt: skip
+        lake.rename_column("suite_quality", old, new)
+    lake.rename_column("verified_triplets", "judged_at", "graded_at")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "test suites are stored once, and clean problems are labels and a key", store_suites_once),
+    Migration(3, "suites are validated by reference solutions and rejected submissions", name_programs_of_known_worth),
 )
 
 __all__ = ["MIGRATIONS"]

@@ -63,14 +63,17 @@ class Verdict(TypedDict):
     created_at: Annotated[datetime, "When (UTC)"]
 
 
-class SuiteEvidence(TypedDict):
+class SuiteValidation(TypedDict):
     """A program whose verdict is known beforehand, before a suite: what the suite says of it says how good the suite is."""
 
-    evidence_id: Annotated[str, "Hash of suite, plan, role, language and code"]
+    validation_id: Annotated[str, "Hash of suite, plan, role, language and code"]
     problem_id: Annotated[str, "The problem"]
     suite_id: Annotated[str, "The suite"]
     plan: Annotated[str, "Hash of the problem's reference solutions and of how many were asked for"]
-    role: Annotated[Literal["known_good", "known_bad", "mutant"], "mutant: of a known-good one that passes"]
+    role: Annotated[
+        Literal["reference", "rejected", "mutant"],
+        "reference: the source calls it right; rejected: the source calls it wrong; mutant: of a reference solution that passes",
+    ]
     language: Annotated[Language, "python or cpp"]
     code: Annotated[str, "Its text"]
     mutation: Annotated[str | None, "mutant: line, what stood there, what stands there now"]
@@ -94,18 +97,18 @@ class SuiteQuality(TypedDict):
     suite_id: Annotated[str, "Its present suite"]
     status: Annotated[
         Literal["qualified", "quarantined", "unknown"],
-        "quarantined: known-good programs fail, so the suite or its checker is broken; unknown: no evidence",
+        "quarantined: reference solutions fail, so the suite or its checker is broken; unknown: none could be run",
     ]
     reason: Annotated[str, "Why"]
-    known_good: Annotated[int, "Known-good programs that were run"]
-    known_good_passed: Annotated[int, "Of them accepted, as they should be"]
-    known_bad: Annotated[int, "Known-bad programs that were run"]
-    known_bad_failed: Annotated[int, "Of them not accepted, as they should be"]
-    mutants: Annotated[int, "Mutants that were run"]
+    references_run: Annotated[int, "Reference solutions that were run"]
+    references_passed: Annotated[int, "Of them accepted, as they should be"]
+    rejected_run: Annotated[int, "Rejected submissions that were run"]
+    rejected_failed: Annotated[int, "Of them not accepted, as they should be"]
+    mutants_run: Annotated[int, "Mutants that were run"]
     mutants_failed: Annotated[int, "Of them not accepted; some mutants are right, so all can be too much to ask"]
-    true_positive_rate: Annotated[float | None, "known_good_passed / known_good"]
-    true_negative_rate: Annotated[float | None, "(known_bad_failed + mutants_failed) / (known_bad + mutants)"]
-    python_need_s: Annotated[float | None, "CPU seconds of the slowest accepted known-good Python program, reference host"]
+    true_positive_rate: Annotated[float | None, "references_passed / references_run"]
+    true_negative_rate: Annotated[float | None, "(rejected_failed + mutants_failed) / (rejected_run + mutants_run)"]
+    python_need_s: Annotated[float | None, "CPU seconds of the slowest accepted reference Python program, reference host"]
     cpp_need_s: Annotated[float | None, "The same for C++"]
 
 
@@ -136,13 +139,13 @@ class Triplet(TypedDict):
     tests_total: Annotated[int, "Tests in the suite"]
     pass_rate: Annotated[float | None, "tests_passed / tests_total"]
     suite_status: Annotated[Literal["qualified", "quarantined", "unknown"], "See suite_quality"]
-    suite_tpr: Annotated[float | None, "Share of known-good programs the suite accepts"]
-    suite_tnr: Annotated[float | None, "Share of known-bad programs and mutants it does not accept"]
-    judged_at: Annotated[datetime | None, "When the verdict was made (UTC)"]
+    suite_tpr: Annotated[float | None, "Share of reference solutions the suite accepts"]
+    suite_tnr: Annotated[float | None, "Share of rejected submissions and mutants it does not accept"]
+    graded_at: Annotated[datetime | None, "When the verdict was made (UTC)"]
 
 
-SUITE_EVIDENCE = Table(
-    "suite_evidence", SuiteEvidence, ("evidence_id",), "Programs of known worth before the suites of their problems."
+SUITE_VALIDATION = Table(
+    "suite_validation", SuiteValidation, ("validation_id",), "Programs of known worth before the suites of their problems."
 )
 
 

@@ -1,4 +1,4 @@
-"""The assets of the verification stage: ``suite_evidence``, ``suite_quality``, ``verdicts``, ``verified_triplets``."""
+"""The assets of the verification stage: ``suite_validation``, ``suite_quality``, ``verdicts``, ``verified_triplets``."""
 
 import time
 from collections import Counter
@@ -10,13 +10,13 @@ import dagster as dg
 from ocr_assets.platform import plots
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
-from ocr_assets.schema import SUITE_EVIDENCE, SUITE_QUALITY, VERDICTS, VERIFIED_TRIPLETS
+from ocr_assets.schema import SUITE_QUALITY, SUITE_VALIDATION, VERDICTS, VERIFIED_TRIPLETS
 from ocr_assets.verification.grading.batch import grade_many
 from ocr_assets.verification.grading.grade import GRADER_VERSION
 from ocr_assets.verification.settings import GradingSettings, QualitySettings, ValidationSettings
 from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS
 from ocr_assets.verification.ungraded import UNGRADED, ungraded
-from ocr_assets.verification.validation.quality import QUALITY, STATUSES, STRENGTH, UNQUALIFIED
+from ocr_assets.verification.validation.quality import QUALITY, STATUSES, STRENGTH, UNVALIDATED
 from ocr_assets.verification.validation.validate import candidate, plan_salt, validate
 from resources.lake import Edge, Lake, Write
 from resources.lake.journal import Journal
@@ -41,11 +41,11 @@ class VerdictsConfig(GradingSettings, dg.Config):
 @dg.asset(
     group_name="verification",
     deps=["clean_problems"],
-    check_specs=declared(SUITE_EVIDENCE),
-    metadata=described(SUITE_EVIDENCE),
+    check_specs=declared(SUITE_VALIDATION),
+    metadata=described(SUITE_VALIDATION),
     kinds={"docker", "duckdb"},
 )
-def suite_evidence(
+def suite_validation(
     context: dg.AssetExecutionContext,
     config: ValidationConfig,
     lake: LakeResource,
@@ -54,7 +54,7 @@ def suite_evidence(
 ) -> Results:
     """What the suites say of programs whose worth is known: reference solutions, right and wrong, and mutants.
 
-    Only suites are run that have no evidence yet from this grader for these reference solutions.
+    Only suites are run that were not validated yet by this grader with these reference solutions.
     """
     parameters = {"salt": plan_salt(config), "grader": GRADER_VERSION}
 
@@ -63,40 +63,41 @@ def suite_evidence(
         found: Counter[str] = Counter()
 
         def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
-            for rows in pool.map(lambda row: validate(pool, candidate(row), config), store.stream(UNQUALIFIED, parameters)):
+            for rows in pool.map(lambda row: validate(pool, candidate(row), config), store.stream(UNVALIDATED, parameters)):
                 found.update(f"{row['role']} {row['verdict']}" for row in rows)
                 progress.add(1)
                 yield rows
 
         pool = sandbox.opened(trusted=sources.only_bundled)
-        speed = _judge(context, store, lake, pool, (UNQUALIFIED, parameters), judged, _keep_evidence)
-        context.log.info(f"suite_evidence: {sum(found.values()):,} sandbox runs")
-        return {"sandbox runs": sum(found.values()), "new evidence": dict(found), **speed}
+        speed = _judge(context, store, lake, pool, (UNVALIDATED, parameters), judged, _keep_validation)
+        context.log.info(f"suite_validation: {sum(found.values()):,} sandbox runs")
+        return {"sandbox runs": sum(found.values()), "new programs": dict(found), **speed}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
-        rows = store.rows("SELECT role AS value, verdict, count(*) AS rows FROM suite_evidence GROUP BY ALL")
+        rows = store.rows("SELECT role AS value, verdict, count(*) AS rows FROM suite_validation GROUP BY ALL")
         if not rows:
             return {}
         plot = plots.stacked_verdicts(rows, "Verdicts of programs of known worth", "programs")
         return {"verdicts by role": picture(plot, "verdicts by role")}
 
-    yield from publish(context, lake, SUITE_EVIDENCE, gather, after=pictures)
+    yield from publish(context, lake, SUITE_VALIDATION, gather, after=pictures)
 
 
 @dg.asset(
     group_name="verification",
-    deps=[suite_evidence, "clean_problems"],
+    deps=[suite_validation, "clean_problems"],
     check_specs=declared(SUITE_QUALITY),
     metadata=described(SUITE_QUALITY),
     kinds={"duckdb"},
 )
 def suite_quality(context: dg.AssetExecutionContext, config: QualityConfig, lake: LakeResource) -> Results:
-    """How far each suite's verdicts can be trusted: the share of known-good programs it accepts, of known-bad programs and
-    mutants it does not; quarantined where known-good ones fail. Summed up from evidence: another threshold runs nothing."""
+    """How far each suite's verdicts can be trusted: the share of reference solutions it accepts, of rejected submissions and
+    mutants it does not; quarantined where reference solutions fail. Summed up from ``suite_validation``: another threshold
+    runs nothing."""
     parameters = {"grader": GRADER_VERSION, "min_tpr": config.min_true_positive_rate}
 
     def sum_up(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("suite_evidence", "clean_problems")
+        write.reads("suite_validation", "clean_problems")
         write.sync_query(SUITE_QUALITY, QUALITY, parameters)
         return {}
 
@@ -167,7 +168,7 @@ def _judge(
     there and committed in batches, so a killed run loses none; rows that come together are kept together. Gives throughput
     and faults as metadata."""
     name = context.asset_key.path[-1]
-    unit = "suites" if name == "suite_evidence" else "programs"
+    unit = "suites" if name == "suite_validation" else "programs"
     with Journal(lake.journals, name) as journal:
         left = [row for batch in journal.recovered() for row in batch["rows"]]
         keep(store, context, left)
@@ -196,17 +197,17 @@ def _judge(
         return {"programs a second": round(done / seconds, 1), "sandbox faults": faults}
 
 
-def _keep_evidence(store: Lake, context: dg.AssetExecutionContext, rows: list[Any]) -> None:
-    """Evidence and its lineage into the lake, in one transaction."""
+def _keep_validation(store: Lake, context: dg.AssetExecutionContext, rows: list[Any]) -> None:
+    """Rows of ``suite_validation`` and their lineage into the lake, in one transaction."""
     if not rows:
         return
-    unique = {row["evidence_id"]: row for row in rows}
+    unique = {row["validation_id"]: row for row in rows}
     edges: list[Edge] = [
         {"child": key, "parent": row["problem_id"], "relation": "derived", "reason": f"{row['role']}: {row['verdict']}"}
         for key, row in unique.items()
     ]
-    with store.write(run_info(context), "suite_evidence") as write:
-        write.upsert(SUITE_EVIDENCE, unique.values())
+    with store.write(run_info(context), "suite_validation") as write:
+        write.upsert(SUITE_VALIDATION, unique.values())
         write.edges(edges, replace=False)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
 # answer is not to be trusted where several answers are right and no checker came with the problem (docs/grading.md, §3.5),
-# and no verdict is where known-good programs fail the suite (docs/grading.md, §6).
+# and no verdict is where reference solutions fail the suite (docs/grading.md, §6).
 TRIPLETS = """
 SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.problem_id, s.response_id, s.solution_id, v.verdict_id, p.suite_id, s.language,
@@ -26,7 +26,7 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
            AND q.status IS DISTINCT FROM 'quarantined' AS trusted,
        v.tests_passed, t.test_count AS tests_total, v.tests_passed / nullif(v.tests_total, 0) AS pass_rate,
        coalesce(q.status, 'unknown') AS suite_status, q.true_positive_rate AS suite_tpr, q.true_negative_rate AS suite_tnr,
-       v.created_at AS judged_at
+       v.created_at AS graded_at
 FROM solutions s SEMI JOIN clean_problems USING (problem_id)
 JOIN problems p USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = $grader

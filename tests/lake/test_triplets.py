@@ -64,7 +64,7 @@ def test_a_fault_another_grader_or_suite_owes_a_verdict(lake: duckdb.DuckDBPyCon
 
 
 @pytest.mark.parametrize(("verdict", "need_s", "again"), [("time_limit", 2.5, 1), ("time_limit", 2.0, 0), ("accepted", 2.5, 0)])
-def test_a_time_limit_known_good_programs_found_too_low_owes_a_verdict(
+def test_a_time_limit_reference_solutions_found_too_low_owes_a_verdict(
     lake: duckdb.DuckDBPyConnection, verdict: str, need_s: float, again: int
 ) -> None:
     judged(lake, verdict, cpu_limit_s=6.0)

@@ -1,4 +1,4 @@
-"""Suites put to the test by programs whose worth is known, and limits that allow what known-good programs need."""
+"""Suites put to the test by programs whose worth is known, and limits that allow what reference solutions need."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from ocr_assets.definitions import build_definitions
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.programs.suites import NO_LIMITS, suite_from_json
 from ocr_assets.schema import suite_id
-from ocr_assets.verification.assets import suite_evidence, suite_quality
+from ocr_assets.verification.assets import suite_quality, suite_validation
 from ocr_assets.verification.grading.limits import resolve_limits
 from ocr_assets.verification.settings import GradingSettings, ValidationSettings
 from ocr_assets.verification.validation.validate import MARGIN, STEP_S, calibrated, needs_of, validate
@@ -33,7 +33,7 @@ seconds = st.none() | st.floats(0, 100)
 
 
 @given(seconds, seconds, st.none() | st.floats(0.1, 20), st.none() | st.floats(0.5, 10), st.none() | st.floats(0.5, 10))
-def test_limits_allow_three_times_what_known_good_programs_need(
+def test_limits_allow_three_times_what_reference_solutions_need(
     python_s: float | None, cpp_s: float | None, cpu_s: float | None, python_factor: float | None, cpp_factor: float | None
 ) -> None:
     settings = GradingSettings()
@@ -69,7 +69,7 @@ def problem(name: str, tests: list[tuple[str, str]], references: list[tuple[str,
     return row
 
 
-def evidence(sandbox: DockerSandbox, row: dict[str, Any], mutants: int = 4) -> list[Any]:
+def validated(sandbox: DockerSandbox, row: dict[str, Any], mutants: int = 4) -> list[Any]:
     suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor", "limits")}
     return validate(sandbox, {**row, "suite": suite, "plan": "p"}, ValidationSettings(mutants=mutants))  # type: ignore[typeddict-item]
 
@@ -79,21 +79,21 @@ REFERENCES = [
 ]  # fmt: skip
 
 
-def test_known_good_pass_and_known_bad_and_mutants_fail(sandbox: DockerSandbox) -> None:
-    rows = evidence(sandbox, problem("p", STRONG, REFERENCES))
+def test_reference_solutions_pass_and_rejected_submissions_and_mutants_fail(sandbox: DockerSandbox) -> None:
+    rows = validated(sandbox, problem("p", STRONG, REFERENCES))
     assert [(row["role"], row["language"], row["verdict"]) for row in rows[:3]] == [
-        ("known_good", "python", "accepted"), ("known_good", "cpp", "accepted"), ("known_bad", "python", "wrong_answer"),
+        ("reference", "python", "accepted"), ("reference", "cpp", "accepted"), ("rejected", "python", "wrong_answer"),
     ]  # fmt: skip
     mutated = [row for row in rows if row["role"] == "mutant"]
     assert [(row["mutation"], row["verdict"]) for row in mutated] == [("line 2: + → -", "wrong_answer")]
     assert needs_of(rows)["python"] == pytest.approx(rows[0]["cpu_s"] * min(1.0, rows[0]["host_speed"]))
 
 
-def test_what_a_slow_known_good_program_needs_is_measured_beyond_the_limit(sandbox: DockerSandbox) -> None:
+def test_what_a_slow_reference_solution_needs_is_measured_beyond_the_limit(sandbox: DockerSandbox) -> None:
     slow = "import time\nwhile time.process_time() < 0.6: pass\n" + ADD
     row = problem("p", STRONG[:1], [("python", slow, True)])
     row["limits"] = {**NO_LIMITS, "cpu_s": 0.2, "python_factor": 1.0}
-    (good,) = evidence(sandbox, row, mutants=0)
+    (good,) = validated(sandbox, row, mutants=0)
     assert good["verdict"] == "accepted"
     assert calibrated(row["limits"], needs_of([good]), GradingSettings())["python_factor"] * 0.2 >= 1.8 * min(
         1, good["host_speed"]
@@ -122,19 +122,19 @@ def materialize(resource: LakeResource, **quality: float) -> tuple[int, dict[str
     """Sandbox runs, and the quality of each problem's suite."""
     resources = {**(build_definitions().resources or {}), "lake": resource}
     config = dg.RunConfig({"suite_quality": {"config": quality}})
-    result = dg.materialize([suite_evidence, suite_quality], resources=resources, run_config=config)
-    runs = result.asset_materializations_for_node("suite_evidence")[0].metadata["sandbox runs"].value
+    result = dg.materialize([suite_validation, suite_quality], resources=resources, run_config=config)
+    runs = result.asset_materializations_for_node("suite_validation")[0].metadata["sandbox runs"].value
     with project_lake(resource) as lake:
         return runs, {row["problem_id"]: row for row in lake.rows("FROM suite_quality")}
 
 
 def test_quality_says_which_suites_are_broken_or_weak_and_runs_nothing_twice(home: LakeResource) -> None:
     runs, found = materialize(home)
-    assert runs == 3 * 3 + 2  # three references in three suites; a mutant where a known-good program passes
+    assert runs == 3 * 3 + 2  # three references in three suites; a mutant where a reference solution passes
     assert {name: row["status"] for name, row in found.items()} == {
         "broken": "quarantined", "strong": "qualified", "unknown": "unknown", "weak": "qualified",
     }  # fmt: skip
-    assert found["broken"]["reason"].startswith("2 of 2 known-good programs fail, such as: token 1: expected '4', got '3'")
+    assert found["broken"]["reason"].startswith("2 of 2 reference solutions fail, such as: token 1: expected '4', got '3'")
     assert found["unknown"]["reason"] == "no reference solution that can be run"
     assert (found["strong"]["true_positive_rate"], found["strong"]["true_negative_rate"]) == (1.0, 1.0)
     assert found["weak"]["true_negative_rate"] == 0.0
@@ -148,10 +148,10 @@ def test_new_reference_solutions_are_run_and_count(home: LakeResource) -> None:
     write_problems(home, [problem("strong", STRONG, [*REFERENCES, ("python", "print(3)", False)])])
     runs, found = materialize(home)
     assert runs == 5
-    assert found["strong"]["known_bad"] == found["strong"]["known_bad_failed"] == 2
+    assert found["strong"]["rejected_run"] == found["strong"]["rejected_failed"] == 2
     with project_lake(home) as lake:
-        assert evidence_rows(lake) == 4 + 3 + 4 + 5  # what was found before is kept
+        assert validation_rows(lake) == 4 + 3 + 4 + 5  # what was found before is kept
 
 
-def evidence_rows(lake: Lake) -> int:
-    return int(lake.scalar("SELECT count(*) FROM suite_evidence"))
+def validation_rows(lake: Lake) -> int:
+    return int(lake.scalar("SELECT count(*) FROM suite_validation"))

@@ -21,7 +21,7 @@ from ocr_assets.verification.grading.runs import (
     grade_run,
     prepare,
     storable,
-    test_verdict,
+    test_row,
 )
 from ocr_assets.verification.grading.standards import STANDARDS, execute
 from ocr_assets.verification.settings import GradingSettings
@@ -119,7 +119,7 @@ class _Job:
         def until(index: int, run: RunOutcome) -> bool:
             del verdicts[index:]  # called anew from 0 after a fault of the sandbox
             run = within(run, limits)
-            verdicts.append(test_verdict(index, *grade_run(tests[index], run, self.suite), run))
+            verdicts.append(test_row(index, *grade_run(tests[index], run, self.suite), run))
             return self._enough(verdicts)
 
         return self._execute([test.run for test in tests], limits, until, alone), verdicts
@@ -161,7 +161,7 @@ class _Job:
                 ruling = rulings[position]
                 verdict = "sandbox_error" if ruling.fault else "accepted" if ruling.right else "wrong_answer"
                 message = "" if verdict == "accepted" else ruling.message
-            verdicts.append(test_verdict(start + position, verdict, message, run))
+            verdicts.append(test_row(start + position, verdict, message, run))
             if self._enough(verdicts):
                 break
         return verdicts
@@ -175,7 +175,7 @@ class _Job:
         def until(index: int, run: RunOutcome) -> bool:
             del verdicts[index:], logs[index:]
             run = within(run, limits)
-            verdicts.append(test_verdict(index, *grade_interaction(interactor, tests[index], run, self.suite), run))
+            verdicts.append(test_row(index, *grade_interaction(interactor, tests[index], run, self.suite), run))
             logs.append(checkers.log(run.interactor) if run.interactor is not None else b"")
             return self._enough(verdicts)
 

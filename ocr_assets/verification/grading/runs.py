@@ -88,7 +88,7 @@ def grade_interaction(interactor: Checker, prepared: PreparedTest, run: RunOutco
     return grade_run(prepared, run, suite)
 
 
-def test_verdict(index: int, verdict: VerdictName, message: str, run: RunOutcome) -> TestVerdict:
+def test_row(index: int, verdict: VerdictName, message: str, run: RunOutcome) -> TestVerdict:
     """The row of one test: what was measured, and the heads of its outputs where it failed."""
     return {
         "index": index,

@@ -11,45 +11,45 @@ len(list_filter(reference_solutions, lambda s:
     s.language = 'python' OR s.language = 'cpp' AND test_kinds = ['stdin']))
 """
 
-# Suites without evidence of the present plan, or with a fault of the sandbox in it. Parameters: salt, grader.
-UNQUALIFIED = f"""
+# Suites that were not validated by the present plan, or with a fault of the sandbox in it. Parameters: salt, grader.
+UNVALIDATED = f"""
 SELECT p.problem_id, p.suite_id, p.plan, p.reference_solutions, t.tests, t.compare, t.checker, t.interactor, t.limits
 FROM (SELECT *, md5(to_json(reference_solutions) || $salt) AS plan FROM deduped_problems) p
 SEMI JOIN clean_problems USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN (
     SELECT problem_id, suite_id, plan, bool_or(verdict = 'sandbox_error') AS faulty
-    FROM suite_evidence WHERE grader_version = $grader GROUP BY ALL
+    FROM suite_validation WHERE grader_version = $grader GROUP BY ALL
 ) e USING (problem_id, suite_id, plan)
 WHERE {_RUNNABLE} > 0 AND t.test_count > 0 AND coalesce(e.faulty, true)
 ORDER BY p.problem_id
 """
 
-_COUNTS = ("known_good", "known_good_passed", "known_bad", "known_bad_failed", "mutants", "mutants_failed")
+_COUNTS = ("references_run", "references_passed", "rejected_run", "rejected_failed", "mutants_run", "mutants_failed")
 
-# One row a clean problem, columns as SuiteQuality, from the newest plan's evidence. Parameters: grader, min_tpr.
+# One row a clean problem, columns as SuiteQuality, from the validation by its newest plan. Parameters: grader, min_tpr.
 QUALITY = f"""
 WITH e AS (
     SELECT problem_id, suite_id, plan,
-        count(*) FILTER (role = 'known_good') AS known_good,
-        count(*) FILTER (role = 'known_good' AND verdict = 'accepted') AS known_good_passed,
-        count(*) FILTER (role = 'known_bad') AS known_bad,
-        count(*) FILTER (role = 'known_bad' AND verdict <> 'accepted') AS known_bad_failed,
-        count(*) FILTER (role = 'mutant') AS mutants,
+        count(*) FILTER (role = 'reference') AS references_run,
+        count(*) FILTER (role = 'reference' AND verdict = 'accepted') AS references_passed,
+        count(*) FILTER (role = 'rejected') AS rejected_run,
+        count(*) FILTER (role = 'rejected' AND verdict <> 'accepted') AS rejected_failed,
+        count(*) FILTER (role = 'mutant') AS mutants_run,
         count(*) FILTER (role = 'mutant' AND verdict <> 'accepted') AS mutants_failed,
         max(cpu_s * least(1.0, host_speed))
-            FILTER (role = 'known_good' AND verdict = 'accepted' AND language = 'python') AS python_need_s,
+            FILTER (role = 'reference' AND verdict = 'accepted' AND language = 'python') AS python_need_s,
         max(cpu_s * least(1.0, host_speed))
-            FILTER (role = 'known_good' AND verdict = 'accepted' AND language = 'cpp') AS cpp_need_s,
-        min(message) FILTER (role = 'known_good' AND verdict <> 'accepted') AS complaint
-    FROM suite_evidence
+            FILTER (role = 'reference' AND verdict = 'accepted' AND language = 'cpp') AS cpp_need_s,
+        min(message) FILTER (role = 'reference' AND verdict <> 'accepted') AS complaint
+    FROM suite_validation
     WHERE grader_version = $grader AND verdict NOT IN ('sandbox_error', 'compile_error')
     GROUP BY problem_id, suite_id, plan
     QUALIFY row_number() OVER (PARTITION BY problem_id, suite_id ORDER BY max(created_at) DESC, plan) = 1
 ), q AS (
     SELECT p.problem_id, p.suite_id, {_RUNNABLE} AS runnable, t.test_count AS tests, e.complaint,
         {", ".join(f"coalesce(e.{name}, 0) AS {name}" for name in _COUNTS)},
-        e.known_good_passed / nullif(e.known_good, 0) AS true_positive_rate,
-        (e.known_bad_failed + e.mutants_failed) / nullif(e.known_bad + e.mutants, 0) AS true_negative_rate,
+        e.references_passed / nullif(e.references_run, 0) AS true_positive_rate,
+        (e.rejected_failed + e.mutants_failed) / nullif(e.rejected_run + e.mutants_run, 0) AS true_negative_rate,
         e.python_need_s, e.cpp_need_s
     FROM deduped_problems p SEMI JOIN clean_problems USING (problem_id) JOIN test_suites t USING (suite_id)
     LEFT JOIN e USING (problem_id, suite_id)
@@ -57,12 +57,12 @@ WITH e AS (
 SELECT problem_id, suite_id,
     CASE WHEN true_positive_rate IS NULL THEN 'unknown' WHEN true_positive_rate < $min_tpr THEN 'quarantined'
          ELSE 'qualified' END AS status,
-    CASE WHEN true_positive_rate < $min_tpr THEN (known_good - known_good_passed) || ' of ' || known_good
-              || ' known-good programs fail, such as: ' || left(coalesce(complaint, ''), 200)
-         WHEN true_positive_rate IS NOT NULL THEN known_good_passed || ' of ' || known_good || ' known-good programs pass'
+    CASE WHEN true_positive_rate < $min_tpr THEN (references_run - references_passed) || ' of ' || references_run
+              || ' reference solutions fail, such as: ' || left(coalesce(complaint, ''), 200)
+         WHEN true_positive_rate IS NOT NULL THEN references_passed || ' of ' || references_run || ' reference solutions pass'
          WHEN tests = 0 THEN 'no tests'
          WHEN runnable = 0 THEN 'no reference solution that can be run'
-         ELSE 'no known-good program that compiles' END AS reason,
+         ELSE 'no reference solution that compiles' END AS reason,
     {", ".join(_COUNTS)}, true_positive_rate, true_negative_rate, python_need_s, cpp_need_s
 FROM q
 """

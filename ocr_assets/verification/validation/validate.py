@@ -12,20 +12,22 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, cast
 
 from ocr_assets.programs.suites import Suite
-from ocr_assets.schema import Language, Limits, ReferenceSolution, SuiteEvidence, content_id
+from ocr_assets.schema import Language, Limits, ReferenceSolution, SuiteValidation, content_id
 from ocr_assets.verification.grading.grade import GRADER_VERSION, Graded, grade, ungradable
 from ocr_assets.verification.settings import DefaultLimits, GradingSettings, ValidationSettings
 from ocr_assets.verification.validation.mutants import mutants
 from resources.sandbox.api import Sandbox
 
-MARGIN = 3.0  # a limit allows at least so many times what a known-good program needs (docs/grading.md, §4)
+MARGIN = 3.0  # a limit allows at least so many times what a reference solution needs (docs/grading.md, §4)
 STEP_S = 0.5  # limits are whole steps, so that the noise of one measurement does not make another limit
-GENEROUS = 4.0  # how much more time known-good programs get than the stated limit, so that their need can be measured
+GENEROUS = 4.0  # how much more time reference solutions get than the stated limit, so that their need can be measured
 LANGUAGES: tuple[Language, ...] = ("python", "cpp")
+Role = Literal["reference", "rejected", "mutant"]
+_HASHED_ROLES: dict[Role, str] = {"reference": "known_good", "rejected": "known_bad", "mutant": "mutant"}  # so that ids stay
 
 
 class Candidate(TypedDict):
-    """A problem whose suite is to be qualified."""
+    """A problem whose suite is to be validated."""
 
     problem_id: str
     suite_id: str
@@ -35,14 +37,14 @@ class Candidate(TypedDict):
 
 
 class Needs(TypedDict):
-    """CPU seconds the slowest accepted known-good program needs on the reference host; null: none known."""
+    """CPU seconds the slowest accepted reference solution needs on the reference host; null: none known."""
 
     python: float | None
     cpp: float | None
 
 
 def calibrated(limits: Limits, needs: Needs, settings: DefaultLimits) -> Limits:
-    """``limits`` that allow at least three times what known-good programs need, in steps of half a second.
+    """``limits`` that allow at least three times what reference solutions need, in steps of half a second.
 
     What a C++ program needs raises the time itself, which Python's factor then multiplies; what a Python program needs
     raises only Python's factor.
@@ -58,13 +60,13 @@ def _least(need_s: float | None) -> float:
 
 
 def candidate(row: Mapping[str, Any]) -> Candidate:
-    """A row of ``UNQUALIFIED`` as candidate."""
+    """A row of ``UNVALIDATED`` as candidate."""
     suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor", "limits")}
     named = {name: row[name] for name in ("problem_id", "suite_id", "plan", "reference_solutions")}
     return cast("Candidate", {**named, "suite": suite})
 
 
-def validate(sandbox: Sandbox, candidate: Candidate, settings: ValidationSettings | None = None) -> list[SuiteEvidence]:
+def validate(sandbox: Sandbox, candidate: Candidate, settings: ValidationSettings | None = None) -> list[SuiteValidation]:
     """Run a problem's reference solutions, rejected submissions, and mutants of a reference solution that passes, against its
     suite: one row a program."""
     settings = settings or ValidationSettings()
@@ -72,12 +74,12 @@ def validate(sandbox: Sandbox, candidate: Candidate, settings: ValidationSetting
     suite = candidate["suite"]
     generous = _with(suite, _times(suite["limits"], GENEROUS, grading))
     good = [
-        _evidence(candidate, "known_good", language, code, grade(sandbox, language, code, generous, grading))
+        _row(candidate, "reference", language, code, grade(sandbox, language, code, generous, grading))
         for language, code in _references(candidate, settings.references, correct=True)
     ]
     fair = _with(suite, calibrated(suite["limits"], needs_of(good), grading))
     bad = [
-        _evidence(candidate, "known_bad", language, code, grade(sandbox, language, code, fair, grading))
+        _row(candidate, "rejected", language, code, grade(sandbox, language, code, fair, grading))
         for language, code in _references(candidate, settings.rejected, correct=False)
     ]
     return [*good, *bad, *_mutated(sandbox, candidate, good, fair, settings.mutants, grading)]
@@ -86,12 +88,12 @@ def validate(sandbox: Sandbox, candidate: Candidate, settings: ValidationSetting
 def _mutated(
     sandbox: Sandbox,
     candidate: Candidate,
-    good: Sequence[SuiteEvidence],
+    good: Sequence[SuiteValidation],
     suite: Suite,
     count: int,
     grading: GradingSettings,
-) -> Iterator[SuiteEvidence]:
-    """Mutants of the first known-good program that passes, a Python one if there is one: it need not be compiled."""
+) -> Iterator[SuiteValidation]:
+    """Mutants of the first reference solution that passes, a Python one if there is one: it need not be compiled."""
     passing = [row for row in good if row["verdict"] == "accepted"]
     if not passing:
         return
@@ -99,17 +101,17 @@ def _mutated(
     language: Language = original["language"]
     for mutant in mutants(original["code"], language, count):
         graded = grade(sandbox, language, mutant.code, suite, grading)
-        yield _evidence(candidate, "mutant", language, mutant.code, graded, mutant.mutation)
+        yield _row(candidate, "mutant", language, mutant.code, graded, mutant.mutation)
 
 
-def needs_of(evidence: Iterable[SuiteEvidence]) -> Needs:
-    """What the known-good programs need that the suite accepts."""
+def needs_of(validation: Iterable[SuiteValidation]) -> Needs:
+    """What the reference solutions need that the suite accepts."""
 
-    def slowest(language: Language, rows: Sequence[SuiteEvidence]) -> float | None:
+    def slowest(language: Language, rows: Sequence[SuiteValidation]) -> float | None:
         # A slow host's seconds count for less: limits are of the reference host.
         return max((row["cpu_s"] * min(1.0, row["host_speed"]) for row in rows if row["language"] == language), default=None)
 
-    accepted = [row for row in evidence if row["role"] == "known_good" and row["verdict"] == "accepted"]
+    accepted = [row for row in validation if row["role"] == "reference" and row["verdict"] == "accepted"]
     return {"python": slowest("python", accepted), "cpp": slowest("cpp", accepted)}
 
 
@@ -139,16 +141,18 @@ def _with(suite: Suite, limits: Limits) -> Suite:
     return cast("Suite", {**suite, "limits": limits})
 
 
-def _evidence(
+def _row(
     candidate: Candidate,
-    role: Literal["known_good", "known_bad", "mutant"],
+    role: Role,
     language: Language,
     code: str,
     graded: Graded,
     mutation: str | None = None,
-) -> SuiteEvidence:
+) -> SuiteValidation:
     return {
-        "evidence_id": content_id("evid", candidate["suite_id"], candidate["plan"], GRADER_VERSION, role, language, code),
+        "validation_id": content_id(
+            "evid", candidate["suite_id"], candidate["plan"], GRADER_VERSION, _HASHED_ROLES[role], language, code
+        ),
         "problem_id": candidate["problem_id"],
         "suite_id": candidate["suite_id"],
         "plan": candidate["plan"],
