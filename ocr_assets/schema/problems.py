@@ -99,7 +99,7 @@ class RawProblem(TypedDict):
     url: Annotated[str | None, "Page of the problem on its platform"]
     difficulty: Annotated[str | None, "As the source says it"]
     tags: Annotated[list[str], "Topics, as the source names them"]
-    statement: Annotated[str, "The question, built as the papers build it (see the readers)"]
+    statement: Annotated[str, "The question, put together as docs/papers.md, OCR-1 says"]
     starter_code: Annotated[str | None, "Code the solution must start from"]
     entry_point: Annotated[str | None, "Call-based: function or Class.method; null: the program reads stdin"]
     multiple_answers_hint: Annotated[str | None, "The sentence that allows several answers, where no checker came with it"]

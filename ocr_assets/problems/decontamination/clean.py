@@ -11,7 +11,7 @@ from typing import Any
 from ocr_assets.schema import CLEAN_PROBLEMS, CleanProblem, Contamination
 from resources.lake import Lake, Write
 
-MAX_QUESTION_TOKENS = 3_200  # OCR: longer questions are not asked
+MAX_QUESTION_TOKENS = 3_200  # longer questions are not asked (docs/papers.md, OCR-3)
 TEST_SPLITS = {("code_contests", "test"), ("codeforces", "test")}  # excluded from the release (docs/papers.md, OCR-1)
 WEIGHTIEST: tuple[Contamination, ...] = ("undecided", "reported", "cleared")
 _PAIRS = "SELECT problem_id, benchmark, item_id, cosine, decision FROM contamination_report ORDER BY ALL"
