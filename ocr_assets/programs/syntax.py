@@ -55,6 +55,40 @@ def defined_names(code: str, language: Language) -> set[str]:
     return names
 
 
+def used_names(code: str) -> set[str]:
+    """Names that Python code reads or calls, whether or not it defines them itself; no attributes, no keywords of calls."""
+    names: set[str] = set()
+    for node in _walk(parse(code, "python").root_node):
+        parent = node.parent
+        if node.type != "identifier" or parent is None:
+            continue
+        if parent.type == "attribute" and parent.child_by_field_name("object") != node:
+            continue
+        if parent.type == "keyword_argument" and parent.child_by_field_name("name") == node:
+            continue
+        if parent.type in ("function_definition", "class_definition") and parent.child_by_field_name("name") == node:
+            continue
+        names.add(_text(node))
+    return names
+
+
+def bound_names(code: str) -> set[str]:
+    """Names that Python code gives a meaning to anywhere: functions, classes, imports, parameters, assignments."""
+    names = {name for name in defined_names(code, "python") if "." not in name}
+    for node in _walk(parse(code, "python").root_node):
+        if node.type in ("assignment", "augmented_assignment", "for_statement", "for_in_clause"):
+            targets = node.child_by_field_name("left")
+        elif node.type in ("import_statement", "import_from_statement", "parameters", "lambda_parameters", "as_pattern_target"):
+            targets = node
+        elif node.type == "named_expression":
+            targets = node.child_by_field_name("name")
+        else:
+            continue
+        if targets is not None:
+            names.update(_text(part) for part in _walk(targets) if part.type == "identifier")
+    return names
+
+
 def reads_input(code: str, language: Language) -> bool:
     """Whether the program takes input: calls ``input``, touches ``stdin`` or file 0 (Python), reads ``cin`` … (C++)."""
     marks = {"input", "stdin", "fileinput"} if language == "python" else {"cin", "scanf", "getline", "getchar", "fread", "gets"}

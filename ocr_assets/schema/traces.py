@@ -12,7 +12,7 @@ from resources.models.reasoning import ThinkForm
 ParseStatus = Literal["ok", "no_think_close", "truncated", "no_fence", "empty"]
 
 
-FenceRule = Literal["only", "defines_entry", "last_parsing", "last"]
+FenceRule = Literal["only", "defines_entry", "stands_alone", "last_parsing", "last"]
 
 
 class Response(TypedDict):

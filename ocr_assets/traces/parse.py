@@ -3,14 +3,15 @@
 Rules. The reasoning ends at the first ``</think>``; the opening tag may be missing, since chat templates swallow it, and
 the reasoning may have come apart from the text. The code is a fenced block of the asked language after the reasoning. Of
 several, the last that defines what is asked, for the last is often a usage example and the first a draft: the entry
-function or class, or for a stdin problem a program that reads input, failing that one that prints; else the last that
-parses; else the last. Nothing is dropped here: code inside the reasoning is a label.
+function or class. Where no entry is known, a block that uses functions which only another block defines is a usage example
+and is passed over; of the others, the last that reads input, failing that the last that prints, else the last. Where all are
+passed over: the last that parses; else the last. Nothing is dropped here: code inside the reasoning is a label.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from ocr_assets.programs import syntax
 from ocr_assets.schema import FenceRule, Language, ParseStatus, Solution, content_id
 from resources.models.reasoning import separate_reasoning
 
-PARSER_VERSION = "1"
+PARSER_VERSION = "2"
 _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\s`]*)[^`\n]*$")
 _INFO: dict[Language, frozenset[str]] = {
     "python": frozenset({"python", "py", "python3", "python2", "pypy", "pypy3"}),
@@ -114,19 +115,30 @@ def _choose(blocks: list[str], language: Language, entry_point: str | None) -> t
     if len(blocks) == 1:
         return "only", blocks[0]
     parsing = [block for block in blocks if syntax.syntax_error(block, language) is None]
-    for asked in _asked(language, entry_point):
-        for block in reversed(parsing):
-            if asked(block):
+    candidates = parsing
+    if entry_point is None and language == "python":
+        candidates = [block for block in parsing if _stands_alone(block, parsing)] or parsing
+    for defines_what_is_asked in _tests_of(language, entry_point):
+        for block in reversed(candidates):
+            if defines_what_is_asked(block):
                 return "defines_entry", block
+    if len(candidates) < len(parsing):
+        return "stands_alone", candidates[-1]
     return ("last_parsing", parsing[-1]) if parsing else ("last", blocks[-1])
 
 
-def _asked(language: Language, entry_point: str | None) -> list[Any]:
+def _tests_of(language: Language, entry_point: str | None) -> list[Callable[[str], bool]]:
     """Tests of "defines what is asked", the strictest first."""
     if entry_point is None:
         return [lambda block: syntax.reads_input(block, language), lambda block: syntax.prints(block, language)]
     names = {entry_point, entry_point.rpartition(".")[2]}
     return [lambda block: bool(names & syntax.defined_names(block, language))]
+
+
+def _stands_alone(block: str, blocks: Sequence[str]) -> bool:
+    """Whether a Python block needs no function or class that only another of the blocks defines."""
+    missing = syntax.used_names(block) - syntax.bound_names(block)
+    return not any(missing & syntax.defined_names(other, "python") for other in blocks if other is not block)
 
 
 def solution_row(response: Mapping[str, Any]) -> Solution:

@@ -13,6 +13,8 @@ from ocr_assets.programs import syntax
 from ocr_assets.traces.parse import fences, parse
 
 PROGRAM = "print(int(input()) * 2)"
+OWN_NAME = "import m\nf = m.g(f=2)\nprint(f, m.f)"
+WHOLE = "def f(x): return x\nprint(f(input()))"
 METHOD = "class Solution:\n    def f(self): pass"
 
 
@@ -54,6 +56,34 @@ CASES = [
     (
         f"<think>x</think>{block(PROGRAM)}For example\n{block('print(2)')}",
         "stop", None, ("ok", ("several_fences",), "defines_entry", PROGRAM),
+    ),
+    (  # no entry known: a usage example is passed over, though it prints or reads
+        f"<think>x</think>{block('def f(x): return x')}Use:\n{block('print(f(1))')}",
+        "stop", None, ("ok", ("several_fences",), "stands_alone", "def f(x): return x"),
+    ),
+    (
+        f"<think>x</think>{block(METHOD)}Use:\n{block('for n in range(int(input())): print(Solution().f(n))')}",
+        "stop", None, ("ok", ("several_fences",), "stands_alone", METHOD),
+    ),
+    (  # a test harness is one too
+        f"<think>x</think>{block('def f(x): return x')}Test:\n{block('def test(): assert f(1) == 1')}",
+        "stop", None, ("ok", ("several_fences",), "stands_alone", "def f(x): return x"),
+    ),
+    (  # drafts that each stand alone: the last
+        f"<think>x</think>{block('def f(x): return 1')}better:\n{block('def f(x): return 2')}{block('f(3)')}",
+        "stop", None, ("ok", ("several_fences",), "stands_alone", "def f(x): return 2"),
+    ),
+    (  # a name of its own, an attribute or a keyword is no use of another block's function
+        f"<think>x</think>{block('def f(x): return 1')}or:\n{block(OWN_NAME)}",
+        "stop", None, ("ok", ("several_fences",), "defines_entry", OWN_NAME),
+    ),
+    (  # a program that reads input stays the choice over helpers that stand alone
+        f"<think>x</think>{block('def f(x): return x')}All of it:\n{block(WHOLE)}",
+        "stop", None, ("ok", ("several_fences",), "defines_entry", WHOLE),
+    ),
+    (  # each needs the other: as if nothing were known
+        f"<think>x</think>{block('def f(x): return g(x)')}{block('def g(x): return f(x)')}",
+        "stop", None, ("ok", ("several_fences",), "last_parsing", "def g(x): return f(x)"),
     ),
     (
         f"<think>x</think>{block('x = 1')}{block('y = = 2')}",
@@ -136,6 +166,16 @@ def real_answers(shared_data: Path) -> list[tuple[str, list[str]]]:
                 row = json.loads(line)
                 answers.append((row["messages"][-1]["content"], entries.get(row["messages"][0]["content"], [])))
     return answers
+
+
+def test_real_r1_answers_give_the_same_program_without_their_entry_point(shared_data: Path) -> None:
+    differing = []
+    for text, names in real_answers(shared_data):
+        without = parse(text, None, "stop", "python", None).code
+        if names and without != parse(text, None, "stop", "python", names[0]).code:
+            differing.append(names[0])
+    # Four functions, a block each, of which the suite calls all: no single block is right.
+    assert differing == ["fibonacci_iterative"]
 
 
 def test_real_r1_answers(shared_data: Path) -> None:
