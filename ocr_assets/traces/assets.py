@@ -1,6 +1,6 @@
 """The assets of the traces stage: ``r1_traces`` and ``solutions``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -8,12 +8,11 @@ import dagster as dg
 from ocr_assets import samples
 from ocr_assets.generation import runner
 from ocr_assets.platform import plots
-from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
-from ocr_assets.schema import R1_TRACES, SOLUTIONS, Solution
+from ocr_assets.schema import R1_TRACES, SOLUTIONS
 from ocr_assets.traces import collect
-from ocr_assets.traces.parse import PARSER_VERSION, solution_row
 from ocr_assets.traces.settings import TraceSettings
+from ocr_assets.traces.solutions import parse_new
 from resources.lake import Lake, Write
 from resources.lake.journal import Journal
 from resources.settings import LakeResource, TeacherResource, TokenizerResource
@@ -44,7 +43,7 @@ def r1_traces(
     """
 
     def ask(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("clean_problems")
+        write.reads("clean_problems", "deduped_problems", "raw_problems")
         if config.until_passing:
             write.reads("solutions", "verdicts")
         model = teacher.opened(samples.RESPONSES)
@@ -72,13 +71,6 @@ def r1_traces(
     yield from publish(context, lake, R1_TRACES, ask)
 
 
-# Responses not parsed yet, or parsed by another version of the parser.
-UNPARSED = """
-SELECT r.*, p.entry_point FROM r1_traces r JOIN problems p USING (problem_id)
-ANTI JOIN (SELECT response_id FROM solutions WHERE parser_version = $parser) s USING (response_id)
-WHERE r.failure IS NULL
-"""
-
 SOLUTION_EDGES = """
 SELECT solution_id AS child, response_id AS parent, 'derived' AS relation,
        CASE WHEN parses = false THEN 'syntax error' ELSE parse_status END AS reason
@@ -88,7 +80,7 @@ FROM solutions
 
 @dg.asset(
     group_name="traces",
-    deps=[r1_traces],
+    deps=[r1_traces, "deduped_problems"],
     check_specs=declared(SOLUTIONS),
     metadata=described(SOLUTIONS),
     kinds={"duckdb"},
@@ -97,18 +89,10 @@ def solutions(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
     """Responses taken apart: reasoning, answer, code, and whether the code parses; every response keeps its reason code."""
 
     def parse(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("r1_traces")
-
-        def rows() -> Iterator[Solution]:
-            with Progress("solutions", None, context.log.info, "responses") as progress:
-                for response in store.stream(UNPARSED, {"parser": PARSER_VERSION}):
-                    yield solution_row(response)
-                    progress.add()
-
-        with store.write(run_info(context), "solutions") as parsed:
-            parsed.upsert(SOLUTIONS, rows())
+        write.reads("r1_traces", "deduped_problems", "raw_problems")
+        changed = parse_new(store, run_info(context), context.log.info)
         write.edges_query(SOLUTION_EDGES)
-        return {}
+        return {"other code than before": changed}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         counts = store.rows("SELECT parse_status, count(*) AS rows FROM solutions GROUP BY ALL ORDER BY rows DESC")

@@ -142,13 +142,15 @@ def _stands_alone(block: str, blocks: Sequence[str]) -> bool:
 
 
 def solution_row(response: Mapping[str, Any]) -> Solution:
-    """The solution of a response row (columns of ``Response``, and ``entry_point`` of its problem)."""
+    """The solution of a response row: columns of ``Response``, ``entry_point`` of its problem, and, where the response has been
+    parsed before, ``parsed_as`` and ``parsed_code_hash``, the id and the code's hash of that solution."""
     parsed = parse(
         response["content"], response["reasoning"], response["finish_reason"], response["language"], response["entry_point"]
     )
     error = None if parsed.code is None else syntax.syntax_error(parsed.code, response["language"])
+    code_hash = None if parsed.code is None else content_id("code", response["language"], parsed.code)
     return {
-        "solution_id": content_id("sol", response["response_id"]),
+        "solution_id": _solution_id(response, code_hash),
         "response_id": response["response_id"],
         "problem_id": response["problem_id"],
         "language": response["language"],
@@ -159,8 +161,16 @@ def solution_row(response: Mapping[str, Any]) -> Solution:
         "reasoning": parsed.reasoning,
         "answer": parsed.answer,
         "code": parsed.code,
-        "code_hash": None if parsed.code is None else content_id("code", response["language"], parsed.code),
+        "code_hash": code_hash,
         "parses": None if parsed.code is None else error is None,
         "syntax_error": error,
         "parser_version": PARSER_VERSION,
     }
+
+
+def _solution_id(response: Mapping[str, Any], code_hash: str | None) -> str:
+    """A solution's id. Verdicts refer to it, so it stays while the code does, and other code from a later parser gets another."""
+    earlier = response.get("parsed_as")
+    if earlier is None:
+        return content_id("sol", response["response_id"])
+    return str(earlier) if response["parsed_code_hash"] == code_hash else content_id("sol", response["response_id"], code_hash)

@@ -1,0 +1,46 @@
+"""From responses to the table ``solutions``: what has not been parsed yet, or by another version of the parser.
+
+How one response is taken apart is ``parse.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ocr_assets.platform.progress import Progress
+from ocr_assets.schema import SOLUTIONS, Solution
+from ocr_assets.traces.parse import PARSER_VERSION, solution_row
+from resources.lake import Lake, RunInfo
+
+UNPARSED = """
+SELECT r.*, p.entry_point, s.solution_id AS parsed_as, s.code_hash AS parsed_code_hash
+FROM r1_traces r JOIN problems p USING (problem_id)
+LEFT JOIN solutions s ON s.response_id = r.response_id
+WHERE r.failure IS NULL AND (s.response_id IS NULL OR s.parser_version <> $parser)
+"""
+
+
+def parse_new(store: Lake, run: RunInfo, say: Any) -> int:
+    """Parse what ``UNPARSED`` finds, in one commit. Returns how many responses now have other code than before.
+
+    Where another version of the parser finds other code, the solution has another id (see ``solution_row``), and the row with the
+    old code goes: its verdict is not the new code's.
+    """
+    changed: dict[str, Solution] = {}
+
+    def unchanged() -> Iterator[Solution]:
+        with Progress("solutions", None, say, "responses") as progress:
+            for response in store.stream(UNPARSED, {"parser": PARSER_VERSION}):
+                row = solution_row(response)
+                progress.add()
+                if response["parsed_as"] in (None, row["solution_id"]):
+                    yield row
+                else:
+                    changed[row["response_id"]] = row
+
+    with store.write(run, "solutions") as write:
+        write.upsert(SOLUTIONS, unchanged())
+        if changed:
+            write.sync(SOLUTIONS, changed.values(), within=("response_id", changed))
+    return len(changed)
