@@ -10,7 +10,9 @@ what the whole host holds.
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import settings
 
@@ -21,6 +23,15 @@ __all__ = ["demo"]
 
 settings.register_profile("untimed", settings(), deadline=None)  # timing never decides a test
 settings.load_profile("untimed")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests run side by side here: a second thread for tables of a few rows costs more than it does. Alone they have all.
+    connect = duckdb.connect
+
+    def connect_with_one_thread(*arguments: Any, config: dict[str, Any] | None = None, **options: Any) -> Any:
+        return connect(*arguments, config={"threads": 1, **(config or {})}, **options)
+
+    duckdb.connect = connect_with_one_thread
 
 
 @pytest.fixture(scope="session")
