@@ -49,19 +49,20 @@ def files(problems: Path, benchmarks: tuple[Path, ...], output: str, threshold: 
     from ocr_assets.platform.row_files import read_rows
     from ocr_assets.problems.decontamination import decide, screening
     from ocr_assets.problems.decontamination.benchmarks import read_benchmark
+    from ocr_assets.problems.decontamination.settings import DecontaminationSettings
     from ocr_assets.problems.normalize import normalize
     from resources.embedder import EmbedderUnavailable
+    from resources.settings import from_environment
 
+    settings = from_environment(DecontaminationSettings, {}, threshold=threshold, overlap=overlap)
     project = resources()
-    measure = screening.Measure()
     try:
-        rules = decide.Rules(threshold, overlap)
         read = [item for path in benchmarks for item in read_benchmark(path)]
     except ValueError as error:
         raise Refused(str(error)) from error
     try:
         model = project["embedder"].opened(project["lake"].cache)
-        items = screening.Items(read, model.embed([item["question"] for item in read]), measure)
+        items = screening.Items(read, model.embed([item["question"] for item in read]), settings)
     except EmbedderUnavailable as error:
         raise click.ClickException(str(error)) from error
     by_key = {item["item_key"]: item for item in read}
@@ -72,9 +73,9 @@ def files(problems: Path, benchmarks: tuple[Path, ...], output: str, threshold: 
             statements = [statement_of(problems, number, row) for number, row in block]
             indices = [str(index) for index in range(len(block))]
             texts = [normalize(statement) for statement in statements]
-            for score in screening.compare(indices, texts, model.embed(statements), items, measure):
+            for score in screening.compare(indices, texts, model.embed(statements), items, settings):
                 number, row = block[int(score["problem_id"])]
-                layer, item = decide.found_by(score, rules), by_key[score["item_key"]]
+                layer, item = decide.found_by(score, settings), by_key[score["item_key"]]
                 if layer is not None:
                     yield {
                         "row": number,

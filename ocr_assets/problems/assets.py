@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import dagster as dg
-from pydantic import Field
 
 from ocr_assets import samples
 from ocr_assets.generation import runner
-from ocr_assets.generation.prompts import PromptTemplate, load_templates
+from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.runner import Summary
 from ocr_assets.platform import plots
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info, table_of
-from ocr_assets.problems.decontamination import benchmarks, decide, judging, review, screening
+from ocr_assets.problems.decontamination import benchmarks, decide, judging, screening
 from ocr_assets.problems.decontamination import report as report_queries
 from ocr_assets.problems.decontamination.clean import label_problems
+from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.problems.dedup.deduplicate import deduplicate
 from ocr_assets.problems.dedup.settings import DedupSettings
 from ocr_assets.problems.sources.read import read_source, store_rows
@@ -37,6 +37,7 @@ from resources.settings import (
     LakeResource,
     SourcesResource,
     TokenizerResource,
+    environment_defaults,
 )
 
 # Single-run backfills have been marked beta for years; a warning at every start teaches nothing.
@@ -67,6 +68,12 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
         return {}
 
     yield from publish(context, lake, RAW_PROBLEMS, read)
+
+
+NO_PUBLIC_BENCHMARK = (
+    "not decontaminated against any public benchmark: problems were compared with the bundled toy benchmark at most; "
+    "set OCR_BENCHMARKS=hub, or to a folder of benchmark files"
+)
 
 
 class DedupConfig(DedupSettings, dg.Config):
@@ -108,21 +115,9 @@ def deduped_problems(
     yield from publish(context, lake, DEDUPED_PROBLEMS, dedup, after=pictures)
 
 
-class ContaminationConfig(dg.Config):
-    """What is measured, and from where on an overlap is certain. Threshold and policy are settings of the judges."""
-
-    neighbours: int = Field(3, ge=1, description="Nearest items kept for each problem and benchmark; another value measures anew")
-    ngram: int = Field(8, ge=2, le=8, description="Words of an n-gram; another value measures anew")
-    overlap: float = Field(
-        0.8, description="Share of an item's n-grams in a problem from which the pair is certain; at least 0.3"
-    )
-    templates: str | None = Field(None, description="Folder whose judge.jinja replaces the judges' prompt: all pairs anew")
-
-    def measure(self) -> screening.Measure:
-        return screening.Measure(self.neighbours, self.ngram)
-
-    def template(self) -> PromptTemplate:
-        return load_templates(["judge"], Path(self.templates) if self.templates else None)["judge"]
+@environment_defaults
+class ContaminationConfig(DecontaminationSettings, dg.Config):
+    """``DecontaminationSettings`` as the asset's configuration."""
 
 
 @dg.asset(
@@ -150,48 +145,40 @@ def contamination_report(
 
     def report(store: Lake, write: Write) -> Mapping[str, Any]:
         write.reads("deduped_problems", "raw_problems")
-        rules = decide.Rules(judges.threshold, config.overlap, judges.policy)
         on_hub = sources.benchmarks.strip() == "hub"
         folder = benchmarks.SHIPPED if on_hub else sources.folder("benchmarks", samples.BENCHMARKS, lake.cache)
         items = benchmarks.read_registry(folder, partial(sources.fetched, cache=lake.cache)) if folder else []
         model = embedder.opened(lake.cache)
         writing = partial(store.write, run_info(context), "contamination_report")
         with Progress("contamination_report", None, context.log.info, "problems") as progress:
-            done = screening.screen(store, writing, items, model, config.measure(), progress.add)
-        template = config.template()
-        found = store.rows(decide.FOUND, {"overlap": rules.overlap, "cosine": rules.cosine})
-        layers = {row["pair_id"]: layer for row in found if (layer := decide.found_by(row, rules))}
+            done = screening.screen(store, writing, items, model, config, progress.add)
+        template = load_templates(["judge"], Path(config.templates) if config.templates else None)["judge"]
+        pairs = decide.pairs_of(store, config)
         with Journal(lake.journals, "contamination_report") as journal:
             asked = judging.ask(
                 store,
                 run_info(context),
                 journal,
                 [judging.Judge(name, judges.budget(name), partial(judges.opened, name, samples.VOTES)) for name in judges.names],
-                [pair_id for pair_id, layer in layers.items() if decide.wants_judges(layer, rules)],
+                [pair.pair_id for pair in pairs if decide.wants_judges(pair.layer, config)],
                 template,
                 lambda texts: tokenizer.opened().count(texts),
                 context.log.info,
                 context.log.warning,
                 lambda figures: context.log_event(dg.AssetObservation(context.asset_key, metadata=figures)),
             )
-        votes: dict[str, list[dict[str, Any]]] = {}
-        for vote in store.stream('FROM judge_votes WHERE template_hash = ? ORDER BY judge, "order"', [template.hash]):
-            votes.setdefault(vote["pair_id"], []).append(vote)
-        people = {row["pair_id"]: row for row in store.rows(review.LATEST)}
-        pairs = [
-            decide.pair_row(
-                row, layers[row["pair_id"]], votes.get(row["pair_id"], []), judges.names, rules, people.get(row["pair_id"])
-            )
-            for row in found
-            if row["pair_id"] in layers
-        ]
-        write.sync(CONTAMINATION_REPORT, pairs)
+        decided = decide.decided(store, pairs, judges.names, template.hash, config)
+        write.sync(CONTAMINATION_REPORT, decided)
         write.edges(
             {"child": pair["pair_id"], "parent": pair["problem_id"], "relation": "derived", "reason": pair["decision"]}
-            for pair in pairs
+            for pair in decided
         )
+        only_toys = not {item["benchmark"] for item in items} - {path.name.split(".")[0] for path in samples.BENCHMARKS.iterdir()}
+        if only_toys and not sources.only_bundled:
+            context.log.warning(f"contamination_report: {NO_PUBLIC_BENCHMARK}")
         return {
-            "policy": rules.policy,
+            **({"warning": NO_PUBLIC_BENCHMARK} if only_toys else {}),
+            "policy": config.policy,
             "problems compared now": done.problems,
             "items compared now": done.items,
             "embedded now": model.embedded,
@@ -208,7 +195,7 @@ def contamination_report(
             "pairs to review": table_of(store, report_queries.TO_REVIEW),
         }
         if cosines:
-            png = plots.histogram(cosines, "Similarity of each problem's nearest item", "cosine", {"threshold": judges.threshold})
+            png = plots.histogram(cosines, "Similarity of each problem's nearest item", "cosine", {"threshold": config.threshold})
             shown["similarity"] = picture(png, "similarity")
         return shown
 

@@ -167,16 +167,6 @@ class JudgesResource(Settings):
         json_schema_extra={"env": "OCR_JUDGE_URL"},
     )
     recordings: str = Field(BUNDLED, description="Folder of recorded votes", json_schema_extra={"env": "OCR_JUDGE_RECORDINGS"})
-    threshold: float = Field(
-        0.7,
-        ge=0.5,
-        le=1,
-        description="Cosine from which pairs are judged",
-        json_schema_extra={"env": "OCR_CONTAMINATION_THRESHOLD"},
-    )
-    policy: Literal["any_judge", "both_judges", "human", "similarity", "report_only"] = Field(
-        "any_judge", description="Who confirms a pair", json_schema_extra={"env": "OCR_CONTAMINATION_POLICY"}
-    )
     prices: str = Field(
         "",
         description="US dollars a million prompt/completion tokens, e.g. 0.12/0.30, one pair or one a judge by comma",

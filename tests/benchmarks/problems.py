@@ -28,6 +28,7 @@ from joblib.externals.loky import get_reusable_executor
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems import similarity
 from ocr_assets.problems.decontamination import screening
+from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.problems.dedup import near
 from ocr_assets.problems.dedup.clusters import clusters, decided
 from ocr_assets.problems.dedup.files import Texts, duplicates_of
@@ -477,7 +478,7 @@ def real_overlaps() -> None:
 
     names = ("humaneval/HumanEval.jsonl.gz", "mapcoder/MBPP.jsonl.gz", "sandboxfusion/code_eval_bigcodebench.jsonl")
     items = [item for name in names for item in read_benchmark(DATA / name)]
-    measure = screening.Measure()
+    measure = DecontaminationSettings()
     made = screening.Items(items, np.ones((len(items), 1), np.float32), measure)
     sets = {
         "LeetCode and Codeforces (restate nothing verbatim)": leetcode() + codeforces(),
@@ -498,7 +499,7 @@ def real_overlaps() -> None:
         print(f"{name:54} {len(texts):5}: exact {len(exact)}, n-grams from 0.8 {len(certain)}, from 0.3 {len(some)}")
 
 
-def compare_texts(texts: Sequence[str], items: screening.Items, measure: screening.Measure) -> list[dict]:
+def compare_texts(texts: Sequence[str], items: screening.Items, measure: DecontaminationSettings) -> list[dict]:
     """Scores without embeddings: all vectors are equal."""
     vectors = np.ones((len(texts), 1), np.float32)
     return screening.compare([str(n) for n in range(len(texts))], [normalize(text) for text in texts], vectors, items, measure)
@@ -552,7 +553,7 @@ def contamination(problems: int, items: int, embedded: int) -> None:
                 print(f"embedding all {problems + items:,} texts, none kept before: {time.perf_counter() - start:.0f} s")
             product = min(timed(lambda: texts @ questions.T) for _ in range(3))
             start = time.perf_counter()
-            done = screening.screen(lake, writing, asked, model, screening.Measure())
+            done = screening.screen(lake, writing, asked, model, DecontaminationSettings())
             wall = time.perf_counter() - start
             blocks = range(0, problems, similarity.BLOCK)
             groups = np.arange(items) % 5
@@ -572,12 +573,12 @@ def contamination(problems: int, items: int, embedded: int) -> None:
             print(f"whole first screening {wall:.1f} s: {', '.join(f'{k} {v:.1f} s' for k, v in done.seconds.items())}")
             before = model.embedded
             start = time.perf_counter()
-            again = screening.screen(lake, writing, asked, model, screening.Measure())
+            again = screening.screen(lake, writing, asked, model, DecontaminationSettings())
             seconds = time.perf_counter() - start
             print(f"second run: {seconds:.2f} s, {model.embedded - before} embeddings, {again.problems + again.items} compared")
             more = [*asked, *(item_of("new release", str(row), f"{documents[row]} anew") for row in range(100))]
             start = time.perf_counter()
-            newer = screening.screen(lake, writing, more, model, screening.Measure())
+            newer = screening.screen(lake, writing, more, model, DecontaminationSettings())
             print(
                 f"100 new items: {time.perf_counter() - start:.1f} s, {newer.items} items and {newer.problems} problems compared anew"
             )

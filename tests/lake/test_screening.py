@@ -14,12 +14,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_assets import cli
-from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
+from ocr_assets.problems.assets import (
+    NO_PUBLIC_BENCHMARK,
+    ContaminationConfig,
+    clean_problems,
+    contamination_report,
+    deduped_problems,
+    raw_problems,
+)
 from ocr_assets.problems.decontamination.benchmarks import item_of
-from ocr_assets.problems.decontamination.screening import Items, Measure, compare, screen
+from ocr_assets.problems.decontamination.screening import Items, compare, screen
+from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.problems.normalize import normalize
 from resources.lake import Lake, RunInfo
-from resources.settings import EmbedderResource, JudgesResource, LakeResource, SourcesResource, TokenizerResource
+from resources.settings import (
+    EmbedderResource,
+    JudgesResource,
+    LakeResource,
+    SourcesResource,
+    TokenizerResource,
+    WrongSetting,
+    environment_defaults,
+)
 from tests.support.lakes import new_lake
 from tests.support.rows import problem as whole_problem
 from tests.support.rows import put_problems
@@ -68,7 +84,13 @@ def problem(name: str, statement: str) -> dict[str, Any]:
     return whole_problem(0, problem_id=f"prob_{name}", raw_id=name, statement=statement, origins=[f"taco/train/{name}"])
 
 
-def run(lake: Lake, problems: Sequence[dict], items: Sequence[dict], model: Any = None, measure: Measure | None = None):
+def run(
+    lake: Lake,
+    problems: Sequence[dict],
+    items: Sequence[dict],
+    model: Any = None,
+    settings: DecontaminationSettings | None = None,
+):
     """Put problems into the lake and screen them."""
     with lake.write(RunInfo("run"), "deduped_problems") as write:
         put_problems(write, problems)
@@ -76,7 +98,7 @@ def run(lake: Lake, problems: Sequence[dict], items: Sequence[dict], model: Any 
     def writing():
         return lake.write(RunInfo("run"), "contamination_report")
 
-    return screen(lake, writing, items, model or WordVectors(), measure or Measure(2, 3))  # type: ignore[arg-type]
+    return screen(lake, writing, items, model or WordVectors(), settings or DecontaminationSettings(neighbours=2, ngram=3))  # type: ignore[arg-type]
 
 
 def scores(lake: Lake) -> tuple[list, list, list]:
@@ -137,7 +159,9 @@ def test_only_new_items_and_problems_are_compared(tmp_path: Path) -> None:
         assert (done.problems, done.items) == (0, 2)
         done = run(lake, problems, [*released, *items[3:]])
         assert (done.problems, done.items) == (2, 0)
-        assert run(lake, problems, items, measure=Measure(1, 3)).problems == 6  # measured otherwise: measured anew
+        assert (
+            run(lake, problems, items, settings=DecontaminationSettings(neighbours=1, ngram=3)).problems == 6
+        )  # measured otherwise: measured anew
 
 
 def test_equal_texts_and_shared_ngrams_are_found_whatever_the_embedding_says() -> None:
@@ -145,9 +169,11 @@ def test_equal_texts_and_shared_ngrams_are_found_whatever_the_embedding_says() -
     story = "Bob likes sums . " + item + " . Answer for many lists ."
     items = [item_of("b", "1", item), item_of("b", "2", "Print the sum of two numbers")]
     vectors = np.eye(4, 8, dtype=np.float32)
-    made = Items(items, np.eye(2, 8, k=4, dtype=np.float32), Measure())
+    made = Items(items, np.eye(2, 8, k=4, dtype=np.float32), DecontaminationSettings())
     statements = [item.upper(), story, "Print the sum of two numbers", "Print a tree ."]
-    found = compare([str(n) for n in range(4)], [normalize(text) for text in statements], vectors, made, Measure())
+    found = compare(
+        [str(n) for n in range(4)], [normalize(text) for text in statements], vectors, made, DecontaminationSettings()
+    )
     told = {
         (row["problem_id"], row["item_key"]): (row["exact"], row["overlap"]) for row in found if row["exact"] or row["overlap"]
     }
@@ -180,7 +206,7 @@ def world(tmp_path: Path):
         with (tmp_path / "votes" / "votes.jsonl").open("a") as file:
             file.write(json.dumps({"alias": f"judge|{judge}|local/train/near|bench/b/1|{order}", "content": answer}) + "\n")
 
-    def materialize(**judges: Any) -> dict[str, Any]:
+    def materialize(models: str = "one,two", benchmarks: str = str(tmp_path / "benchmarks"), **config: Any) -> dict[str, Any]:
         resources = {
             "lake": LakeResource(home=str(tmp_path / "home")),
             "sources": SourcesResource(
@@ -189,16 +215,17 @@ def world(tmp_path: Path):
                 code_contests="",
                 codeforces="",
                 local=str(tmp_path / "problems"),
-                benchmarks=str(tmp_path / "benchmarks"),
+                benchmarks=benchmarks,
             ),
             "embedder": EmbedderResource(),
-            "judges": JudgesResource(**{"models": "one,two", "recordings": str(tmp_path / "votes"), **judges}),
+            "judges": JudgesResource(models=models, recordings=str(tmp_path / "votes")),
             "tokenizer": TokenizerResource(),
         }
         done = dg.materialize([raw_problems], partition_key="local", resources=resources)
         assert done.success
         stage = [deduped_problems, contamination_report, clean_problems]
-        done = dg.materialize([*stage, *raw_problems.specs], resources=resources, selection=stage)
+        run_config = dg.RunConfig({"contamination_report": ContaminationConfig(**config)})
+        done = dg.materialize([*stage, *raw_problems.specs], resources=resources, selection=stage, run_config=run_config)
         assert done.success
         (event,) = done.asset_materializations_for_node("contamination_report")
         return {name: value.value for name, value in event.metadata.items()}
@@ -251,6 +278,29 @@ def test_policies_and_thresholds_decide_again_from_what_is_stored(world) -> None
     assert materialize(policy="both_judges")["judge requests"] == 2
     with lake() as opened:
         assert decisions(opened)["near"] == ("embedding", "cleared")
+
+
+def test_own_problems_beside_toy_benchmarks_only_are_warned_of(world, capfd: pytest.CaptureFixture[str]) -> None:
+    materialize, *_ = world
+    assert "warning" not in materialize()
+    assert NO_PUBLIC_BENCHMARK not in capfd.readouterr().err
+    assert materialize(benchmarks="bundled")["warning"] == NO_PUBLIC_BENCHMARK
+    assert NO_PUBLIC_BENCHMARK in capfd.readouterr().err
+
+
+def test_the_environment_sets_the_defaults_of_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_CONTAMINATION_POLICY", "human")
+    monkeypatch.setenv("OCR_CONTAMINATION_THRESHOLD", "0.9")
+
+    @environment_defaults
+    class Config(DecontaminationSettings, dg.Config):
+        """As the asset's configuration is made when the code is loaded."""
+
+    assert (Config().policy, Config().threshold) == ("human", 0.9)
+    assert Config(policy="any_judge").policy == "any_judge"
+    monkeypatch.setenv("OCR_CONTAMINATION_THRESHOLD", "0.2")
+    with pytest.raises(WrongSetting, match=r"OCR_CONTAMINATION_THRESHOLD='0.2': give a value greater than or equal to 0.5"):
+        environment_defaults(Config)
 
 
 def test_a_person_decides_by_the_command_line(world, monkeypatch: pytest.MonkeyPatch) -> None:

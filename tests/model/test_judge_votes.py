@@ -12,8 +12,9 @@ from ocr_assets.generation.prompts import PromptTemplate, load_templates
 from ocr_assets.platform import progress
 from ocr_assets.platform.lineage import MACROS
 from ocr_assets.problems.decontamination import judging
-from ocr_assets.problems.decontamination.decide import ORDERS, Rules, decide
+from ocr_assets.problems.decontamination.decide import ORDERS, decide
 from ocr_assets.problems.decontamination.judging import Judge, judge_request
+from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.schema import TABLES, JudgeVote
 from resources.lake import Lake, RunInfo
 from resources.lake.tables import Table
@@ -120,7 +121,7 @@ def test_a_judge_that_goes_away_is_warned_of_and_the_others_are_asked(tmp_path: 
         assert len(warned) == 2 and all("pairs without a vote stay undecided" in line for line in warned)
         assert "llama: 3 judge requests" in warned[0] and "llama is gone" in warned[0] and "is the server up" in warned[1]
         votes = lake.rows("FROM judge_votes WHERE pair_id = 'pair_2'")
-        assert decide("embedding", votes, ["llama", "qwen"], Rules(policy="both_judges"))[0] == "undecided"
+        assert decide("embedding", votes, ["llama", "qwen"], DecontaminationSettings(policy="both_judges"))[0] == "undecided"
         back = Fake("llama")
         judge(lake, tmp_path, [of(back)])
         assert back.asked == 3
@@ -140,7 +141,10 @@ def test_the_budget_is_one_for_all_judges_and_runs_and_what_it_leaves_is_undecid
             "next request may take 1); pairs without a vote stay undecided"
         )
         by_pair = {n: lake.rows("FROM judge_votes WHERE pair_id = ?", [f"pair_{n}"]) for n in range(3)}
-        found = [decide("embedding", votes, ["llama", "qwen"], Rules(policy="both_judges"))[0] for votes in by_pair.values()]
+        found = [
+            decide("embedding", votes, ["llama", "qwen"], DecontaminationSettings(policy="both_judges"))[0]
+            for votes in by_pair.values()
+        ]
         assert found == ["confirmed", "confirmed", "undecided"]
         spent = sum(row["prompt_tokens"] + row["completion_tokens"] for row in lake.rows("FROM judge_votes"))
         priced = Budget(max_cost=spent * 2 / 1e6, max_tokens=spent + 100, prompt_price=1.0, completion_price=1.0)
@@ -152,7 +156,7 @@ def test_a_permanent_failure_is_kept_as_no_vote_and_not_asked_again(tmp_path: Pa
         judge(lake, tmp_path, [of(Fake(failure="context_too_long"))])
         kept = lake.rows("FROM judge_votes")
         assert [(vote["vote"], vote["answer"]) for vote in kept] == [("none", "context_too_long")] * 2
-        assert decide("embedding", kept, ["llama"], Rules())[0] == "undecided"
+        assert decide("embedding", kept, ["llama"], DecontaminationSettings())[0] == "undecided"
         again = Fake()
         assert judge(lake, tmp_path, [of(again)]) == {} and again.asked == 0
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from ocr_assets.problems.decontamination.benchmarks import item_of
 from ocr_assets.problems.decontamination.clean import drop_reason, labels_of
-from ocr_assets.problems.decontamination.decide import ORDERS, Rules, decide, found_by, vote_of, wants_judges
+from ocr_assets.problems.decontamination.decide import ORDERS, decide, found_by, vote_of, wants_judges
 from ocr_assets.problems.decontamination.review import decision_row, side_by_side
+from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.problems.similarity import above, nearest
 
 JUDGES = ["llama", "qwen"]
@@ -42,26 +43,28 @@ YES, NO, SPLIT, HALF = ("yes", "yes"), ("no", "no"), ("yes", "no"), ("no", "none
     ],
 )
 def test_policies_of_judges(given_votes, any_judge, both_judges) -> None:
-    assert decide("embedding", given_votes, JUDGES, Rules(policy="any_judge"))[0] == any_judge
-    assert decide("embedding", given_votes, JUDGES, Rules(policy="both_judges"))[0] == both_judges
-    assert decide("embedding", given_votes, JUDGES, Rules(policy="human"))[0] == "undecided"
-    assert decide("embedding", given_votes, JUDGES, Rules(policy="similarity"))[0] == "confirmed"
-    assert decide("embedding", given_votes, JUDGES, Rules(policy="report_only"))[0] == "reported"
+    assert decide("embedding", given_votes, JUDGES, DecontaminationSettings(policy="any_judge"))[0] == any_judge
+    assert decide("embedding", given_votes, JUDGES, DecontaminationSettings(policy="both_judges"))[0] == both_judges
+    assert decide("embedding", given_votes, JUDGES, DecontaminationSettings(policy="human"))[0] == "undecided"
+    assert decide("embedding", given_votes, JUDGES, DecontaminationSettings(policy="similarity"))[0] == "confirmed"
+    assert decide("embedding", given_votes, JUDGES, DecontaminationSettings(policy="report_only"))[0] == "reported"
 
 
 def test_without_judges_nothing_is_cleared() -> None:
     for policy in ("any_judge", "both_judges", "human"):
-        assert decide("embedding", [], [], Rules(policy=policy))[0] == "undecided"
+        assert decide("embedding", [], [], DecontaminationSettings(policy=policy))[0] == "undecided"
 
 
 @pytest.mark.parametrize("layer", ["exact", "ngram"])
 def test_certain_layers_need_no_judge(layer) -> None:
     for policy in ("any_judge", "both_judges", "human", "similarity"):
-        rules = Rules(policy=policy)
+        rules = DecontaminationSettings(policy=policy)
         assert decide(layer, [], JUDGES, rules)[0] == "confirmed"
         assert not wants_judges(layer, rules)
-    assert decide(layer, [], JUDGES, Rules(policy="report_only"))[0] == "reported"
-    assert wants_judges("embedding", Rules()) and not wants_judges("embedding", Rules(policy="similarity"))
+    assert decide(layer, [], JUDGES, DecontaminationSettings(policy="report_only"))[0] == "reported"
+    assert wants_judges("embedding", DecontaminationSettings()) and not wants_judges(
+        "embedding", DecontaminationSettings(policy="similarity")
+    )
 
 
 @pytest.mark.parametrize("policy", ["any_judge", "both_judges", "human", "similarity", "report_only"])
@@ -69,7 +72,10 @@ def test_certain_layers_need_no_judge(layer) -> None:
 def test_a_person_outweighs_every_policy(layer, policy) -> None:
     for decision in ("confirmed", "cleared"):
         human = {"decision": decision, "name": "Ada", "reason": "read both"}
-        assert decide(layer, votes(llama=YES), JUDGES, Rules(policy=policy), human) == (decision, "Ada: read both")
+        assert decide(layer, votes(llama=YES), JUDGES, DecontaminationSettings(policy=policy), human) == (
+            decision,
+            "Ada: read both",
+        )
 
 
 @pytest.mark.parametrize(
@@ -82,14 +88,14 @@ def test_a_person_outweighs_every_policy(layer, policy) -> None:
     ],
 )
 def test_layers_of_a_score(score, layer) -> None:
-    assert found_by(score, Rules()) == layer
+    assert found_by(score, DecontaminationSettings()) == layer
 
 
 def test_thresholds_below_what_is_kept_are_refused() -> None:
     with pytest.raises(ValueError, match="threshold"):
-        Rules(cosine=0.4)
+        DecontaminationSettings(threshold=0.4)
     with pytest.raises(ValueError, match="overlap"):
-        Rules(overlap=0.2)
+        DecontaminationSettings(overlap=0.2)
 
 
 @pytest.mark.parametrize("answer", ["yes", "Yes", " YES.\n", "**Yes**", "<think>no?</think>yes"])

@@ -13,42 +13,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ocr_assets.problems.decontamination.screening import COSINE_FLOOR, OVERLAP_FLOOR
+from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.schema import ContaminationPair, Decision, content_id
+from resources.lake import Lake
 
 MAX_QUESTION_TOKENS = 3_200  # longer questions are not asked (docs/papers.md, OCR-3)
 TEST_SPLITS = {("code_contests", "test"), ("codeforces", "test")}  # excluded from the release (docs/papers.md, OCR-1)
 Order = Literal["problem_first", "benchmark_first"]
 ORDERS: tuple[Order, Order] = ("problem_first", "benchmark_first")
 Layer = Literal["exact", "ngram", "embedding"]
-Policy = Literal["any_judge", "both_judges", "human", "similarity", "report_only"]
+
+# The latest decision of a person on each pair.
+LATEST_DECISIONS = (
+    "SELECT * FROM human_decisions QUALIFY row_number() OVER (PARTITION BY pair_id ORDER BY decided_at DESC, decision_id) = 1"
+)
 
 # All scores that may make a pair, with what a report shows of the item.
 FOUND = """
 SELECT s.*, i.version, i.item_id, i.question AS item_question
 FROM contamination_scores s JOIN benchmark_items i USING (item_key) SEMI JOIN deduped_problems d USING (problem_id)
-WHERE s.exact OR s.overlap >= $overlap OR s.cosine >= $cosine ORDER BY s.pair_id
+WHERE s.exact OR s.overlap >= $overlap OR s.cosine >= $threshold ORDER BY s.pair_id
 """
-
-
-@dataclass(frozen=True)
-class Rules:
-    """``cosine``: from which similarity of embeddings pairs are looked at (OCR 0.7, KodCode 0.95); ``overlap``: from which
-    share of the item's n-grams they are certain.
-
-    ``policy``: ``any_judge`` or ``both_judges`` must say yes to confirm; ``human``: what embeddings found waits for a person;
-    ``similarity``: the cosine alone confirms, as in KodCode; ``report_only``: nothing is removed, as in OCR.
-    """
-
-    cosine: float = 0.7
-    overlap: float = 0.8
-    policy: Policy = "any_judge"
-
-    def __post_init__(self) -> None:
-        if not COSINE_FLOOR <= self.cosine <= 1:
-            raise ValueError(f"threshold={self.cosine}: scores below {COSINE_FLOOR} are not kept; choose {COSINE_FLOOR} to 1")
-        if not OVERLAP_FLOOR <= self.overlap <= 1:
-            raise ValueError(f"overlap={self.overlap}: shares below {OVERLAP_FLOOR} are not kept; choose {OVERLAP_FLOOR} to 1")
 
 
 def vote_of(answer: str, cut: bool = False) -> Literal["yes", "no", "none"]:
@@ -64,25 +49,25 @@ def vote_of(answer: str, cut: bool = False) -> Literal["yes", "no", "none"]:
     return "no"
 
 
-def found_by(score: Mapping[str, Any], rules: Rules) -> Layer | None:
+def found_by(score: Mapping[str, Any], settings: DecontaminationSettings) -> Layer | None:
     """The most certain layer at which a stored score makes a pair, or None."""
     if score["exact"]:
         return "exact"
-    if score["overlap"] >= rules.overlap:
+    if score["overlap"] >= settings.overlap:
         return "ngram"
-    return "embedding" if score["cosine"] >= rules.cosine else None
+    return "embedding" if score["cosine"] >= settings.threshold else None
 
 
-def wants_judges(layer: Layer, rules: Rules) -> bool:
+def wants_judges(layer: Layer, settings: DecontaminationSettings) -> bool:
     """Whether a pair is a matter for the judges: equal texts are not, nor anything where likeness alone decides."""
-    return layer == "embedding" and rules.policy != "similarity"
+    return layer == "embedding" and settings.policy != "similarity"
 
 
 def decide(
     layer: Layer,
     votes: Sequence[Mapping[str, Any]],
     judges: Sequence[str],
-    rules: Rules,
+    settings: DecontaminationSettings,
     human: Mapping[str, Any] | None = None,
 ) -> tuple[Decision, str]:
     """The decision on a pair and its reason. A pure function of what is stored.
@@ -93,21 +78,21 @@ def decide(
     """
     if human is not None:
         return human["decision"], f"{human['name']}: {human['reason']}"
-    if rules.policy == "report_only":
+    if settings.policy == "report_only":
         said = yes_of(votes, judges)
         return "reported", f"{', '.join(said)} says yes in both orders" if said else f"found by {layer}"
     if layer != "embedding":
         return "confirmed", "equal normalized texts" if layer == "exact" else "the item's n-grams stand in the problem"
-    if rules.policy == "similarity":
-        return "confirmed", f"cosine at or above {rules.cosine}"
-    if rules.policy == "human":
+    if settings.policy == "similarity":
+        return "confirmed", f"cosine at or above {settings.threshold}"
+    if settings.policy == "human":
         return "undecided", "waits for a person"
     agreed = yes_of(votes, judges)
     missing = [judge for judge in judges if len({v["order"] for v in votes if v["judge"] == judge and v["vote"] != "none"}) < 2]
     refused = [judge for judge in judges if judge not in agreed and judge not in missing]
     if not judges:
         return "undecided", "no vote from any judge"
-    if rules.policy == "any_judge":
+    if settings.policy == "any_judge":
         if agreed:
             return "confirmed", f"{agreed[0]} says yes in both orders"
         if missing:
@@ -131,11 +116,11 @@ def pair_row(
     layer: Layer,
     votes: Sequence[Mapping[str, Any]],
     judges: Sequence[str],
-    rules: Rules,
+    settings: DecontaminationSettings,
     human: Mapping[str, Any] | None = None,
 ) -> ContaminationPair:
     """A row of the report. ``score``: a row of ``FOUND``."""
-    decision, reason = decide(layer, votes, judges, rules, human)
+    decision, reason = decide(layer, votes, judges, settings, human)
     return {
         "pair_id": score["pair_id"],
         "problem_id": score["problem_id"],
@@ -152,6 +137,36 @@ def pair_row(
         "reason": reason,
         "decided_by": human["name"] if human else None,
     }
+
+
+@dataclass(frozen=True)
+class FoundPair:
+    """A pair that a layer found: its row of ``FOUND`` and the most certain layer."""
+
+    pair_id: str
+    score: Mapping[str, Any]
+    layer: Layer
+
+
+def pairs_of(store: Lake, settings: DecontaminationSettings) -> list[FoundPair]:
+    """The pairs that the settings make of the stored scores, in a fixed order."""
+    scores = store.rows(FOUND, {"overlap": settings.overlap, "threshold": settings.threshold})
+    found = ((score, found_by(score, settings)) for score in scores)
+    return [FoundPair(score["pair_id"], score, layer) for score, layer in found if layer is not None]
+
+
+def decided(
+    store: Lake, pairs: Sequence[FoundPair], judges: Sequence[str], template_hash: str, settings: DecontaminationSettings
+) -> list[ContaminationPair]:
+    """Rows of the report: each pair with the decision that votes (by the prompt ``template_hash``) and people make of it."""
+    votes: dict[str, list[dict[str, Any]]] = {}
+    for vote in store.stream('FROM judge_votes WHERE template_hash = ? ORDER BY judge, "order"', [template_hash]):
+        votes.setdefault(vote["pair_id"], []).append(vote)
+    people = {row["pair_id"]: row for row in store.rows(LATEST_DECISIONS)}
+    return [
+        pair_row(pair.score, pair.layer, votes.get(pair.pair_id, []), judges, settings, people.get(pair.pair_id))
+        for pair in pairs
+    ]
 
 
 def vote_id(pair_id: str, judge: str, order: Order, template: str) -> str:

@@ -12,9 +12,6 @@ from typing import Any, Literal
 from ocr_assets.schema import HumanDecision, content_id
 from resources.lake import Lake
 
-LATEST = (
-    "SELECT * FROM human_decisions QUALIFY row_number() OVER (PARTITION BY pair_id ORDER BY decided_at DESC, decision_id) = 1"
-)
 PAIRS = """
 SELECT r.*, d.statement, d.origins, d.source,
     coalesce((SELECT list(v ORDER BY v.judge, v."order") FROM judge_votes v WHERE v.pair_id = r.pair_id), []) AS answers

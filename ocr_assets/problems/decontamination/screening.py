@@ -18,33 +18,26 @@ import numpy as np
 import pyarrow as pa
 
 from ocr_assets.problems import normalize, similarity
+from ocr_assets.problems.decontamination.settings import COSINE_FLOOR, OVERLAP_FLOOR, DecontaminationSettings
 from ocr_assets.problems.shingles import Hashes, shingles
 from ocr_assets.problems.similarity import Embeds
 from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES, SCREENED, BenchmarkItem, content_id
 from resources.lake import Lake, Write
 
 VERSION = "1"
-COSINE_FLOOR = 0.5  # below it only the nearest item of all is kept, for the histogram
-OVERLAP_FLOOR = 0.3
 LEAST_NGRAMS = 4  # an item with fewer says too little: "write a function to find the" is in many
 BLOCK = similarity.BLOCK
 Writing = Callable[[], AbstractContextManager[Write]]
 
 
-@dataclass(frozen=True)
-class Measure:
-    """``neighbours``: items kept for each problem and benchmark; ``ngram``: words of an n-gram. Another value measures anew."""
-
-    neighbours: int = 3
-    ngram: int = 8
-
-    def settings(self, model: str) -> str:
-        """What a stored score depends on."""
-        return f"{model}, top {self.neighbours}, {self.ngram}-grams, normalize {normalize.VERSION}, screening {VERSION}"
+def measured_with(settings: DecontaminationSettings, model: str) -> str:
+    """What a stored score depends on; another value measures anew."""
+    grams = f"{settings.ngram}-grams"
+    return f"{model}, top {settings.neighbours}, {grams}, normalize {normalize.VERSION}, screening {VERSION}"
 
 
 @dataclass
-class Screened:
+class ScreeningTally:
     """What a screening did now: problems and items compared for the first time, and seconds by part."""
 
     problems: int = 0
@@ -58,7 +51,7 @@ class Screened:
 class Items:
     """Benchmark items made ready to be compared with many problems."""
 
-    def __init__(self, items: Sequence[BenchmarkItem], vectors: similarity.Vectors, measure: Measure) -> None:
+    def __init__(self, items: Sequence[BenchmarkItem], vectors: similarity.Vectors, settings: DecontaminationSettings) -> None:
         self.keys = [item["item_key"] for item in items]
         self.vectors = vectors
         names = sorted({item["benchmark"] for item in items})
@@ -68,7 +61,7 @@ class Items:
         self.by_text: dict[str, list[int]] = {}
         for position, text in enumerate(texts):
             self.by_text.setdefault(text, []).append(position)
-        grams, owners = _distinct(*_ngrams(texts, measure.ngram))
+        grams, owners = _distinct(*_ngrams(texts, settings.ngram))
         self.sizes = np.bincount(owners, minlength=len(items))
         telling = self.sizes[owners] >= LEAST_NGRAMS
         order = np.argsort(grams[telling], kind="stable")
@@ -91,7 +84,7 @@ def _distinct(grams: Hashes, owners: similarity.Places) -> tuple[Hashes, similar
 
 
 def compare(
-    problem_ids: Sequence[str], texts: Sequence[str], vectors: similarity.Vectors, items: Items, measure: Measure
+    problem_ids: Sequence[str], texts: Sequence[str], vectors: similarity.Vectors, items: Items, settings: DecontaminationSettings
 ) -> list[dict[str, Any]]:
     """Rows of ``contamination_scores`` for problems given by normalized text and embedding, one block of them.
 
@@ -99,9 +92,9 @@ def compare(
     shares its text or ``OVERLAP_FLOOR`` of its n-grams. ``select`` trims the union of several such results.
     """
     pairs: dict[tuple[int, int], None] = {}
-    rows, columns = similarity.nearest(vectors, items.vectors, items.benchmark, COSINE_FLOOR, measure.neighbours)
+    rows, columns = similarity.nearest(vectors, items.vectors, items.benchmark, COSINE_FLOOR, settings.neighbours)
     pairs.update(dict.fromkeys(zip(rows.tolist(), columns.tolist(), strict=True)))
-    overlaps = _overlaps(texts, items, measure.ngram)
+    overlaps = _overlaps(texts, items, settings.ngram)
     pairs.update(dict.fromkeys(overlaps))
     exact = {(row, column) for row, text in enumerate(texts) for column in items.by_text.get(text, ())}
     pairs.update(dict.fromkeys(exact))
@@ -148,34 +141,34 @@ def screen(
     writing: Writing,
     items: Sequence[BenchmarkItem],
     embedder: Embeds,
-    measure: Measure,
+    settings: DecontaminationSettings,
     progress: Callable[[int], object] = lambda count: None,
-) -> Screened:
+) -> ScreeningTally:
     """Bring ``contamination_scores`` up to date with ``deduped_problems`` and ``items``.
 
     ``writing`` opens a write of the lake; scores and the note that they were made are committed together. ``progress`` is
     told how many problems were compared. With nothing new nothing is embedded, compared or written.
     """
-    done = Screened()
-    settings = measure.settings(embedder.model)
+    done = ScreeningTally()
+    measured = measured_with(settings, embedder.model)
     with closing(store.cursor()) as cursor:
-        state = _what_is_new(cursor, items, settings)
+        state = _what_is_new(cursor, items, measured)
         if not state.anything:
             return done
         done.problems, done.items = state.new_problems, len(state.new_items)
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM {CONTAMINATION_SCORES.name} LIMIT 0")
         if items and (state.new_problems or state.new_items):
-            _measure(store, cursor, items, state, embedder, measure, done, progress)
+            _measure(store, cursor, items, state, embedder, settings, done, progress)
         start = time.perf_counter()
         changed = [
             row[0] for row in cursor.execute("SELECT DISTINCT problem_id FROM to_screen UNION SELECT * FROM gone").fetchall()
         ]
         with writing() as write:
             write.sync(BENCHMARK_ITEMS, items)
-            write.sync(CONTAMINATION_SCORES, _stream(cursor, _select(measure)), within=("problem_id", changed))
-            noted = [{"subject": item["item_key"], "text_hash": "", "settings": settings} for item in items]
+            write.sync(CONTAMINATION_SCORES, _stream(cursor, _select(settings)), within=("problem_id", changed))
+            noted = [{"subject": item["item_key"], "text_hash": "", "settings": measured} for item in items]
             noted += [
-                {"subject": problem, "text_hash": text_hash, "settings": settings}
+                {"subject": problem, "text_hash": text_hash, "settings": measured}
                 for problem, text_hash in cursor.execute("SELECT problem_id, text_hash FROM live").fetchall()
             ]
             write.sync(SCREENED, noted)
@@ -190,14 +183,14 @@ class _New:
     new_items: list[BenchmarkItem]
 
 
-def _what_is_new(cursor: duckdb.DuckDBPyConnection, items: Sequence[BenchmarkItem], settings: str) -> _New:
+def _what_is_new(cursor: duckdb.DuckDBPyConnection, items: Sequence[BenchmarkItem], measured: str) -> _New:
     """Note on ``cursor``: ``live`` (problems there are), ``to_screen`` (with ``anew``: against all items, or only against
     those that are new), ``gone`` (problems that left), ``live_items``."""
     cursor.register("given_items", pa.table({"item_key": pa.array([item["item_key"] for item in items], pa.string())}))
     cursor.execute("CREATE OR REPLACE TEMP TABLE live_items AS FROM given_items")
     cursor.unregister("given_items")
     cursor.execute("CREATE OR REPLACE TEMP TABLE live AS SELECT problem_id, md5(statement) AS text_hash FROM problems")
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE known AS SELECT * FROM {SCREENED.name} WHERE settings = ?", [settings])
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE known AS SELECT * FROM {SCREENED.name} WHERE settings = ?", [measured])
     # A problem that lost a neighbour may have others that were pushed out of its list: it is compared anew.
     cursor.execute(
         f"""
@@ -237,8 +230,8 @@ def _measure(
     items: Sequence[BenchmarkItem],
     state: _New,
     embedder: Embeds,
-    measure: Measure,
-    done: Screened,
+    settings: DecontaminationSettings,
+    done: ScreeningTally,
     progress: Callable[[int], object],
 ) -> None:
     """Compare what is new and put the scores into ``fresh``."""
@@ -248,7 +241,7 @@ def _measure(
     start = time.perf_counter()
     new = {item["item_key"] for item in state.new_items}
     some = [position for position, item in enumerate(items) if item["item_key"] in new]
-    sides = {True: Items(items, vectors, measure), False: Items(state.new_items, vectors[some], measure)}
+    sides = {True: Items(items, vectors, settings), False: Items(state.new_items, vectors[some], settings)}
     done.took("prepare", start)
     with closing(store.cursor()) as reader:
         reader.register("wanted", cursor.execute("FROM to_screen").to_arrow_table())
@@ -265,7 +258,7 @@ def _measure(
                 mine = [position for position, value in enumerate(batch["anew"]) if value is anew]
                 if mine and side.keys:
                     ids, own = [batch["problem_id"][i] for i in mine], [texts[i] for i in mine]
-                    _keep(cursor, compare(ids, own, found[mine], side, measure))
+                    _keep(cursor, compare(ids, own, found[mine], side, settings))
             done.took("compare", start)
             progress(len(texts))
 
@@ -290,7 +283,7 @@ def _keep(cursor: duckdb.DuckDBPyConnection, scores: list[dict[str, Any]]) -> No
         cursor.unregister("scores")
 
 
-def _select(measure: Measure) -> str:
+def _select(settings: DecontaminationSettings) -> str:
     """The rows to keep of stored and fresh scores together: equal, however they came in parts."""
     return f"""
         WITH everything AS (
@@ -301,7 +294,7 @@ def _select(measure: Measure) -> str:
         FROM everything
         QUALIFY exact OR overlap >= {OVERLAP_FLOOR}
             OR cosine >= {COSINE_FLOOR}
-                AND row_number() OVER (PARTITION BY problem_id, benchmark ORDER BY cosine DESC, item_key) <= {measure.neighbours}
+                AND row_number() OVER (PARTITION BY problem_id, benchmark ORDER BY cosine DESC, item_key) <= {settings.neighbours}
             OR row_number() OVER (PARTITION BY problem_id ORDER BY cosine DESC, item_key) = 1
     """
 

@@ -59,8 +59,10 @@ def refresh(store: Lake, writing: Writing, settings: DedupSettings, embedder: Em
     if settings.semantic:
         if embedder is None:
             raise ValueError("the semantic layer needs an embedder")
-        done.compared["semantic"], pairs = _compare_embeddings(store, writing, embedder)
+        compared, pairs = _compare_embeddings(store, writing, embedder)
         done.pairs += pairs
+        if compared:
+            done.compared["semantic"] = compared
     return done
 
 
