@@ -10,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := ocr_assets resources sandbox_images tests
 
-.PHONY: help demo test test-fast test-long check ui bench clean docker-engine format docs lock
+.PHONY: screenshots help demo test test-fast test-long check ui bench clean docker-engine format docs lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ lock: .venv/dev.stamp ## the newest versions that fit together, into requirement
 docs: .venv/run.stamp ## the pages of docs/ that are made from the code
 	@$(BIN)/python -m ocr_assets.schema.describe >docs/.page && mv docs/.page docs/tables.md
 	@$(BIN)/ocr-assets settings --markdown >docs/.page && mv docs/.page docs/settings.md
+
+screenshots: .venv/dev.stamp .venv/chromium.stamp ## pictures of the UI for docs/pictures, after make demo
+	@echo "screenshots: the UI over $(OCR_HOME), into docs/pictures"
+	@$(BIN)/python -m tests.support.ui "$(OCR_HOME)" docs/pictures
 
 ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1, port OCR_UI_PORT or 3000, with the schedules' daemon
 	@echo "ui: http://127.0.0.1:$${OCR_UI_PORT:-3000} (stop with Ctrl-C)"

@@ -23,6 +23,7 @@ from resources.settings import LakeResource
 CHECK = "rows_match_declaration"
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 60
+_READ_FIRST = {"statement", "question", "item_question", "content", "reasoning", "answer", "solution", "code"}  # in a preview
 NO_ROWS = dg.TableSchema([dg.TableColumn("nothing")])
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
@@ -133,7 +134,7 @@ def funnel_picture(lake: Lake, stage: str) -> dict[str, Any]:
 def preview(lake: Lake, table: Table) -> dg.TableMetadataValue:
     """A few rows, scalar columns only, texts cut: metadata stays in the event log for ever.
 
-    First what a person reads (texts, then numbers), last ids and hashes.
+    First what a person reads (statements and programs, labels, numbers), last ids and hashes.
     """
     columns = sorted((column for column in table.columns if not pa.types.is_nested(column.type)), key=_reading_order)
     selected = ", ".join(
@@ -150,9 +151,11 @@ def preview(lake: Lake, table: Table) -> dg.TableMetadataValue:
 
 
 def _reading_order(column: Column) -> int:
+    if column.name in _READ_FIRST:
+        return 0
     if column.name == "id" or column.name.endswith(("_id", "_key", "_hash")):
-        return 2
-    return 0 if pa.types.is_string(column.type) else 1
+        return 3
+    return 1 if pa.types.is_string(column.type) else 2
 
 
 def table_of(lake: Lake, query: str) -> dg.TableMetadataValue:

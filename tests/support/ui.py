@@ -1,0 +1,119 @@
+"""Dagster's UI over a home, a browser to look at it with, and the pictures of it that docs/ shows.
+
+``python -m tests.support.ui HOME FOLDER`` (``make screenshots``) takes the pictures of a home in which the graph has run.
+"""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.support.graph import ROOT
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+BYTES_OF_A_PICTURE = 150_000  # in docs/, which everyone clones
+
+
+@contextlib.contextmanager
+def running_ui(home: Path) -> Iterator[str]:
+    """The address of ``dagster dev`` in this home, which is stopped afterwards. Raises ``RuntimeError`` if it does not start."""
+    (home / "dagster").mkdir(exist_ok=True)
+    if not (home / "dagster" / "dagster.yaml").exists():
+        shutil.copyfile(ROOT / "dagster.yaml", home / "dagster" / "dagster.yaml")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OCR_", "DAGSTER_"))}
+    log = home / "ui.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+            env={**clean, "OCR_HOME": str(home), "DAGSTER_HOME": str(home / "dagster"), "DAGSTER_DISABLE_TELEMETRY": "1"},
+            cwd=ROOT, stdout=file, stderr=file, start_new_session=True,
+        )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(180):
+            try:
+                urllib.request.urlopen(f"{address}/server_info", timeout=2).close()
+                break
+            except (urllib.error.URLError, OSError):
+                if process.poll() is not None:
+                    raise RuntimeError(f"the UI ended: {log.read_text()[-3000:]}") from None
+                time.sleep(1)
+        else:
+            raise RuntimeError("the UI does not answer after three minutes")
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def browser_page(width: int = 1600, height: int = 1000) -> Iterator[Page]:
+    """A page of the system's Chromium, headless."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    assert chromium, "pictures of the UI need chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
+
+
+def take_pictures(page: Page, address: str, folder: Path) -> None:
+    """The pictures of docs/: the graph, and what an asset shows of its last materialization."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page.goto(f"{address}/asset-groups")
+    page.get_by_role("button", name=re.compile("Materialize", re.I)).first.wait_for()
+    page.wait_for_timeout(3000)
+    page.keyboard.press("Alt+e")  # opens all groups
+    page.get_by_text("deduped_problems").first.wait_for()
+    page.wait_for_timeout(5000)  # the graph slides into its place
+    save(page.screenshot(), folder / "graph.png")
+    for asset, name in (("clean_problems", "rows by outcome"), ("verified_triplets", "verdicts by source")):
+        page.goto(f"{address}/assets/{asset}")
+        entry = page.locator("tr").filter(has_text=name).last
+        entry.scroll_into_view_if_needed()
+        page.wait_for_timeout(2000)
+        if asset == "clean_problems":  # its table of what was kept and dropped
+            save(page.screenshot(), folder / f"{asset}.png")
+            continue
+        entry.get_by_text("[Show Markdown]").first.click()
+        page.wait_for_timeout(3000)
+        save(page.screenshot(), folder / f"{asset}.png")
+
+
+def save(png: bytes, path: Path) -> None:
+    """Write a picture with at most 64 colours: small, and a page of text loses nothing by it."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(buffer, "PNG", optimize=True)
+    assert buffer.tell() <= BYTES_OF_A_PICTURE, f"{path.name} would have {buffer.tell():,} bytes"
+    path.write_bytes(buffer.getvalue())
+
+
+if __name__ == "__main__":
+    home, folder = map(Path, sys.argv[1:])
+    with running_ui(home.resolve()) as address, browser_page(1600, 900) as page:
+        take_pictures(page, address, folder)
