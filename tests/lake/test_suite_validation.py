@@ -25,7 +25,9 @@ def test_earlier_rows_get_the_present_names() -> None:
     name_programs_of_known_worth(migrator)
     rows = connection.execute("SELECT validation_id, role FROM lake.suite_validation ORDER BY ALL").fetchall()
     assert rows == [("evid_1", "reference"), ("evid_2", "rejected"), ("evid_3", "mutant")]
-    assert connection.execute("SELECT reason, stage FROM lake.record_edge").fetchall() == [("reference: accepted", "suite_validation")]
+    assert connection.execute("SELECT reason, stage FROM lake.record_edge").fetchall() == [
+        ("reference: accepted", "suite_validation")
+    ]
     columns = [row[0] for row in connection.execute("DESCRIBE lake.suite_quality").fetchall()]
     assert columns == ["references_run", "references_passed", "rejected_run", "rejected_failed", "mutants_run", "mutants_failed"]
     assert migrator.touched == {"suite_validation", "suite_quality", "verified_triplets"}
