@@ -26,7 +26,7 @@ class TestVerdict(TypedDict):
     """What became of one test."""
 
     index: Annotated[int, "Position in the suite, from 0"]
-    verdict: Annotated[VerdictName, "What the sandbox found; null: nothing to run"]
+    verdict: Annotated[VerdictName, "What the sandbox found"]
     cpu_s: Annotated[float, "CPU seconds of the process family"]
     wall_s: Annotated[float, "Wall seconds"]
     memory_mb: Annotated[float, "Peak, MiB"]
@@ -45,7 +45,7 @@ class Verdict(TypedDict):
     problem_id: Annotated[str, "The problem"]
     suite_id: Annotated[str, "The suite it was judged by"]
     language: Annotated[Language, "python or cpp"]
-    verdict: Annotated[VerdictName, "What the sandbox found; null: nothing to run"]
+    verdict: Annotated[VerdictName, "What the sandbox found"]
     tests_passed: Annotated[int, "Tests that passed"]
     tests_total: Annotated[int, "Tests in the suite"]
     first_failure: Annotated[int | None, "Index of the first test that failed"]
