@@ -24,7 +24,6 @@ def token_statistics(context: dg.AssetExecutionContext, lake: LakeResource, toke
     """
 
     def summarise(store: Lake, write: Write) -> dict[str, object]:
-        write.reads("verified_triplets", "solutions", "r1_traces")
         with store.write(run_info(context), "token_statistics") as counts:
             counts.append(TOKEN_COUNTS, count_tokens(store.stream(UNCOUNTED), tokenizer.opened().count))
         write.sync_query(TOKEN_STATISTICS, DISTRIBUTIONS)

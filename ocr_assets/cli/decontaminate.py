@@ -160,6 +160,7 @@ def _ask_about(lake: Any, pairs: list[dict[str, Any]], name: str | None, lines: 
 def _record_decision(lake: Any, pair_id: str, decision: Any, name: str | None, reason: str | None) -> None:
     from datetime import UTC, datetime
 
+    from ocr_assets.platform.version import code_version
     from ocr_assets.problems.decontamination.review import decision_row
     from ocr_assets.schema import HUMAN_DECISIONS
     from resources.lake import RunInfo
@@ -168,7 +169,7 @@ def _record_decision(lake: Any, pair_id: str, decision: Any, name: str | None, r
         row = decision_row(pair_id, decision, name or "", reason or "", datetime.now(UTC))
     except ValueError as error:
         raise click.UsageError(f"{error}: --by NAME --reason TEXT") from error
-    with lake.write(RunInfo(f"cli-{row['decision_id']}"), "review") as write:
+    with lake.write(RunInfo(f"cli-{row['decision_id']}", code_version=code_version()), "review") as write:
         write.append(HUMAN_DECISIONS, [row])
     click.echo(f"{pair_id} {decision} by {row['name']}; counts from the next: ocr-assets run", err=True)
 

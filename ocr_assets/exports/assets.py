@@ -45,9 +45,6 @@ def sft_dataset(context: dg.AssetExecutionContext, config: ReleaseConfig, lake: 
         filters = config.model_dump()
         version = store.query_version(query, salt=repr((filters, benchmarks)))
         with store.write(run_info(context), SFT.name) as write:
-            write.reads(
-                "verified_triplets", "solutions", "r1_traces", "clean_problems", "token_counts", "verdicts", "benchmark_items"
-            )
             write.edges_query(edges_query(SFT, config))
             rows = store.scalar(f"SELECT count(*) FROM ({query})")
             write.released(SFT.name, version, rows)

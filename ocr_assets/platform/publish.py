@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from ocr_assets.platform import plots
 from ocr_assets.platform.lake import project_lake
+from ocr_assets.platform.version import code_version
 from resources.lake import Change, InvalidRows, Lake, RunInfo, Write
 from resources.lake.tables import Column, Table
 from resources.settings import LakeResource
@@ -63,7 +64,7 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 def run_info(context: dg.AssetExecutionContext) -> RunInfo:
     """The run in whose name the lake is written."""
-    return RunInfo(context.run.run_id, context.run.job_name, context.run.tags.get("dagster/code_version", ""))
+    return RunInfo(context.run.run_id, context.run.job_name, code_version())
 
 
 def publish(

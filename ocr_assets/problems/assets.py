@@ -97,7 +97,6 @@ def deduped_problems(
     """
 
     def dedup(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("raw_problems", "test_suites")
         model = embedder.opened(lake.cache) if config.semantic else None
         writing = partial(store.write, run_info(context), "deduped_problems")
         done = deduplicate(store, write, writing, config, model)
@@ -144,7 +143,6 @@ def contamination_report(
     """
 
     def report(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("deduped_problems", "raw_problems")
         on_hub = sources.benchmarks.strip() == "hub"
         folder = benchmarks.SHIPPED if on_hub else sources.folder("benchmarks", samples.BENCHMARKS, lake.cache)
         items = benchmarks.read_registry(folder, partial(sources.fetched, cache=lake.cache)) if folder else []
@@ -218,7 +216,6 @@ def clean_problems(context: dg.AssetExecutionContext, lake: LakeResource, tokeni
     """Problems that may be asked of the teacher; the others are dropped with a reason (contaminated, too long, test split)."""
 
     def clean(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("deduped_problems", "raw_problems", "contamination_report")
         dropped = label_problems(store, write, tokenizer.opened().count)
         return {"dropped": dropped}
 

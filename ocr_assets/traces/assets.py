@@ -43,9 +43,6 @@ def r1_traces(
     """
 
     def ask(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("clean_problems", "deduped_problems", "raw_problems")
-        if config.until_passing:
-            write.reads("solutions", "verdicts")
         model = teacher.opened(samples.RESPONSES)
         with Journal(lake.journals, "r1_traces") as journal:
             summary = collect.ask(
@@ -89,7 +86,6 @@ def solutions(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
     """Responses taken apart: reasoning, answer, code, and whether the code parses; every response keeps its reason code."""
 
     def parse(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("r1_traces", "deduped_problems", "raw_problems")
         changed = parse_new(store, run_info(context), context.log.info)
         write.edges_query(SOLUTION_EDGES)
         return {"other code than before": changed}

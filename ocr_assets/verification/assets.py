@@ -59,7 +59,6 @@ def suite_validation(
     parameters = {"salt": plan_salt(config), "grader": GRADER_VERSION}
 
     def gather(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("clean_problems")
         found: Counter[str] = Counter()
 
         def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
@@ -97,7 +96,6 @@ def suite_quality(context: dg.AssetExecutionContext, config: QualityConfig, lake
     parameters = {"grader": GRADER_VERSION, "min_tpr": config.min_true_positive_rate}
 
     def sum_up(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("suite_validation", "clean_problems")
         write.sync_query(SUITE_QUALITY, QUALITY, parameters)
         return {}
 
@@ -134,7 +132,6 @@ def verdicts(
     """
 
     def judge(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("solutions", "clean_problems", "suite_quality")
         found: Counter[str] = Counter()
 
         def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
@@ -236,7 +233,6 @@ def verified_triplets(context: dg.AssetExecutionContext, lake: LakeResource) -> 
     """Question, solution and suite with their verdict: every solution of a clean problem, whatever became of it."""
 
     def join(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.reads("verdicts", "solutions", "clean_problems", "suite_quality")
         write.sync_query(VERIFIED_TRIPLETS, TRIPLETS, {"grader": GRADER_VERSION})
         write.edges_query(TRIPLET_EDGES, {"grader": GRADER_VERSION})
         return {}

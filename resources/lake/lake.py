@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
@@ -25,6 +25,7 @@ from resources.lake import migrations
 from resources.lake.catalog import Catalog, retry, spill_folder, transaction
 from resources.lake.lineage import LINEAGE_TABLES, SCHEMA_VERSION, RunInfo
 from resources.lake.migrations import Migration, Migrator, SchemaMismatch
+from resources.lake.reads import ReadingCursor, ReadTables
 from resources.lake.tables import Table
 from resources.lake.write import Write
 
@@ -48,6 +49,8 @@ class Lake:
     setup_sql: str = ""
     migrations: Sequence[Migration] = ()
     _connection: duckdb.DuckDBPyConnection | None = field(default=None, repr=False)
+    _tables_read: ReadTables | None = field(default=None, repr=False)
+    _writing: list[Write] = field(default_factory=list, repr=False)
 
     def open(self) -> Lake:
         """Attach the catalog, creating it where there is none; migrate an older lake; create tables that are missing.
@@ -66,6 +69,7 @@ class Lake:
             # Most openings find everything as declared, and need not wait for whoever writes.
             if not retry(self._is_up_to_date):
                 self.locked(self._bring_up_to_date)
+            self._tables_read = ReadTables(connection)
         except BaseException:
             self._connection = None
             connection.close()
@@ -84,12 +88,26 @@ class Lake:
         self.close()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """An own connection to the same database, for one thread or one open reader."""
+        """An own connection to the same database, for one thread or one open reader. What it reads is noted as the input of
+        the stage that is writing."""
+        return cast(duckdb.DuckDBPyConnection, ReadingCursor(self.plain_cursor(), self.note_reads))
+
+    def plain_cursor(self) -> duckdb.DuckDBPyConnection:
+        """As ``cursor``, for the lake's own bookkeeping: nothing is noted."""
         if self._connection is None:
             raise RuntimeError("the lake is closed; use `with lake:`")
         cursor = self._connection.cursor()
         cursor.execute("USE lake")
         return cursor
+
+    def note_reads(self, query: str) -> None:
+        """Note the tables that ``query`` names, with their data versions now, as inputs of the stages that are being written."""
+        unnoted = [write for write in self._writing if not write.knows(query)]
+        if unnoted and self._tables_read is not None:
+            own = {table.name for table in self.tables}
+            versions = {name: self.version(name) for name in self._tables_read.of(query) & own}
+            for write in unnoted:
+                write.note_inputs(query, versions)
 
     def rows(self, query: str, parameters: object = None) -> list[dict[str, Any]]:
         """A small result as dicts."""
@@ -119,11 +137,14 @@ class Lake:
         Nothing is published when the block raises, or when a table's rows break its declaration (``InvalidRows``).
         A write that changes nothing makes no snapshot.
         """
-        write = Write(self, run, stage, scope)
+        # A stage that commits as it goes writes within its write: each of its commits has the inputs read so far.
+        write = Write(self, run, stage, scope, outer=[other for other in self._writing if other.stage == stage])
+        self._writing = [*self._writing, write]
         try:
             yield write
             write.publish()
         finally:
+            self._writing = [other for other in self._writing if other is not write]
             write.close()
 
     def locked(self, action: Callable[[], None]) -> None:
@@ -145,8 +166,9 @@ class Lake:
     def state(self, dataset: str) -> tuple[int, str]:
         """Rows and data version of a dataset as last written; (0, zeros) if it never was."""
         query = "SELECT rows, data_version FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 1"
-        latest = self.rows(query, [dataset])
-        return (latest[0]["rows"], latest[0]["data_version"]) if latest else (0, "0" * 32)
+        with contextlib.closing(self.plain_cursor()) as cursor:
+            row = cursor.execute(query, [dataset]).fetchone()
+        return (row[0], row[1]) if row else (0, "0" * 32)
 
     def version(self, dataset: str) -> str:
         """The dataset's current data version."""
@@ -158,7 +180,7 @@ class Lake:
         return hashlib.md5(self.setup_sql.encode(), usedforsecurity=False).hexdigest()
 
     def _is_up_to_date(self) -> bool:
-        with contextlib.closing(self.cursor()) as cursor:
+        with contextlib.closing(self.plain_cursor()) as cursor:
             columns = migrations.columns_of(cursor)
             if any(columns.get(table.name) != [c.name for c in table.columns] for table in (*LINEAGE_TABLES, *self.tables)):
                 return False
@@ -173,7 +195,7 @@ class Lake:
     def _bring_up_to_date(self) -> None:
         """Everything that the lake lacks, in one transaction: it is as before, or as declared."""
         newest = migrations.newest(self.migrations)
-        with contextlib.closing(self.cursor()) as cursor, transaction(cursor):
+        with contextlib.closing(self.plain_cursor()) as cursor, transaction(cursor):
             columns = migrations.columns_of(cursor)
             is_new = not columns
             version = newest if is_new else migrations.version_of(cursor)

@@ -31,45 +31,76 @@ class Plan:
 
     def apply(self, cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:
         """Delete what must go and insert what is new; returns how many rows of each."""
-        name, stage = f"lake.{self.table.name}", self.stage
-        key = ", ".join(f'"{column}"' for column in self.table.key)
-        on = " AND ".join(f't."{column}" = s."{column}"' for column in self.table.key)
         self.inserted = self.deleted = self.hash_delta = 0
-        if self.keep_known:
-            if self.replacing is not None:
-                cursor.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {stage}_gone AS SELECT {key}, {self.hashed('t')} AS hash "
-                    f"FROM (FROM {name} WHERE {self.replacing}) t SEMI JOIN {stage} s ON {on}"
-                )
-                self._delete_gone(cursor, name, key)
-            fresh = f"SELECT s.* FROM {stage} s ANTI JOIN {name} t ON {on}"
+        if self.delete_others or self._may_be_known(cursor):
+            fresh = self._replace_known(cursor) if not self.keep_known else self._leave_known(cursor)
         else:
-            # Rows that stand published exactly as staged are not touched; md5 of the row's JSON tells.
-            cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_old AS SELECT {key}, {self.hashed('t')} AS hash FROM {name} t "
-                           f"WHERE {self._where()}", list(self.scope.values()))  # fmt: skip
-            cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_new AS SELECT {key}, {self.hashed('s')} AS hash FROM {stage} s")
-            gone = f"SELECT t.* FROM {stage}_old t ANTI JOIN {stage}_new s ON {on} AND t.hash = s.hash"
-            if not self.delete_others:
-                gone = f"SELECT g.* FROM ({gone}) g SEMI JOIN {stage}_new n USING ({key})"
-            cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_gone AS {gone}")
-            self._delete_gone(cursor, name, key)
-            fresh = (
-                f"SELECT s.* FROM {stage} s JOIN (SELECT s.* FROM {stage}_new s ANTI JOIN {stage}_old t "
-                f"ON {on} AND t.hash = s.hash) t ON {on}"
-            )
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {stage}_fresh AS SELECT {self.hashed('f')} AS hash FROM ({fresh}) f")
-        fresh_hash, self.inserted = hash_and_count(cursor, f"{stage}_fresh")
+            fresh = f"FROM {self.stage}"
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {self.stage}_fresh AS SELECT {self.hashed('f')} AS hash FROM ({fresh}) f")
+        fresh_hash, self.inserted = hash_and_count(cursor, f"{self.stage}_fresh")
         if self.inserted:
-            cursor.execute(f"INSERT INTO {name} {fresh}")
+            cursor.execute(f"INSERT INTO {self._name} {fresh}")
             self.hash_delta ^= fresh_hash
         for suffix in ("old", "new", "gone", "fresh"):
-            cursor.execute(f"DROP TABLE IF EXISTS {stage}_{suffix}")
+            cursor.execute(f"DROP TABLE IF EXISTS {self.stage}_{suffix}")
         return self.inserted, self.deleted
 
-    def _delete_gone(self, cursor: duckdb.DuckDBPyConnection, name: str, key: str) -> None:
+    @property
+    def _name(self) -> str:
+        return f"lake.{self.table.name}"
+
+    @property
+    def _key(self) -> str:
+        return ", ".join(f'"{column}"' for column in self.table.key)
+
+    @property
+    def _same_key(self) -> str:
+        return " AND ".join(f't."{column}" = s."{column}"' for column in self.table.key)
+
+    def _may_be_known(self, cursor: duckdb.DuckDBPyConnection) -> bool:
+        """Whether a published row begins its key as a staged one does. Most commits bring only new rows, and this reads one
+        column of the table where everything else reads all."""
+        first = self.table.key[0]
+        query = f'SELECT 1 FROM {self._name} t SEMI JOIN {self.stage} s ON t."{first}" = s."{first}" LIMIT 1'
+        return cursor.execute(query).fetchone() is not None
+
+    def _leave_known(self, cursor: duckdb.DuckDBPyConnection) -> str:
+        """Delete published rows that give way (``replacing``); gives the SELECT of the staged rows to be inserted."""
+        if self.replacing is not None:
+            cursor.execute(
+                f"CREATE OR REPLACE TEMP TABLE {self.stage}_gone AS SELECT {self._key}, {self.hashed('t')} AS hash "
+                f"FROM (FROM {self._name} WHERE {self.replacing}) t SEMI JOIN {self.stage} s ON {self._same_key}"
+            )
+            self._delete_gone(cursor)
+        return f"SELECT s.* FROM {self.stage} s ANTI JOIN {self._name} t ON {self._same_key}"
+
+    def _replace_known(self, cursor: duckdb.DuckDBPyConnection) -> str:
+        """Delete published rows that are staged otherwise, or no more; gives the SELECT of the staged rows to be inserted.
+
+        Rows published exactly as staged are not touched; md5 of the row's JSON tells.
+        """
+        stage = self.stage
+        among = "" if self.delete_others else f"SEMI JOIN {stage} s ON {self._same_key}"
+        cursor.execute(
+            f"CREATE OR REPLACE TEMP TABLE {stage}_old AS SELECT {self._key}, {self.hashed('t')} AS hash "
+            f"FROM {self._name} t {among} WHERE {self._where()}",
+            list(self.scope.values()),
+        )
+        cursor.execute(
+            f"CREATE OR REPLACE TEMP TABLE {stage}_new AS SELECT {self._key}, {self.hashed('s')} AS hash FROM {stage} s"
+        )
+        same = f"{self._same_key} AND t.hash = s.hash"
+        cursor.execute(
+            f"CREATE OR REPLACE TEMP TABLE {stage}_gone AS SELECT t.* FROM {stage}_old t ANTI JOIN {stage}_new s ON {same}"
+        )
+        self._delete_gone(cursor)
+        changed = f"SELECT s.* FROM {stage}_new s ANTI JOIN {stage}_old t ON {same}"
+        return f"SELECT s.* FROM {stage} s JOIN ({changed}) t ON {self._same_key}"
+
+    def _delete_gone(self, cursor: duckdb.DuckDBPyConnection) -> None:
         gone_hash, self.deleted = hash_and_count(cursor, f"{self.stage}_gone")
         if self.deleted:
-            cursor.execute(f"DELETE FROM {name} WHERE ({key}) IN (SELECT ({key}) FROM {self.stage}_gone)")
+            cursor.execute(f"DELETE FROM {self._name} WHERE ({self._key}) IN (SELECT ({self._key}) FROM {self.stage}_gone)")
             self.hash_delta ^= gone_hash
 
     def _where(self) -> str:

@@ -85,12 +85,14 @@ class Staged:
 class Write:
     """Staged changes of one stage; see ``Lake.write``. What a method stages it returns, so that rows can be added one by one."""
 
-    def __init__(self, lake: Lake, run: RunInfo, stage: str, scope: str) -> None:
+    def __init__(self, lake: Lake, run: RunInfo, stage: str, scope: str, outer: Sequence[Write] = ()) -> None:
         self._lake, self._run, self._stage, self._scope = lake, run, stage, scope
-        self._cursor = lake.cursor()
+        self._outer = outer
+        self._cursor = lake.plain_cursor()
         self._plans: list[Plan] = []
         self._staged: list[Staged] = []
-        self._inputs: list[str] = []
+        self._inputs: dict[str, str] = {}
+        self._noted: set[str] = set()
         self._outputs: list[tuple[str, str, int]] = []
         self._now = datetime.now(UTC)
         self.changes: dict[str, Change] = {}
@@ -123,6 +125,7 @@ class Write:
         plan = Plan(table, delete_others=True)
         plan.stage = self._new_stage(table)
         columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        self._lake.note_reads(query)
         self._cursor.execute(f"INSERT INTO {plan.stage} SELECT {columns} FROM ({query})", parameters)
         self._validate_and_add(plan)
 
@@ -144,6 +147,7 @@ class Write:
         plan = Plan(RECORD_EDGE, scope={"stage": self._stage, "scope": self._scope}, delete_others=True)
         plan.volatile = ("run_id", "created_at")
         plan.stage = self._new_stage(RECORD_EDGE)
+        self._lake.note_reads(query)
         self._cursor.execute(
             f"INSERT INTO {plan.stage} SELECT child, parent, relation, reason, $stage, $scope, $run_id, $created_at "
             f"FROM ({query})",
@@ -157,9 +161,18 @@ class Write:
         plan.volatile = ("run_id", "created_at")
         return self._stage_rows(QUARANTINE, rows, plan, {**self._stamp(), "scope": scope})
 
-    def reads(self, *datasets: str) -> None:
-        """Note which datasets the stage read, at their current versions."""
-        self._inputs.extend(datasets)
+    @property
+    def stage(self) -> str:
+        return self._stage
+
+    def knows(self, query: str) -> bool:
+        """Whether this query's tables are noted already."""
+        return query in self._noted
+
+    def note_inputs(self, query: str, versions: Mapping[str, str]) -> None:
+        """Note what a query read: datasets and their data versions at that time; the first version counts. Called by the lake."""
+        self._inputs = {**versions, **self._inputs}
+        self._noted.add(query)
 
     def released(self, dataset: str, data_version: str, rows: int) -> None:
         """Note a dataset written outside the lake (release files)."""
@@ -259,7 +272,7 @@ class Write:
                 versions.append((dataset, data_version, rows))
         if not versions:
             return False
-        row = self._cursor.execute("SELECT max(snapshot_id) FROM lake.snapshots()").fetchone()
+        row = self._cursor.execute("SELECT id FROM lake.current_snapshot()").fetchone()
         snapshot = (row[0] if row else 0) + 1
         self._cursor.executemany(
             "INSERT INTO dataset_version VALUES (?, ?, ?, ?, ?, ?)",
@@ -275,7 +288,10 @@ class Write:
                 [self._run.run_id, self._run.job, self._now, self._run.code_version],
             )
         outputs = {(name, change.data_version) for name, change in self.changes.items() if change.data_version}
-        inputs = {(name, self._lake.version(name)) for name in self._inputs}
+        read = {name: version for write in (self, *self._outer) for name, version in write._inputs.items()}
+        # What a stage writes it also reads, to see what is new; that is no input.
+        own = {self._stage, *self.changes}
+        inputs = {(name, version) for name, version in read.items() if name not in own}
         noted = self._cursor.execute(
             "SELECT direction, dataset, data_version FROM run_io WHERE run_id = ? AND stage = ?",
             [self._run.run_id, self._stage],

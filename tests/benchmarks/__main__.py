@@ -7,16 +7,12 @@
 import functools
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ocr_assets import samples
-from ocr_assets.schema import TOKEN_COUNTS
 from ocr_assets.traces.parse import parse
-from resources.lake import Lake, RunInfo
 from resources.tokenizer import QwenTokenizer
 from tests.benchmarks import sandbox as bench_sandbox
 
@@ -43,25 +39,11 @@ def texts() -> None:
         print(f"tokens                       {size / seconds():8.1f} MB/s")
 
 
-def lake() -> None:
-    """Rows appended and found equal again."""
-    rows = [
-        {"triplet_id": f"t{n}", "question_tokens": n, "reasoning_tokens": n, "solution_tokens": n, "response_tokens": n}
-        for n in range(200_000)
-    ]
-    with tempfile.TemporaryDirectory() as folder, Lake(Path(folder), tables=[TOKEN_COUNTS]) as store:
-        for what in ("lake, append", "lake, sync of equal rows"):
-            with timed() as seconds:
-                with store.write(RunInfo("bench"), "bench") as write:
-                    write.sync(TOKEN_COUNTS, rows)
-                print(f"{what:<28} {len(rows) / seconds():8.0f} rows/s")
-
-
 def parts() -> dict[str, Callable[[], object]]:
     """The parts of the benchmark by name, in order: the sandbox, data, and the modules beside, each in a
     process of its own, so that peaks of memory are theirs."""
-    found: dict[str, Callable[[], object]] = {"sandbox": bench_sandbox.main, "texts": texts, "lake": lake}
-    for name in ("problems", "models", "verdicts"):
+    found: dict[str, Callable[[], object]] = {"sandbox": bench_sandbox.main, "texts": texts}
+    for name in ("lake", "problems", "models", "verdicts"):
         found[name] = functools.partial(subprocess.run, [sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
     return found
 

@@ -90,12 +90,10 @@ def test_writing_the_same_again_makes_no_snapshot(lake: Lake) -> None:
         with lake.write(RUN, "stage") as write:
             write.sync(ITEMS, [item("a", 1)])
             write.edges([{"child": "b", "parent": "a", "relation": "derived", "reason": ""}])
-            write.reads("items")
         before = snapshots(lake)
     with lake.write(RUN, "stage") as write:
         write.sync(ITEMS, [item("a", 1)])
         write.edges([{"child": "b", "parent": "a", "relation": "derived", "reason": ""}])
-        write.reads("items")
     assert snapshots(lake) == before
 
 
@@ -135,13 +133,66 @@ def test_versions_and_run_io_tell_what_was_read_and_written(lake: Lake) -> None:
     with lake.write(RunInfo("r1"), "make") as write:
         write.sync(ITEMS, [item("a")])
     first = lake.version("items")
-    with lake.write(RunInfo("r2"), "make") as write:
-        write.reads("items")
+    with lake.write(RunInfo("r2"), "other") as write:
+        assert lake.scalar("SELECT count(*) FROM items WHERE id = ?", ["a"]) == 1
+        write.released("made of items", "v1", 1)
+    with lake.write(RunInfo("r3"), "make") as write:
         write.sync(ITEMS, [item("b")])
-    io = lake.rows("SELECT direction, data_version FROM run_io WHERE run_id = 'r2' ORDER BY direction")
-    assert [(row["direction"], row["data_version"]) for row in io] == [("input", first), ("output", lake.version("items"))]
+    io = {(row["run_id"], row["direction"], row["dataset"], row["data_version"]) for row in lake.rows("FROM run_io")}
+    assert io == {
+        ("r1", "output", "items", first),
+        ("r2", "input", "items", first),
+        ("r2", "output", "made of items", "v1"),
+        ("r3", "output", "items", lake.version("items")),
+    }
     snapshot = lake.scalar("SELECT snapshot FROM dataset_version WHERE dataset = 'items' AND data_version = ?", [first])
     assert lake.rows(f"SELECT id FROM items AT (VERSION => {snapshot})") == [{"id": "a"}]
+
+
+SETUP = """
+CREATE OR REPLACE VIEW numbers AS SELECT number FROM items;
+CREATE OR REPLACE MACRO numbered(n) AS TABLE SELECT * FROM numbers WHERE number = n;
+"""
+WAYS_TO_READ = {
+    "rows": lambda lake, write: lake.rows("SELECT * FROM items WHERE id = $id", {"id": "a"}),
+    "stream": lambda lake, write: list(lake.stream("FROM lake.items")),
+    "a view": lambda lake, write: lake.scalar("SELECT sum(number) FROM numbers"),
+    "a macro": lambda lake, write: lake.rows("FROM numbered(?)", [1]),
+    "a subquery": lambda lake, write: lake.scalar("SELECT (SELECT count(*) FROM items)"),
+    "a CTE": lambda lake, write: lake.rows("WITH i AS (SELECT * FROM items) SELECT * FROM i"),
+    "a cursor": lambda lake, write: lake.cursor().execute("CREATE OR REPLACE TEMP TABLE seen AS SELECT id FROM items").fetchall(),
+    "sync_query": lambda lake, write: write.sync_query(OTHERS, "SELECT * FROM items"),
+    "edges_query": lambda lake, write: write.edges_query(
+        "SELECT id AS child, id AS parent, 'derived' AS relation, '' AS reason FROM items"
+    ),
+}
+OTHERS = Table("others", Item, ("id",))
+
+
+@pytest.mark.parametrize("way", WAYS_TO_READ)
+def test_whatever_way_a_stage_reads_the_lake_notes_it(tmp_path: Path, way: str) -> None:
+    with Lake(tmp_path, tables=[ITEMS, OTHERS], setup_sql=SETUP) as lake:
+        with lake.write(RUN, "items") as write:
+            write.sync(ITEMS, [item("a", 1)])
+        version = lake.version("items")
+        lake.rows("FROM others")  # no stage is writing: nobody's input
+        with lake.write(RunInfo("r2"), "others") as write:
+            WAYS_TO_READ[way](lake, write)
+            if way != "sync_query":
+                write.sync(OTHERS, [item("b")])
+        query = "SELECT dataset, data_version FROM run_io WHERE run_id = 'r2' AND direction = 'input'"
+        assert lake.rows(query) == [{"dataset": "items", "data_version": version}]
+
+
+def test_a_commit_on_the_way_has_the_inputs_read_so_far(lake: Lake) -> None:
+    with lake.write(RUN, "make") as write:
+        write.sync(ITEMS, [item("a")])
+    with pytest.raises(ZeroDivisionError), lake.write(RunInfo("r2"), "judge"):
+        lake.rows("FROM items")
+        with lake.write(RunInfo("r2"), "judge") as commit:
+            commit.released("verdicts", "v1", 1)
+        raise ZeroDivisionError
+    assert lake.scalar("SELECT count(*) FROM run_io WHERE run_id = 'r2' AND direction = 'input' AND dataset = 'items'") == 1
 
 
 @pytest.mark.sized
