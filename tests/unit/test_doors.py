@@ -15,11 +15,6 @@ MODULES = {
 }
 MOST_LINES = 400
 BEING_SPLIT = {"sandbox_images.runner.main"}
-    "ocr_assets.problems.dedup.duplicates",
-    "resources.lake.lake",
-    "resources.models.endpoint",
-    "sandbox_images.runner.main",
-}
 REASON = "One file, because"  # with these words the docstring of a longer module says why it is not several
 
 
