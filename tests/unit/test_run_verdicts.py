@@ -163,7 +163,13 @@ def test_a_checker_is_not_asked_about_a_crash() -> None:
 
 @pytest.mark.parametrize("code", [3, 7, 9, 42])
 def test_a_checkers_fault_is_no_verdict(code: int) -> None:
-    assert judged(Scripted([OK], checks(code)), asked=suite(checker=CHECKER))["verdict"] == "sandbox_error"
+    # It fails on the reference output too, where it is asked about that.
+    assert judged(Scripted([OK], checks(code), checks(code)), asked=suite(checker=CHECKER))["verdict"] == "sandbox_error"
+
+
+@pytest.mark.parametrize("code", [7, 9, 42])
+def test_a_checker_that_fails_on_this_output_only_has_found_a_wrong_answer(code: int) -> None:
+    assert judged(Scripted([OK], checks(code), checks(0)), asked=suite(checker=CHECKER))["verdict"] == "wrong_answer"
 
 
 def test_a_checker_that_does_not_compile_gives_no_verdict_on_any_test() -> None:
