@@ -11,17 +11,16 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from resources.lake.batches import JournalledBatches, Row
 from resources.lake.journal import Journal
 from resources.models.api import ChatAnswer, ChatModel, ChatRequest
 from resources.models.budget import Budget
 
-COMMIT_ROWS, COMMIT_CHARACTERS, COMMIT_S = 2_000, 32_000_000, 60.0
 SYNC_S, WATCH_S = 0.2, 1.0
 
 
@@ -112,7 +111,6 @@ class PlannedRequest(Protocol):
 
 
 Item = TypeVar("Item", bound=PlannedRequest)
-Row = Mapping[str, Any]
 Count = Callable[[Sequence[str]], Sequence[int]]
 
 
@@ -164,20 +162,16 @@ class RequestLoop(Generic[Item]):
         model: ChatModel,
         journal: Journal,
         row_of: Callable[[Item, ChatAnswer, Usage], Row],
-        commit: Callable[[list[Row]], None],
+        commit: Callable[[Sequence[Row]], None],
         account: Account | None = None,
         count: Count | None = None,
         watch: Callable[[Tally], None] = lambda tally: None,
-        commit_rows: int = COMMIT_ROWS,
+        commit_rows: int | None = None,
     ) -> None:
-        self._model, self._journal, self._row_of, self._commit = model, journal, row_of, commit
+        self._model, self._journal, self._row_of = model, journal, row_of
+        self._batches = JournalledBatches(journal, commit, commit_rows)
         self._account = account or Account(Budget())
-        self._count, self._watch, self._commit_rows = count, watch, commit_rows
-        self._rows: list[Row] = []
-        self._characters = 0
-        self._committed = time.monotonic()
-        self._committing: Future[None] | None = None
-        self._committer = ThreadPoolExecutor(1, "commit")
+        self._count, self._watch = count, watch
         self.tally = Tally(errors=model.errors)
 
     async def collect(self, planned: Iterable[Item]) -> Tally:
@@ -196,7 +190,7 @@ class RequestLoop(Generic[Item]):
             ended_well = True
         finally:
             ticking.cancel()
-            self._flush(ended_well)
+            self._batches.flush(ended_well)
             self._watch(self.tally)
         return self.tally
 
@@ -220,17 +214,16 @@ class RequestLoop(Generic[Item]):
                 self._store(item, answer)
                 if ticking.done():
                     ticking.result()  # the journal cannot be synced any more: what arrives would not be safe
-                await self._commit_if_due()
+                while (busy := self._batches.commit_if_due()) is not None:
+                    await asyncio.shield(asyncio.wrap_future(busy))
         for item in in_flight.values():
             self._account.free(item.request)
 
     def _store(self, item: Item, answer: ChatAnswer) -> None:
         usage = usage_of(item.request, answer, self._account.budget, self._count)
         row = self._row_of(item, answer, usage)
-        self._journal.append(row)
+        self._batches.add(row, len(answer.content) + len(answer.reasoning or ""))
         self._account.settle(usage)
-        self._rows.append(row)
-        self._characters += len(answer.content) + len(answer.reasoning or "")
         tally = self.tally
         tally.last_answer = time.monotonic()
         tally.prompt_tokens += usage.prompt_tokens or 0
@@ -240,36 +233,6 @@ class RequestLoop(Generic[Item]):
             tally.answered += 1
         else:
             tally.failed[answer.failure] += 1
-
-    async def _commit_if_due(self) -> None:
-        full = len(self._rows) >= self._commit_rows or self._characters >= COMMIT_CHARACTERS
-        if not full and time.monotonic() - self._committed < COMMIT_S:
-            return
-        if self._committing is not None:
-            if not self._committing.done() and not full:
-                return
-            # Never two at once: what comes faster than it can be committed waits here, so memory stays flat.
-            await asyncio.shield(asyncio.wrap_future(self._committing))
-        segment, rows = self._journal.roll(), self._rows
-        self._rows, self._characters, self._committed = [], 0, time.monotonic()
-
-        def commit() -> None:
-            self._commit(rows)
-            self._journal.forget(segment)
-
-        self._committing = self._committer.submit(commit)
-
-    def _flush(self, ended_well: bool) -> None:
-        """Everything into the lake. Where something went wrong the journal stays as it is, for the next run to replay: what
-        the lake holds already is then passed over."""
-        with self._committer:
-            if self._committing is not None:
-                self._committing.result()
-        if self._rows:
-            self._commit(self._rows)
-            self._rows = []
-        if ended_well:
-            self._journal.clear()
 
     async def _tick(self) -> None:
         watched = 0.0

@@ -15,15 +15,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 
 from ocr_assets.generation import request_loop
 from ocr_assets.generation.prompts import PromptTemplate, prompt_row
-from ocr_assets.generation.request_loop import Account, Count, Item, RequestLoop, Row, Spent, Tally, Usage
+from ocr_assets.generation.request_loop import Account, Count, Item, RequestLoop, Spent, Tally, Usage
 from ocr_assets.platform.progress import Progress
 from ocr_assets.schema import Prompt
 from resources.lake import Lake
+from resources.lake.batches import JournalledBatches, Row
 from resources.lake.journal import Journal
 from resources.models.api import ChatAnswer, ChatModel, Message, ModelUnavailable
 
@@ -82,7 +82,7 @@ class GenerationRunner:
     count: Count
     say: Say
     report: Report
-    commit_rows: int
+    commit_rows: int | None
     replayed: int
 
     def ask(
@@ -124,19 +124,14 @@ def open_runner(
     count: Count,
     say: Say,
     report: Report,
-    commit_rows: int = request_loop.COMMIT_ROWS,
+    commit_rows: int | None = None,
 ) -> GenerationRunner:
     """The runner for ``stage``, after what earlier runs journalled is committed: plan what to ask only now.
 
     ``commit`` puts journal rows into the lake in one transaction and passes over those it has; it is called from another
     thread. ``count`` counts tokens where the server does not. ``say`` gets a line now and then, ``report`` figures as metadata.
     """
-    replayed = 0
-    recovered = journal.recovered()
-    while part := list(islice(recovered, request_loop.COMMIT_ROWS)):
-        commit(part)
-        replayed += len(part)
-    journal.clear()
+    replayed = JournalledBatches(journal, commit, commit_rows).replay()
     if journal.torn:
         say(f"{stage}: {journal.torn} answer(s) were being written when an earlier run was killed; they are asked again")
     return GenerationRunner(journal, commit, count, say, report, commit_rows, replayed)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ocr_assets.generation import request_loop
 from ocr_assets.generation.request_loop import Account, Count, Usage
 from ocr_assets.generation.runner import PromptsOnce, Report, Say, Summary, open_runner, spent
 from ocr_assets.schema import PROMPTS, R1_TRACES, Prompt, Response
@@ -31,7 +30,7 @@ def ask(
     count: Count,
     say: Say,
     report: Report,
-    commit_rows: int = request_loop.COMMIT_ROWS,
+    commit_rows: int | None = None,
 ) -> Summary:
     """Ask for what ``wanted`` lacks, within ``budget``; every answer is journalled at once and committed in batches.
 

@@ -1,8 +1,8 @@
 """The assets of the verification stage: ``suite_validation``, ``suite_quality``, ``verdicts``, ``verified_triplets``."""
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -14,16 +14,15 @@ from ocr_assets.schema import SUITE_QUALITY, SUITE_VALIDATION, VERDICTS, VERIFIE
 from ocr_assets.verification.grading.batch import grade_many
 from ocr_assets.verification.grading.grade import GRADER_VERSION
 from ocr_assets.verification.settings import GradingSettings, QualitySettings, ValidationSettings
+from ocr_assets.verification.storing import run_and_store, store_validation, store_verdicts
 from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS
 from ocr_assets.verification.ungraded import UNGRADED, ungraded
 from ocr_assets.verification.validation.quality import QUALITY, STATUSES, STRENGTH, UNVALIDATED
 from ocr_assets.verification.validation.validate import candidate, plan_salt, validate
-from resources.lake import Edge, Lake, Write
+from resources.lake import Lake, Write
 from resources.lake.journal import Journal
 from resources.sandbox.pool import Pool
 from resources.settings import LakeResource, SandboxResource, SourcesResource
-
-COMMIT_ROWS, COMMIT_S = 2_000, 60.0
 
 
 class ValidationConfig(ValidationSettings, dg.Config):
@@ -61,14 +60,17 @@ def suite_validation(
     def gather(store: Lake, write: Write) -> Mapping[str, Any]:
         found: Counter[str] = Counter()
 
-        def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
+        def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
             for rows in pool.map(lambda row: validate(pool, candidate(row), config), store.stream(UNVALIDATED, parameters)):
                 found.update(f"{row['role']} {row['verdict']}" for row in rows)
                 progress.add(1)
                 yield rows
 
         pool = sandbox.opened(trusted=sources.only_bundled)
-        speed = _judge(context, store, lake, pool, (UNVALIDATED, parameters), judged, _keep_validation)
+        progress = partial(Progress, "suite_validation", log=context.log.info, unit="suites")
+        with Journal(lake.journals, "suite_validation") as journal:
+            owed = (UNVALIDATED, parameters)
+            speed = run_and_store(store, run_info(context), journal, pool, owed, graded, store_validation, progress)
         context.log.info(f"suite_validation: {sum(found.values()):,} sandbox runs")
         return {"sandbox runs": sum(found.values()), "new programs": dict(found), **speed}
 
@@ -134,14 +136,17 @@ def verdicts(
     def judge(store: Lake, write: Write) -> Mapping[str, Any]:
         found: Counter[str] = Counter()
 
-        def judged(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
+        def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
             for verdict in grade_many(pool, ungraded(store, GRADER_VERSION, config), config):
                 found[verdict["verdict"]] += 1
                 progress.add(1, ", ".join(f"{n} {name}" for name, n in found.most_common(4)))
                 yield [verdict]
 
-        owed = (UNGRADED, {"grader": GRADER_VERSION})
-        speed = _judge(context, store, lake, sandbox.opened(trusted=sources.only_bundled), owed, judged, _keep_verdicts)
+        pool = sandbox.opened(trusted=sources.only_bundled)
+        progress = partial(Progress, "verdicts", log=context.log.info, unit="programs")
+        with Journal(lake.journals, "verdicts") as journal:
+            owed = (UNGRADED, {"grader": GRADER_VERSION})
+            speed = run_and_store(store, run_info(context), journal, pool, owed, graded, store_verdicts, progress)
         context.log.info(f"verdicts: {sum(found.values()):,} sandbox runs")
         return {"sandbox runs": sum(found.values()), "new verdicts": dict(found), **speed}
 
@@ -150,76 +155,6 @@ def verdicts(
         return {"verdict distribution": picture(plots.bars(counts, "Verdicts of this grader", "programs"), "verdicts")}
 
     yield from publish(context, lake, VERDICTS, judge, after=pictures)
-
-
-def _judge(
-    context: dg.AssetExecutionContext,
-    store: Lake,
-    lake: LakeResource,
-    pool: Pool,
-    owed: tuple[str, Mapping[str, Any]],
-    judged: Callable[[Pool, Progress], Iterator[list[Any]]],
-    keep: Callable[[Lake, dg.AssetExecutionContext, list[Any]], None],
-) -> Mapping[str, Any]:
-    """Run ``judged`` over a pool of sandboxes, if the query ``owed`` finds work. Rows are journalled the moment they are
-    there and committed in batches, so a killed run loses none; rows that come together are kept together. Gives throughput
-    and faults as metadata."""
-    name = context.asset_key.path[-1]
-    unit = "suites" if name == "suite_validation" else "programs"
-    with Journal(lake.journals, name) as journal:
-        left = [row for batch in journal.recovered() for row in batch["rows"]]
-        keep(store, context, left)
-        journal.clear()
-        work = store.scalar(f"SELECT count(*) FROM ({owed[0]})", owed[1])
-        if not work:
-            return {"sandbox faults": 0}
-        start = last = time.monotonic()
-        rows: list[Any] = []
-        done = 0
-        with pool, Progress(name, work, context.log.info, unit) as progress:
-            try:
-                for batch in judged(pool, progress):
-                    journal.append({"rows": batch})
-                    rows += batch
-                    done += len(batch)
-                    if len(rows) >= COMMIT_ROWS or time.monotonic() - last >= COMMIT_S:
-                        keep(store, context, rows)
-                        journal.clear()
-                        rows, last = [], time.monotonic()
-            finally:
-                keep(store, context, rows)
-                journal.clear()
-            faults = pool.faults
-        seconds = time.monotonic() - start
-        return {"programs a second": round(done / seconds, 1), "sandbox faults": faults}
-
-
-def _keep_validation(store: Lake, context: dg.AssetExecutionContext, rows: list[Any]) -> None:
-    """Rows of ``suite_validation`` and their lineage into the lake, in one transaction."""
-    if not rows:
-        return
-    unique = {row["validation_id"]: row for row in rows}
-    edges: list[Edge] = [
-        {"child": key, "parent": row["problem_id"], "relation": "derived", "reason": f"{row['role']}: {row['verdict']}"}
-        for key, row in unique.items()
-    ]
-    with store.write(run_info(context), "suite_validation") as write:
-        write.upsert(SUITE_VALIDATION, unique.values())
-        write.edges(edges, replace=False)
-
-
-def _keep_verdicts(store: Lake, context: dg.AssetExecutionContext, rows: list[Any]) -> None:
-    """Verdicts and their lineage into the lake, in one transaction."""
-    if not rows:
-        return
-    unique = {row["verdict_id"]: row for row in rows}
-    edges: list[Edge] = [
-        {"child": row["verdict_id"], "parent": row["solution_id"], "relation": "derived", "reason": row["verdict"]}
-        for row in unique.values()
-    ]
-    with store.write(run_info(context), "verdicts") as write:
-        write.upsert(VERDICTS, unique.values())
-        write.edges(edges, replace=False)
 
 
 @dg.asset(

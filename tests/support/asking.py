@@ -6,14 +6,13 @@
 import sys
 from pathlib import Path
 
-from ocr_assets.generation import request_loop
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted
 from ocr_assets.traces.prompts import NAMES
-from resources.lake import RunInfo
+from resources.lake import RunInfo, batches
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
 from resources.models.api import Sampling
@@ -24,7 +23,7 @@ COMMIT_ROWS = 12
 
 
 def main(home: str, url: str, samples: str, concurrency: str, max_tokens: str = "16384") -> None:
-    endpoint.FIRST_WAIT_S, health.FIRST_REST_S, request_loop.COMMIT_S = 0.01, 0.02, 0.5
+    endpoint.FIRST_WAIT_S, health.FIRST_REST_S, batches.COMMIT_S = 0.01, 0.02, 0.5
     wanted = Wanted(
         {"python": Fixed(int(samples)), "cpp": Fixed(1)}, Sampling(max_tokens=int(max_tokens)), "r1", load_templates(NAMES)
     )

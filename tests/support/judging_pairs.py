@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocr_assets.generation import request_loop
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.problems.decontamination import judging
 from ocr_assets.problems.decontamination.judging import Judge
 from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES
-from resources.lake import Lake, RunInfo
+from resources.lake import Lake, RunInfo, batches
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
 from resources.models.budget import Budget
@@ -58,7 +57,7 @@ def judge(
 
 
 def main(home: str, url: str, concurrency: str) -> None:
-    endpoint.FIRST_WAIT_S, health.FIRST_REST_S, request_loop.COMMIT_S = 0.01, 0.02, 0.5
+    endpoint.FIRST_WAIT_S, health.FIRST_REST_S, batches.COMMIT_S = 0.01, 0.02, 0.5
     judges = [
         Judge(name, Budget(), partial(EndpointModel, name, [url], concurrency=int(concurrency), timeout_s=60, attempts=50))
         for name in MODELS

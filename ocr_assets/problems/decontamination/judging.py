@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ocr_assets.generation import request_loop
 from ocr_assets.generation.prompts import PromptTemplate, prompt_hash
 from ocr_assets.generation.request_loop import Account, Count, Usage
 from ocr_assets.generation.runner import PromptsOnce, Report, Say, Summary, open_runner, spent
@@ -64,7 +63,7 @@ def ask(
     say: Say,
     warn: Say,
     report: Report,
-    commit_rows: int = request_loop.COMMIT_ROWS,
+    commit_rows: int | None = None,
 ) -> dict[str, Summary]:
     """Ask each judge for its missing votes on ``pairs`` in both orders; returns what was done, by judge, where any were missing.
 
