@@ -12,7 +12,7 @@ import gzip
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -27,11 +27,17 @@ ROWS_READ_AT_ONCE = 256
 ROWS_IN_A_GROUP = 1_000
 TEXT_IN_A_GROUP = 16 << 20  # characters
 
-__all__ = ["BadInput", "encoded", "open_bytes", "place_of", "read_jsonl", "read_rows", "schema_of", "write_lines", "write_rows"]
+__all__ = [
+    "BadInput", "Refuse", "encoded", "open_bytes", "place_of",
+    "read_jsonl", "read_rows", "schema_of", "write_lines", "write_rows",
+]  # fmt: skip
 
 
 class BadInput(ValueError):
     """A file that the user gave cannot be used; the message names the file, the row and what to change."""
+
+
+Refuse = Callable[[BadInput], None]
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -88,28 +94,40 @@ def place_of(path: Path, number: int) -> str:
     return f"{path}, {'row' if path.suffix == '.parquet' else 'line'} {number}"
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(row number, row) of a Parquet file (from 0) or of JSON lines (line number from 1). Raises ``BadInput``."""
-    return _read_parquet(path) if path.suffix == ".parquet" else read_jsonl(path)
+def read_rows(path: Path, refuse: Refuse | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(row number, row) of a Parquet file (from 0) or of JSON lines (line number from 1). Raises ``BadInput``, as ``read_jsonl``
+    does."""
+    return _read_parquet(path) if path.suffix == ".parquet" else read_jsonl(path, refuse)
 
 
-def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, object) of each line that is not blank. Raises ``BadInput`` at the first line it cannot use."""
+def read_jsonl(path: Path, refuse: Refuse | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number from 1, object) of each line that is not blank. Raises ``BadInput`` at the first line it cannot use, or tells
+    ``refuse`` and goes on; a file that cannot be read on is raised in any case."""
     for number, line in _lines(path):
         if not line.strip():
             continue
-        place = place_of(path, number)
         try:
-            value = json.loads(line.rstrip())
-        except json.JSONDecodeError as error:
-            raise BadInput(f"{place}: not JSON ({error.msg} at column {error.colno}); write one object a line") from error
-        except UnicodeDecodeError as error:
-            raise BadInput(f"{place}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits, arrays nested without end
-            raise BadInput(f"{place}: cannot be read as JSON ({error})") from error
-        if not isinstance(value, dict):
-            raise BadInput(f"{place}: {type(value).__name__} instead of an object")
-        yield number, value
+            value = _object(line, place_of(path, number))
+        except BadInput as error:
+            if refuse is None:
+                raise
+            refuse(error)
+        else:
+            yield number, value
+
+
+def _object(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line.rstrip())
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{place}: not JSON ({error.msg} at column {error.colno}); write one object a line") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{place}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, arrays nested without end
+        raise BadInput(f"{place}: cannot be read as JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise BadInput(f"{place}: {type(value).__name__} instead of an object")
+    return value
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -6,7 +6,7 @@ from the problem's statement is in ``statements.py``; how outputs are graded is 
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
@@ -37,6 +37,14 @@ def suite_row(suite: Mapping[str, Any]) -> TestSuite:
     fields = {name: suite[name] for name in SUITE_FIELDS}
     kinds = sorted({test["kind"] for test in suite["tests"]})
     return cast("TestSuite", {**fields, "suite_id": suite_id(suite), "test_count": len(suite["tests"]), "test_kinds": kinds})
+
+
+# What a file may ask for: seconds, MiB, processes. Beyond it a number is a mistake, and some would harm the host.
+LIMIT_RANGES: dict[str, tuple[float, float]] = {
+    "cpu_s": (0.001, 86_400), "wall_s": (0.001, 86_400), "memory_mb": (1, 1_048_576), "output_mb": (1, 4_096),
+    "processes": (1, 4_096),
+}  # fmt: skip
+MOST_TIMES = 1_000.0  # that a language may get the CPU time of C++
 
 
 def suite_from_json(problem: Mapping[str, Any]) -> Suite:
@@ -86,6 +94,10 @@ def test_from_json(test: Any, index: int) -> Test:
 def _text(test: Mapping[str, Any], name: str, where: str) -> str:
     if not isinstance(test.get(name), str):
         raise ValueError(f'{where}: "{name}" must be a string')
+    try:
+        test[name].encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(f'{where}: "{name}" has half a character (a lone surrogate) at {error.start}') from error
     return str(test[name])
 
 
@@ -133,19 +145,22 @@ def limits_from_json(value: Any) -> Limits:
     for name in ("cpu_s", "wall_s", "memory_mb", "output_mb", "processes"):
         number = value.get(name)
         if number is not None:
+            least, most = LIMIT_RANGES[name]
             if not (_is_number(number) and number > 0):
                 raise ValueError(f'limits: "{name}" must be a number above 0')
+            if not least <= number <= most:
+                raise ValueError(f'limits: "{name}" must lie between {least:g} and {most:,}, not {number:g}')
             limits[name] = max(1, int(number)) if name == "processes" else float(number)
     factors = value.get("language_factor") or {}
     if not isinstance(factors, dict):
         raise ValueError('limits: "language_factor" must be an object, such as {"python": 3}')
     for language in ("python", "cpp"):
         if factors.get(language) is not None:
-            if not (_is_number(factors[language]) and factors[language] > 0):
-                raise ValueError(f'limits: "language_factor" of {language} must be a number above 0')
+            if not (_is_number(factors[language]) and 0 < factors[language] <= MOST_TIMES):
+                raise ValueError(f'limits: "language_factor" of {language} must be a number above 0, at most {MOST_TIMES:g}')
             limits[f"{language}_factor"] = float(factors[language])  # type: ignore[literal-required]
     return limits
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

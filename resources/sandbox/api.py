@@ -158,3 +158,7 @@ class Sandbox(Protocol):
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """``function`` over ``items`` in ``workers`` threads, results in input order, a bounded number in flight."""
         ...
+
+    def completed(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """The same with results in order of completion: a slow item holds up none of those behind it."""
+        ...

@@ -13,7 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -155,6 +155,22 @@ class Pool(ABC):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def completed(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """``function`` over ``items``, ``workers`` at once, results as they come; at most four a worker are in flight."""
+        if self._executor is None:
+            raise RuntimeError("the sandbox is closed; use `with sandbox:`")
+        waiting: set[Future[R]] = set()
+        try:
+            for item in items:
+                waiting.add(self._executor.submit(function, item))
+                if len(waiting) >= 4 * self.workers:
+                    ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in ready)
+            yield from (future.result() for future in as_completed(waiting))
         finally:
             for future in waiting:
                 future.cancel()

@@ -1,5 +1,9 @@
 """Verdicts from real sandboxes: each verdict in both languages, limits, checkers, assert tests, faults."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from ocr_assets.programs.suites import Suite, suite_from_json
@@ -7,7 +11,7 @@ from ocr_assets.verification.grading.batch import grade_many
 from ocr_assets.verification.grading.grade import grade
 from ocr_assets.verification.grading.limits import resolve_limits
 from ocr_assets.verification.settings import GradingSettings
-from resources.sandbox.api import Outcome, Program, RunLimits, SandboxFault
+from resources.sandbox.api import Outcome, Program, RunLimits, RunOutcome, SandboxFault
 from resources.sandbox.docker_pool import DockerSandbox
 
 
@@ -200,13 +204,14 @@ def test_an_interactive_problem_gets_no_verdict_without_its_interactor(sandbox: 
     assert judged["verdict"] == "sandbox_error"
 
 
-def test_many_in_order_and_equal_programs_once(sandbox: DockerSandbox) -> None:
+def test_many_are_all_graded(sandbox: DockerSandbox) -> None:
     codes = [PYTHON["accepted"], PYTHON["wrong_answer"], PYTHON["accepted"], PYTHON["runtime_error"]] * 3
     items = [
         {"solution_id": f"s{i}", "problem_id": f"p{i // 6}", "suite_id": "x", "language": "python", "code": code}
         for i, code in enumerate(codes)
     ]
     verdicts = list(grade_many(sandbox, [(item, SUM) for item in items]))  # type: ignore[misc]
+    verdicts.sort(key=lambda verdict: int(verdict["solution_id"][1:]))  # they come as they are known
     assert [v["solution_id"] for v in verdicts] == [f"s{i}" for i in range(12)]
     assert [v["verdict"] for v in verdicts] == ["accepted", "wrong_answer", "accepted", "runtime_error"] * 3
     assert len({v["verdict_id"] for v in verdicts}) == 12
@@ -286,3 +291,43 @@ sys.exit(43)
 def test_who_ended_first_is_certain_in_a_talk(sandbox: DockerSandbox, code: str, verdict: str) -> None:
     talk = suite(("", ""), interactor={"language": "python", "source": TALKER, "protocol": "kattis"})
     assert [grade(sandbox, "python", code, talk)["verdict"] for _ in range(5)] == [verdict] * 5
+
+
+class Counting:
+    """A sandbox that counts what it is asked; every program prints its own code."""
+
+    workers = 2
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def execute(self, program: Program, until: Any = None, *, alone: bool = False) -> Outcome:
+        self.asked.append(program.code)
+        time.sleep(0.01)  # so that equal programs are in flight together
+        run = RunOutcome("ok", 0.1, 0.1, 10.0, 0, None, program.code.encode(), b"")
+        until(0, run)
+        return Outcome(True, "", [run], "image", "none", 1.0)
+
+    def completed(self, function: Any, items: Any) -> Any:
+        with ThreadPoolExecutor(4) as pool:
+            yield from pool.map(function, items)
+
+
+def test_equal_programs_before_one_suite_are_judged_once() -> None:
+    asked = suite(("", "1"))
+    items: Any = [
+        ({"solution_id": f"s{n}", "problem_id": f"p{n % 3}", "suite_id": f"suite{n % 3}", "language": "python", "code": str(n % 2)}, asked)
+        for n in range(60)
+    ]
+    sandbox = Counting()
+    verdicts = list(grade_many(sandbox, items))  # type: ignore[arg-type]
+    assert sorted(sandbox.asked) == ["0"] * 3 + ["1"] * 3, "once for each of two programs and three suites, in whatever order"
+    assert {(v["solution_id"], v["verdict"]) for v in verdicts} == {
+        (f"s{n}", "accepted" if n % 2 else "wrong_answer") for n in range(60)
+    }
+
+
+def test_a_slow_program_at_the_head_holds_up_none_behind_it(sandbox: DockerSandbox) -> None:
+    work = [2.0, *[0.0] * 40]
+    order = [place for place, _ in sandbox.completed(lambda item: (item[0], time.sleep(item[1])), enumerate(work))]
+    assert sorted(order) == list(range(41)) and order.index(0) > 20

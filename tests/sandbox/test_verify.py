@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.graph import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +62,10 @@ def test_one_line_for_each_solution_in_order(tmp_path: Path) -> None:
 
 
 def test_an_unknown_problem_is_no_verdict_and_exit_code_1(tmp_path: Path) -> None:
-    solutions = [{**SOLUTIONS[0], "problem_id": "what"}, {**SOLUTIONS[0], "problem_id": "none"}, SOLUTIONS[0]]
+    solutions = [
+        {**SOLUTIONS[0], "solution_id": "1", "problem_id": "what"}, {**SOLUTIONS[0], "solution_id": "2", "problem_id": "none"},
+        SOLUTIONS[0],
+    ]  # fmt: skip
     done = verify(tmp_path, PROBLEMS, solutions)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["verdict"] for row in rows] == ["sandbox_error", "sandbox_error", "accepted"]
@@ -68,16 +73,73 @@ def test_an_unknown_problem_is_no_verdict_and_exit_code_1(tmp_path: Path) -> Non
     assert done.returncode == 1
 
 
-def test_bad_lines_are_named(tmp_path: Path) -> None:
-    done = verify(tmp_path, json.dumps(PROBLEMS[0]) + "\n{oops\n", SOLUTIONS)
-    assert done.returncode == 2 and "problems.jsonl, line 2: not JSON" in done.stderr and not done.stdout
-    wrong = [{**PROBLEMS[0], "tests": [{"kind": "stdin", "input": 5, "output": ""}]}]
-    done = verify(tmp_path, wrong, SOLUTIONS)
-    assert done.returncode == 2 and 'line 1 (problem sum): tests[0]: "input" must be a string' in done.stderr
-    done = verify(tmp_path, PROBLEMS, [{"solution_id": "a", "language": "python"}])
-    assert done.returncode == 2 and "solutions.jsonl, line 1: a solution needs problem_id, code" in done.stderr
-    done = verify(tmp_path, PROBLEMS, [{**SOLUTIONS[0], "language": "perl"}])
-    assert done.returncode == 2 and '"language" must be python or cpp' in done.stderr
+def test_bad_rows_are_named_and_the_others_judged(tmp_path: Path) -> None:
+    done = verify(tmp_path, json.dumps(PROBLEMS[0]) + "\n{oops\n" + json.dumps(PROBLEMS[1]) + "\n", SOLUTIONS)
+    assert done.returncode == 2 and "problems.jsonl, line 2: not JSON" in done.stderr and "Traceback" not in done.stderr
+    assert verdicts_of(done.stdout) == {"a": "accepted", "b": "wrong_answer", "c": "accepted", "d": "runtime_error"}
+    bad = [
+        ({"solution_id": "x", "language": "python"}, "a solution needs problem_id, code"),
+        ({**SOLUTIONS[1], "solution_id": "y", "language": "perl"}, '"language" must be python or cpp'),
+        ({**SOLUTIONS[1], "solution_id": "z", "code": "print('\ud800')"}, '"code" has half a character'),
+        ({**SOLUTIONS[1], "solution_id": "a"}, "solution_id 'a' stands at line 1 already"),
+    ]
+    done = verify(tmp_path, PROBLEMS, [SOLUTIONS[0], *(row for row, _ in bad), SOLUTIONS[1]])
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    for number, (_, complaint) in enumerate(bad, 2):
+        assert f"solutions.jsonl, line {number}: {complaint}" in done.stderr
+    assert verdicts_of(done.stdout) == {"a": "accepted", "b": "wrong_answer"}
+
+
+def verdicts_of(text: str) -> dict[str, str]:
+    return {row["solution_id"]: row["verdict"] for row in map(json.loads, text.splitlines())}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"tests": [{"kind": "stdin", "input": 5, "output": ""}]}, 'tests[0]: "input" must be a string'),
+        ({"limits": {"cpu_s": 1e308}}, '"cpu_s" must lie between 0.001 and 86,400, not 1e+308'),
+        ({"limits": {"cpu_s": 10**400}}, '"cpu_s" must be a number above 0'),
+        ({"limits": {"processes": 1e10}}, '"processes" must lie between 1 and 4,096'),
+        ({"limits": {"memory_mb": 0.5}}, '"memory_mb" must lie between 1 and 1,048,576, not 0.5'),
+        ({"limits": {"output_mb": 0.5}}, '"output_mb" must lie between 1 and 4,096'),
+        ({"limits": {"language_factor": {"python": 1e300}}}, '"language_factor" of python must be a number above 0, at most 1000'),
+        ({"tests": [{"kind": "stdin", "input": "\ud800", "output": ""}]}, '"input" has half a character'),
+        ({"tests": [{"kind": "assert", "code": "x = '\ud9ab'"}]}, '"code" has half a character'),
+    ],
+    ids=range(9),
+)
+def test_a_problem_that_cannot_be_used_does_not_take_its_neighbours_with_it(tmp_path: Path, change: dict, complaint: str) -> None:
+    done = verify(tmp_path, [{**PROBLEMS[0], **change}, PROBLEMS[1]], [SOLUTIONS[0], SOLUTIONS[2]])
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "problems.jsonl, line 1 (problem sum): " in done.stderr and complaint in done.stderr
+    assert verdicts_of(done.stdout) == {"a": "sandbox_error", "c": "accepted"}
+
+
+def test_a_second_call_judges_only_what_is_missing_or_changed(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    first = verify(tmp_path, PROBLEMS, SOLUTIONS[:2], "-o", str(out))
+    assert first.returncode == 0 and "known from before" not in first.stderr
+    changed = {**SOLUTIONS[1], "code": "print(sum(map(int, input().split())))"}
+    second = verify(tmp_path, PROBLEMS, [*SOLUTIONS[2:], {**SOLUTIONS[0], "team": 8}, changed], "-o", str(out))
+    assert second.returncode == 0 and "3 of 4 accepted, 0 without a verdict, 1 known from before" in second.stderr
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(row["solution_id"], row["verdict"]) for row in rows] == [
+        ("c", "accepted"), ("d", "runtime_error"), ("a", "accepted"), ("b", "accepted"),
+    ]  # fmt: skip
+    assert rows[2]["team"] == 8
+    assert {path.name for path in tmp_path.iterdir() if path.name.startswith("out")} == {"out.jsonl"}
+
+
+def test_a_call_that_was_broken_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.jsonl"
+    verify(tmp_path, PROBLEMS, SOLUTIONS, "-o", str(whole), "--unordered")
+    lines = whole.read_bytes().splitlines(keepends=True)
+    (tmp_path / "out.parquet.known").write_bytes(lines[0] + lines[1] + lines[2][:40])  # killed while it wrote the third
+    done = verify(tmp_path, PROBLEMS, SOLUTIONS, "-o", str(tmp_path / "out.parquet"))
+    assert done.returncode == 0 and "2 known from before" in done.stderr, done.stderr
+    done = verify(tmp_path, PROBLEMS, SOLUTIONS, "-o", str(tmp_path / "out.parquet"))
+    assert "4 known from before" in done.stderr, done.stderr
 
 
 def test_parquet_out(tmp_path: Path) -> None:
@@ -106,8 +168,19 @@ def test_parquet_in_and_columns_named_like_a_verdicts(tmp_path: Path) -> None:
     assert (row["solution_id"], row["verdict"], row["tests_passed"], row["team"]) == ("b", "wrong_answer", 1, 7)
 
 
-def test_what_was_judged_before_a_bad_row_is_not_lost(tmp_path: Path) -> None:
-    out = tmp_path / "verdicts.jsonl"
-    done = verify(tmp_path, PROBLEMS, [SOLUTIONS[0], {"solution_id": "x"}], "-o", str(out))
-    assert done.returncode == 2 and "line 2: a solution needs" in done.stderr and "Traceback" not in done.stderr
-    assert not out.exists()
+def test_a_file_that_cannot_be_read_on_loses_nothing(tmp_path: Path) -> None:
+    packed = gzip.compress("".join(json.dumps(row) + "\n" for row in SOLUTIONS).encode())
+    (tmp_path / "solutions.jsonl.gz").write_bytes(packed[:-4])
+    (tmp_path / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    out = tmp_path / "out.jsonl"
+    done = run(
+        "verify", str(tmp_path / "problems.jsonl"), str(tmp_path / "solutions.jsonl.gz"), "-o", str(out),
+        home=tmp_path / "home", check=False, OCR_SANDBOX="docker",
+    )  # fmt: skip
+    assert done.returncode == 2 and "the file is damaged or cut off" in done.stderr and "Traceback" not in done.stderr
+    assert verdicts_of(out.read_text()) == {"a": "accepted", "b": "wrong_answer", "c": "accepted", "d": "runtime_error"}
+
+
+def test_an_output_in_no_folder_is_refused(tmp_path: Path) -> None:
+    done = verify(tmp_path, PROBLEMS, SOLUTIONS, "-o", str(tmp_path / "nowhere" / "out.jsonl"))
+    assert done.returncode == 2 and "there is no folder" in done.stderr and "Traceback" not in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -30,45 +31,53 @@ def verdict_id(solution_id: str, suite_id: str) -> str:
     return content_id("ver", solution_id, suite_id, GRADER_VERSION)
 
 
+class GradedOnce:
+    """Grades programs; equal ones before the same suite are graded once, also when both are in flight. Threads may share it.
+
+    ``remembered``: how many programs back an equal one is recognised.
+    """
+
+    def __init__(self, sandbox: Sandbox, settings: GradingSettings | None = None, remembered: int = 4096) -> None:
+        self._sandbox, self._settings, self._remembered = sandbox, settings, remembered
+        self._known: OrderedDict[str, Future[Graded]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def grade(self, suite_id: str, language: Language, code: str, suite: Suite) -> Graded:
+        """The verdict on a program; ``suite_id`` names tests and limits."""
+        key = content_id("program", suite_id, language, code)
+        with self._lock:
+            future = self._known.get(key)
+            first = future is None
+            if future is None:
+                future = self._known[key] = Future()
+                while len(self._known) > self._remembered:
+                    self._known.popitem(last=False)
+        if not first:
+            graded = future.result()  # its first one is at work in another thread: items start in order
+            if graded["verdict"] != "sandbox_error":
+                return graded
+        try:
+            graded = grade(self._sandbox, language, code, suite, self._settings)
+        except BaseException as error:
+            if first:
+                future.set_exception(error)
+            raise
+        if first:
+            future.set_result(graded)
+        return graded
+
+
 def grade_many(
     sandbox: Sandbox, items: Iterable[tuple[Item, Suite]], settings: GradingSettings | None = None
 ) -> Iterator[Verdict]:
-    """Verdicts in the order of ``items``, a bounded number in flight.
-
-    Items of one suite should stand together: identical programs before one suite are graded once, also when both are in flight.
-    """
-    known: dict[tuple[str, str, str], Future[Graded]] = {}
-    lock = threading.Lock()
-
-    def by_suite() -> Iterator[tuple[Item, Suite]]:
-        suite_id = ""
-        for item, suite in items:
-            if item["suite_id"] != suite_id:
-                suite_id = item["suite_id"]
-                with lock:
-                    known.clear()
-            yield item, suite
+    """Verdicts in order of completion, a bounded number in flight; equal programs before one suite are graded once."""
+    once = GradedOnce(sandbox, settings)
 
     def graded(work: tuple[Item, Suite]) -> tuple[Item, Graded]:
         item, suite = work
-        key = (item["suite_id"], item["language"], item["code"])
-        with lock:
-            future = known.get(key)
-            first = future is None
-            if future is None:
-                future = known[key] = Future()
-        if first:
-            try:
-                future.set_result(grade(sandbox, item["language"], item["code"], suite, settings))
-            except BaseException as error:
-                future.set_exception(error)
-                raise
-        result = future.result()  # the one before it is at work: items start in order
-        if result["verdict"] == "sandbox_error" and not first:
-            result = grade(sandbox, item["language"], item["code"], suite, settings)
-        return item, result
+        return item, once.grade(item["suite_id"], item["language"], item["code"], suite)
 
-    for item, result in sandbox.map(graded, by_suite()):
+    for item, result in sandbox.completed(graded, items):
         yield {
             "verdict_id": verdict_id(item["solution_id"], item["suite_id"]),
             "solution_id": item["solution_id"],

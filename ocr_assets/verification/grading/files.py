@@ -1,21 +1,24 @@
 """The files of ``ocr-assets verify``: problems (JSON lines) and solutions (also Parquet) in, verdicts out (docs/grading.md, §2).
 
-Unknown fields are kept and passed through. A row that cannot be used raises ``BadInput`` naming file, row and mend.
+Unknown fields are kept and passed through. A row that cannot be used is refused with file, row and mend, and the others are
+judged all the same. What was judged before is in ``known_verdicts.py``.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ocr_assets.platform.row_files import BadInput, place_of, read_jsonl, read_rows
+from ocr_assets.platform.row_files import BadInput, Refuse, place_of, read_jsonl, read_rows
 from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.schema import json_text
-from ocr_assets.verification.grading.grade import GRADER_VERSION, Graded, grade
+from ocr_assets.schema import content_id, json_text
+from ocr_assets.verification.grading.batch import GradedOnce
+from ocr_assets.verification.grading.grade import GRADER_VERSION, Graded
+from ocr_assets.verification.grading.known_verdicts import KnownVerdicts
 from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
@@ -28,71 +31,176 @@ VERDICT_FIELDS = (
 
 @dataclass
 class Counts:
-    """What ``verify`` did. ``unknown``: solutions whose problem is not among the problems."""
+    """What ``verify`` did: solutions with a row, of them accepted, without a verdict, and known from before; rows refused."""
 
     solutions: int = 0
     accepted: int = 0
-    unknown: int = 0
     faults: int = 0
+    known: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+class _Verifier:
+    """Problems and solutions read, and one solution judged."""
+
+    def __init__(
+        self, problems: Path, sandbox: Sandbox, settings: GradingSettings, counts: Counts, known: KnownVerdicts | None
+    ) -> None:
+        self._file = problems.name
+        self._settings, self._counts, self._known = settings, counts, known
+        self._once = GradedOnce(sandbox, settings)
+        self._problems = _Problems(problems, self._refuse)
+
+    def solutions(self, path: Path) -> Iterator[dict[str, Any]]:
+        """The solutions that can be judged, in order."""
+        places: dict[str, str] = {}
+        try:
+            for number, solution in read_rows(path, self._refuse):
+                place = place_of(path, number)
+                if (reason := _unusable(solution)) is not None:
+                    self._refuse(BadInput(f"{place}: {reason}"))
+                elif (name := str(solution["solution_id"])) in places:
+                    self._refuse(BadInput(f"{place}: solution_id {name!r} stands at {places[name]} already; give it another"))
+                else:
+                    places[name] = place_of(Path(path.name), number).partition(", ")[2]
+                    yield solution
+        except BadInput as error:  # the file cannot be read on
+            self._refuse(error)
+
+    def row(self, solution: dict[str, Any]) -> dict[str, Any]:
+        """A solution's row of the output."""
+        problem_id = str(solution["problem_id"])
+        # A column of the input that is called like one of the verdict's is not passed on: the grader's own counts.
+        taken = (*SOLUTION_FIELDS, *VERDICT_FIELDS, "fingerprint")
+        extra = {name: value for name, value in solution.items() if name not in taken}
+        head = {"solution_id": solution["solution_id"], "problem_id": solution["problem_id"]}
+        suite_hash = self._problems.hashes.get(problem_id)
+        if suite_hash is None:
+            reason = self._problems.refused.get(problem_id, f"is not in {self._file}")
+            return {**head, **_no_verdict(f"problem {problem_id} {reason}"), "fingerprint": "", **extra}
+        parts = (solution["language"], solution["code"], suite_hash, self._settings.model_dump(), GRADER_VERSION)
+        fingerprint = content_id("fp", *parts)
+        earlier = self._known.find(str(solution["solution_id"]), fingerprint) if self._known else None
+        if earlier is not None:
+            self._counts.known += 1
+            verdict = {name: earlier.get(name) for name in VERDICT_FIELDS}
+        else:
+            suite = self._problems.suite(problem_id)
+            verdict = _public(self._once.grade(suite_hash, solution["language"], solution["code"], suite))
+        row = {**head, **verdict, "fingerprint": fingerprint, **extra}
+        if self._known and row != earlier:
+            self._known.add(row)
+        return row
+
+    def counted(self, row: dict[str, Any]) -> dict[str, Any]:
+        self._counts.solutions += 1
+        self._counts.accepted += row["verdict"] == "accepted"
+        self._counts.faults += row["verdict"] == "sandbox_error"
+        return row
+
+    def _refuse(self, error: BadInput) -> None:
+        self._counts.refused.append(str(error))
 
 
 def verify(
-    problems: Path, solutions: Path, sandbox: Sandbox, settings: GradingSettings, counts: Counts
+    problems: Path,
+    solutions: Path,
+    sandbox: Sandbox,
+    settings: GradingSettings,
+    counts: Counts,
+    known: KnownVerdicts | None = None,
+    *,
+    unordered: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """One verdict object for each line of ``solutions``, in its order, streamed; problems are held compressed.
+    """One verdict object for each usable row of ``solutions``, streamed; problems are held compressed.
 
-    Raises ``BadInput`` before anything runs if the problems' file has a bad line.
+    In the order of ``solutions``, or of completion if ``unordered``. ``known``: where each verdict is written down as soon as it
+    is known, and looked up beforehand. Rows that cannot be used are named in ``counts.refused``.
     """
-    index = _Problems(problems)
-
-    def judge(solution: dict[str, Any]) -> dict[str, Any]:
-        suite = index.suite(str(solution["problem_id"]))
-        # A column of the input that is called like one of the verdict's is not passed on: the grader's own counts.
-        extra = {name: value for name, value in solution.items() if name not in (*SOLUTION_FIELDS, *VERDICT_FIELDS)}
-        head = {"solution_id": solution["solution_id"], "problem_id": solution["problem_id"]}
-        if suite is None:
-            return {**head, **_no_verdict(f"problem {solution['problem_id']} is not in {problems.name}"), **extra}
-        graded = grade(sandbox, solution["language"], solution["code"], suite, settings)
-        return {**head, **_public(graded), **extra}
-
-    for verdict in sandbox.map(judge, _solutions(solutions)):
-        counts.solutions += 1
-        counts.accepted += verdict["verdict"] == "accepted"
-        counts.faults += verdict["verdict"] == "sandbox_error"
-        counts.unknown += verdict["message"].endswith(f"is not in {problems.name}")
-        yield verdict
+    verifier = _Verifier(problems, sandbox, settings, counts, known)
+    order = sandbox.completed if unordered else sandbox.map
+    for row in order(verifier.row, verifier.solutions(solutions)):
+        yield verifier.counted(row)
 
 
-def _solutions(path: Path) -> Iterator[dict[str, Any]]:
-    for number, solution in read_rows(path):
-        place = place_of(path, number)
-        missing = [name for name in SOLUTION_FIELDS if name not in solution]
-        if missing:
-            raise BadInput(f"{place}: a solution needs {', '.join(missing)}")
-        if solution["language"] not in ("python", "cpp"):
-            raise BadInput(f'{place}: "language" must be python or cpp, not {solution["language"]!r}')
-        if not isinstance(solution["code"], str):
-            raise BadInput(f'{place}: "code" must be a string')
-        yield solution
+def verified(
+    problems: Path,
+    solutions: Path,
+    sandbox: Sandbox,
+    settings: GradingSettings,
+    counts: Counts,
+    known: KnownVerdicts,
+    advance: Callable[[], object],
+) -> Iterator[dict[str, Any]]:
+    """As ``verify`` in the order of ``solutions``, for a file: all are judged before the first row comes, so that a slow solution
+    holds up none of those behind it. ``advance`` is called after each."""
+    verifier = _Verifier(problems, sandbox, settings, counts, known)
+    order: list[tuple[str, dict[str, Any] | None]] = []
+
+    def numbered() -> Iterator[tuple[int, dict[str, Any]]]:
+        for solution in verifier.solutions(solutions):
+            order.append((str(solution["solution_id"]), None))
+            yield len(order) - 1, solution
+
+    def judged(work: tuple[int, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+        return work[0], verifier.row(work[1])
+
+    for place, row in sandbox.completed(judged, numbered()):
+        if not row["fingerprint"]:
+            order[place] = (order[place][0], row)  # no verdict: it is not written down
+        advance()
+    for name, held in order:
+        yield verifier.counted(known.get(name) if held is None else held)
+
+
+def _unusable(solution: dict[str, Any]) -> str | None:
+    """Why a solution cannot be judged, or None."""
+    missing = [name for name in SOLUTION_FIELDS if name not in solution]
+    if missing:
+        return f"a solution needs {', '.join(missing)}"
+    if solution["language"] not in ("python", "cpp"):
+        return f'"language" must be python or cpp, not {solution["language"]!r}'
+    if not isinstance(solution["code"], str):
+        return '"code" must be a string'
+    for name in ("solution_id", "problem_id", "code"):
+        try:
+            str(solution[name]).encode()
+        except UnicodeEncodeError as error:
+            return f'"{name}" has half a character (a lone surrogate) at {error.start}'
+    return None
 
 
 class _Problems:
-    """The problems by id, compressed in memory: a suite is needed again for each of its solutions."""
+    """The problems by id, compressed in memory: a suite is needed again for each of its solutions.
 
-    def __init__(self, path: Path) -> None:
-        self._lines: dict[str, bytes] = {}
-        for number, problem in read_jsonl(path):
+    ``hashes``: of each usable problem's suite. ``refused``: why others cannot be used.
+    """
+
+    def __init__(self, path: Path, refuse: Refuse) -> None:
+        self.hashes: dict[str, str] = {}
+        self.refused: dict[str, str] = {}
+        self._suites: dict[str, bytes] = {}
+        for number, problem in read_jsonl(path, refuse):
+            place = place_of(path, number)
             if "problem_id" not in problem:
-                raise BadInput(f"{path}, line {number}: a problem needs problem_id")
+                refuse(BadInput(f"{place}: a problem needs problem_id"))
+                continue
+            name = str(problem["problem_id"])
+            if name in self.hashes:
+                refuse(BadInput(f"{place}: problem_id {name!r} was there before; the first one counts"))
+                continue
             try:
-                suite_from_json(problem)
+                text = json_text(suite_from_json(problem)).encode("utf-8", "surrogatepass")
             except ValueError as error:
-                raise BadInput(f"{path}, line {number} (problem {problem['problem_id']}): {error}") from error
-            self._lines[str(problem["problem_id"])] = zlib.compress(json_text(problem).encode("utf-8", "surrogatepass"), 1)
+                refuse(BadInput(f"{place} (problem {name}): {error}"))
+                self.refused[name] = f"cannot be used: {error}"
+                continue
+            self.hashes[name] = content_id("suite", text.decode("utf-8", "surrogatepass"))
+            self._suites[name] = zlib.compress(text, 1)
 
-    def suite(self, problem_id: str) -> Suite | None:
-        line = self._lines.get(problem_id)
-        return None if line is None else suite_from_json(json.loads(zlib.decompress(line)))
+    def suite(self, problem_id: str) -> Suite:
+        suite: Suite = json.loads(zlib.decompress(self._suites[problem_id]).decode("utf-8", "surrogatepass"))
+        return suite
 
 
 def _public(graded: Graded) -> dict[str, Any]:
