@@ -22,7 +22,15 @@ class ReleaseConfig(ReleaseSettings, dg.Config):
 
 @dg.asset(
     group_name="release",
-    deps=["verified_triplets", "token_statistics", "clean_problems", "solutions", "r1_traces"],
+    deps=[
+        "verified_triplets",
+        "token_statistics",
+        "clean_problems",
+        "contamination_report",
+        "solutions",
+        "r1_traces",
+        "verdicts",
+    ],
     check_specs=declared(SFT_DATASET),
     metadata=described(SFT_DATASET),
     kinds={"parquet", "huggingface"},

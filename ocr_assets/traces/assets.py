@@ -24,7 +24,7 @@ class TracesConfig(TraceSettings, dg.Config):
 
 @dg.asset(
     group_name="traces",
-    deps=["clean_problems"],
+    deps=["clean_problems", "deduped_problems"],
     check_specs=declared(R1_TRACES),
     metadata=described(R1_TRACES),
     kinds={"vllm", "duckdb"},

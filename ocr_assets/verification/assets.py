@@ -39,7 +39,7 @@ class VerdictsConfig(GradingSettings, dg.Config):
 
 @dg.asset(
     group_name="verification",
-    deps=["clean_problems"],
+    deps=["clean_problems", "deduped_problems"],
     check_specs=declared(SUITE_VALIDATION),
     metadata=described(SUITE_VALIDATION),
     kinds={"docker", "duckdb"},
@@ -86,7 +86,7 @@ def suite_validation(
 
 @dg.asset(
     group_name="verification",
-    deps=[suite_validation, "clean_problems"],
+    deps=[suite_validation, "clean_problems", "deduped_problems"],
     check_specs=declared(SUITE_QUALITY),
     metadata=described(SUITE_QUALITY),
     kinds={"duckdb"},
@@ -115,7 +115,7 @@ def suite_quality(context: dg.AssetExecutionContext, config: QualityConfig, lake
 
 @dg.asset(
     group_name="verification",
-    deps=["solutions", "clean_problems", suite_quality],
+    deps=["solutions", "clean_problems", "deduped_problems", suite_quality],
     check_specs=declared(VERDICTS),
     metadata=described(VERDICTS),
     kinds={"docker", "duckdb"},
@@ -159,7 +159,7 @@ def verdicts(
 
 @dg.asset(
     group_name="verification",
-    deps=[verdicts, suite_quality, "solutions", "clean_problems"],
+    deps=[verdicts, suite_quality, "solutions", "clean_problems", "deduped_problems"],
     check_specs=declared(VERIFIED_TRIPLETS),
     metadata=described(VERIFIED_TRIPLETS),
     kinds={"duckdb"},

@@ -51,9 +51,6 @@ class Migrator:
         self.cursor = cursor
         self.touched: set[str] = set()
 
-    def has_table(self, name: str) -> bool:
-        return name in columns_of(self.cursor)
-
     def rename_table(self, old: str, new: str) -> None:
         """Rename a table; its history of data versions stays under the old name."""
         self.cursor.execute(f"ALTER TABLE lake.{old} RENAME TO {new}")

@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocr_assets.problems.decontamination.clean import label_problems
 from ocr_assets.problems.dedup import near
 from ocr_assets.problems.dedup.deduplicate import deduplicate
 from ocr_assets.problems.dedup.near import MinHash, candidates, measured, signatures
@@ -245,6 +247,26 @@ def test_candidates_are_all_pairs_that_share_enough_bands_each_once(rows, agree,
         if (new[i] or new[j]) and sum(a == b for a, b in zip(rows[i], rows[j], strict=True)) >= agree
     }
     assert len(found) == len(set(found)) and set(found) == wanted
+
+
+def test_a_problem_whose_source_row_is_gone_is_not_left_out_silently(tmp_path: Path) -> None:
+    """Sources were read anew, deduplication has not followed: whoever needs the problem is told, and nobody gets one row less."""
+    staying, going, twin = raw("staying"), raw("going", STORY, [("1", "2")]), raw("twin", STORY)
+    with new_lake(tmp_path / "lake") as lake:
+        fill(lake, [staying, going, twin])
+        dedup(lake, DedupSettings())
+        before = lake.rows("SELECT problem_id, statement FROM problems ORDER BY ALL")
+        assert len(before) == 2 and lake.scalar("SELECT count(*) FROM problems WHERE raw_id = 'raw_going'") == 1
+        fill(lake, [staying, twin])
+        with pytest.raises(duckdb.Error, match="raw_going in raw_problems: materialize deduped_problems"):
+            lake.rows("SELECT problem_id FROM problems")
+        with pytest.raises(duckdb.Error, match="raw_going"), lake.write(RunInfo("run"), "clean_problems") as write:
+            label_problems(lake, write, lambda texts: [1] * len(texts))
+        dedup(lake, DedupSettings())
+        assert lake.rows("SELECT problem_id, statement FROM problems ORDER BY ALL") == before
+        fill(lake, [staying])
+        dedup(lake, DedupSettings())
+        assert lake.rows("SELECT raw_id FROM problems") == [{"raw_id": "raw_staying"}]
 
 
 def test_a_very_long_run_gives_all_its_pairs() -> None:

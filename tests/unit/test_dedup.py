@@ -7,11 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_assets.problems.dedup import merge as dedup
-from ocr_assets.problems.dedup.merge import key_of, merge_groups
-from ocr_assets.problems.normalize import normalize
+from ocr_assets.problems.dedup.merge import merge_groups
+from ocr_assets.problems.normalize import normalize, problem_id
 from ocr_assets.problems.sources.common import limits
 from ocr_assets.schema import DEDUPED_PROBLEMS, TEST_CONFLICTS, TEST_SUITES, suite_id
 from tests.support.rows import raw_problem as raw
+
+
+def key_of(row: dict[str, Any]) -> str:
+    """The key of the row's statement."""
+    return problem_id(row["statement"])
 
 
 def merge(members: list[Any], layers: dict[str, Any] | None = None) -> dedup.Merged:

@@ -1,13 +1,17 @@
 -- The everyday questions, as views and macros that live in the lake itself, so that any DuckDB client can ask them:
 --   FROM problems LIMIT 5;  FROM trace('sft_…');  FROM why('raw_…');  FROM funnel;  FROM triplets LIMIT 5;
 
--- Every distinct problem: what its representative says, with what merging decided in place of it.
+-- Every distinct problem: what its representative says, with what merging decided in place of it. Where the representative's row
+-- has left its source and deduplication has not followed yet, reading fails: leaving the problem out would look like a decision.
 -- Its tests: JOIN test_suites USING (suite_id). Those that may be asked of the teacher: SEMI JOIN clean_problems USING (problem_id).
 CREATE OR REPLACE VIEW problems AS
 SELECT d.problem_id, d.raw_id, d.raw_ids, d.origins, d.suite_id,
        r.dataset, r.split, r.index, r.origin, r.source, r.license, d.title, d.url, d.difficulty, d.tags,
        r.statement, r.starter_code, r.entry_point, d.multiple_answers_hint, d.reference_solutions
-FROM deduped_problems d JOIN raw_problems r USING (raw_id);
+FROM deduped_problems d LEFT JOIN raw_problems r USING (raw_id)
+WHERE CASE WHEN r.raw_id IS NULL
+      THEN error('problem ' || d.problem_id || ' has lost its row ' || d.raw_id || ' in raw_problems: materialize deduped_problems')
+      ELSE true END;
 
 -- Where does this row come from? Every step back to the raw rows (and through them to file and row).
 CREATE OR REPLACE MACRO trace(row_id) AS TABLE

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, cast
 
-from ocr_assets.problems.normalize import problem_id
 from ocr_assets.programs.suites import suite_row
 from ocr_assets.schema import (
     DuplicateLayer,
@@ -44,12 +43,6 @@ class Merged:
     suite: TestSuite
     edges: list[Edge]
     conflicts: list[TestConflict]
-
-
-def key_of(raw: Mapping[str, Any], exact: bool = True) -> str:
-    """The key of a row's statement; with the exact layer off, every row is a statement of its own."""
-    key = problem_id(raw["statement"])
-    return key if exact else content_id("prob", key, raw["raw_id"])
 
 
 def merge_groups(
