@@ -99,7 +99,7 @@ INSTALL := $(BIN)/pip install --quiet --quiet --disable-pip-version-check -c req
 
 .venv/dev.stamp: pyproject.toml .venv/run.stamp
 	@echo "setup: installing what tests and checks need"
-	@$(INSTALL) -e '.[embed,dev]'
+	@$(INSTALL) -e '.[embed,postgres,dev]'
 	@touch $@
 
 .venv/vllm.stamp: tests/install_vllm.py .venv/dev.stamp
