@@ -34,14 +34,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     duckdb.connect = connect_with_one_thread
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file stay with one worker, where its fixtures are made once; so do all that look at the demo's run."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("demo" if "demo" in getattr(item, "fixturenames", ()) else file))
-
-
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[DockerSandbox]:
     """Two sandboxes; without an engine the tests fail."""

@@ -316,7 +316,16 @@ class Counting:
 def test_equal_programs_before_one_suite_are_judged_once() -> None:
     asked = suite(("", "1"))
     items: Any = [
-        ({"solution_id": f"s{n}", "problem_id": f"p{n % 3}", "suite_id": f"suite{n % 3}", "language": "python", "code": str(n % 2)}, asked)
+        (
+            {
+                "solution_id": f"s{n}",
+                "problem_id": f"p{n % 3}",
+                "suite_id": f"suite{n % 3}",
+                "language": "python",
+                "code": str(n % 2),
+            },
+            asked,
+        )
         for n in range(60)
     ]
     sandbox = Counting()

@@ -103,7 +103,10 @@ def verdicts_of(text: str) -> dict[str, str]:
         ({"limits": {"processes": 1e10}}, '"processes" must lie between 1 and 4,096'),
         ({"limits": {"memory_mb": 0.5}}, '"memory_mb" must lie between 1 and 1,048,576, not 0.5'),
         ({"limits": {"output_mb": 0.5}}, '"output_mb" must lie between 1 and 4,096'),
-        ({"limits": {"language_factor": {"python": 1e300}}}, '"language_factor" of python must be a number above 0, at most 1000'),
+        (
+            {"limits": {"language_factor": {"python": 1e300}}},
+            '"language_factor" of python must be a number above 0, at most 1000',
+        ),
         ({"tests": [{"kind": "stdin", "input": "\ud800", "output": ""}]}, '"input" has half a character'),
         ({"tests": [{"kind": "assert", "code": "x = '\ud9ab'"}]}, '"code" has half a character'),
     ],
