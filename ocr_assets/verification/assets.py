@@ -58,11 +58,11 @@ def suite_validation(
     parameters = {"salt": plan_salt(config), "grader": GRADER_VERSION}
 
     def gather(store: Lake, write: Write) -> Mapping[str, Any]:
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
 
         def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
             for rows in pool.map(lambda row: validate(pool, candidate(row), config), store.stream(UNVALIDATED, parameters)):
-                found.update(f"{row['role']} {row['verdict']}" for row in rows)
+                counts.update(f"{row['role']} {row['verdict']}" for row in rows)
                 progress.add(1)
                 yield rows
 
@@ -71,8 +71,8 @@ def suite_validation(
         with Journal(lake.journals, "suite_validation") as journal:
             owed = (UNVALIDATED, parameters)
             speed = run_and_store(store, run_info(context), journal, pool, owed, graded, store_validation, progress)
-        context.log.info(f"suite_validation: {sum(found.values()):,} sandbox runs")
-        return {"sandbox runs": sum(found.values()), "new programs": dict(found), **speed}
+        context.log.info(f"suite_validation: {sum(counts.values()):,} sandbox runs")
+        return {"sandbox runs": sum(counts.values()), "new programs": dict(counts), **speed}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         rows = store.rows("SELECT role AS value, verdict, count(*) AS rows FROM suite_validation GROUP BY ALL")
@@ -134,12 +134,12 @@ def verdicts(
     """
 
     def judge(store: Lake, write: Write) -> Mapping[str, Any]:
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
 
         def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
             for verdict in grade_many(pool, ungraded(store, GRADER_VERSION, config), config):
-                found[verdict["verdict"]] += 1
-                progress.add(1, ", ".join(f"{n} {name}" for name, n in found.most_common(4)))
+                counts[verdict["verdict"]] += 1
+                progress.add(1, ", ".join(f"{n} {name}" for name, n in counts.most_common(4)))
                 yield [verdict]
 
         pool = sandbox.opened(trusted=sources.only_bundled)
@@ -147,8 +147,8 @@ def verdicts(
         with Journal(lake.journals, "verdicts") as journal:
             owed = (UNGRADED, {"grader": GRADER_VERSION})
             speed = run_and_store(store, run_info(context), journal, pool, owed, graded, store_verdicts, progress)
-        context.log.info(f"verdicts: {sum(found.values()):,} sandbox runs")
-        return {"sandbox runs": sum(found.values()), "new verdicts": dict(found), **speed}
+        context.log.info(f"verdicts: {sum(counts.values()):,} sandbox runs")
+        return {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts), **speed}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         counts = {row["verdict"]: row["rows"] for row in store.rows(DISTRIBUTION, {"grader": GRADER_VERSION})}

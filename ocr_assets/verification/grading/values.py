@@ -186,13 +186,13 @@ def _as_number(value: Any) -> float | None:
 
 def _without(items: Sequence[_T], forms: Sequence[str], gone: Counter[str]) -> list[_T]:
     """``items`` but for as many of each form as ``gone`` counts."""
-    gone, kept = gone.copy(), []
+    gone, rest = gone.copy(), []
     for item, form in zip(items, forms, strict=True):
         if gone[form] > 0:
             gone[form] -= 1
         else:
-            kept.append(item)
-    return kept
+            rest.append(item)
+    return rest
 
 
 def _is_finite(number: float) -> bool:

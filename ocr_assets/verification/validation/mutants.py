@@ -48,12 +48,12 @@ def mutants(code: str, language: Language, count: int) -> list[Mutant]:
     them need compile."""
     text = code.encode("utf-8", "replace")
     root = syntax.parse(code, language).root_node
-    found: dict[str, Mutant] = {}
+    by_code: dict[str, Mutant] = {}
     for edit in sorted(_edits(root, text, language), key=lambda edit: _lot(text, edit))[:count]:
         changed = (text[: edit.start] + edit.new + text[edit.end :]).decode("utf-8")
         old, new = (" ".join(part.decode("utf-8", "replace").split())[:40] for part in (text[edit.start : edit.end], edit.new))
-        found.setdefault(changed, Mutant(changed, f"line {edit.line}: {old} → {new}"))
-    return list(found.values())
+        by_code.setdefault(changed, Mutant(changed, f"line {edit.line}: {old} → {new}"))
+    return list(by_code.values())
 
 
 @dataclass(frozen=True)
