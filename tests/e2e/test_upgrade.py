@@ -1,0 +1,62 @@
+"""A lake written by the code of version 0.1.0 opens, is migrated, and refreshes with nothing asked and nothing run.
+
+``tests/data/lake_of_version_1.tar.xz`` is what `make demo` left under ``.ocr/lake`` at commit 9b62388, the last one before schema
+version 2: the catalog (vacuumed) and the data files, without journals.
+"""
+
+import re
+import tarfile
+from pathlib import Path
+
+import duckdb
+
+from resources.lake import load_extensions
+from tests.support.graph import open_lake, run
+
+OLD_LAKE = Path(__file__).parents[1] / "data" / "lake_of_version_1.tar.xz"
+KEYS = {
+    "raw_problems": "raw_id",
+    "deduped_problems": "problem_id",
+    "clean_problems": "problem_id",
+    "r1_traces": "response_id",
+    "solutions": "solution_id",
+    "verdicts": "verdict_id",
+    "verified_triplets": "triplet_id",
+    "judge_votes": "vote_id",
+    "contamination_report": "pair_id",
+}
+
+
+def old_ids(catalog: Path) -> dict[str, set[str]]:
+    """The ids of each table, read as any DuckDB client would, before our code opens the lake."""
+    with duckdb.connect() as client:
+        load_extensions(client)
+        client.execute(
+            f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (READ_ONLY, DATA_PATH '{catalog.parent}/data', OVERRIDE_DATA_PATH true)"
+        )
+        return {
+            table: {row[0] for row in client.execute(f"SELECT {key} FROM lake.{table}").fetchall()} for table, key in KEYS.items()
+        }
+
+
+def test_an_old_lake_is_migrated_and_refreshed_for_free(tmp_path: Path) -> None:
+    with tarfile.open(OLD_LAKE) as archive:
+        archive.extractall(tmp_path / "lake", filter="data")
+    before = old_ids(tmp_path / "lake" / "catalog.sqlite")
+    assert all(before.values())
+
+    done = run("run", home=tmp_path)
+
+    assert "r1_traces: 0 teacher requests" in done.stderr
+    assert "suite_validation: 0 sandbox runs" in done.stderr
+    assert "verdicts: 0 sandbox runs" in done.stderr
+    assert set(re.findall(r"([\d,]+) judge requests", done.stderr)) <= {"0"}
+    with open_lake(tmp_path) as lake:
+        after = {table: {row[key] for row in lake.rows(f"SELECT {key} FROM {table}")} for table, key in KEYS.items()}
+        assert after == before
+        verdicts = lake.rows("SELECT verdict, count(*) AS programs FROM verdicts GROUP BY ALL")
+        assert {row["verdict"]: row["programs"] for row in verdicts}["accepted"] == 107
+        fates = lake.rows(
+            "SELECT outcome, sum(rows) AS rows FROM funnel WHERE stage = 'sft_dataset' AND outcome <> 'in' GROUP BY ALL"
+        )
+    assert {row["outcome"]: row["rows"] for row in fates} == {"released": 186, "dropped": 4}  # of four nobody has decided
