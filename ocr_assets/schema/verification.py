@@ -61,6 +61,7 @@ class Verdict(TypedDict):
     host_speed: Annotated[float, "Speed of the host relative to the reference loop"]
     flags: Annotated[list[str], "For people, not for the verdict: what in the code could deceive a test, such as os._exit"]
     created_at: Annotated[datetime, "When (UTC)"]
+    untrusted_reason: Annotated[str | None, "Why the verdict proves little, such as tests that shared a process with the program"]
 
 
 class SuiteValidation(TypedDict):
@@ -133,7 +134,8 @@ class Triplet(TypedDict):
     reason: Annotated[str, "accepted, or why not: verdict and first failure, or the parse status"]
     trusted: Annotated[
         bool,
-        "False where the verdict may be wrong, or there is none: several answers allowed and no checker, a quarantined suite",
+        "False where the verdict may be wrong, or there is none: several answers allowed and no checker, a quarantined suite, "
+        "tests that shared a process with the program",
     ]
     tests_passed: Annotated[int | None, "Tests that passed"]
     tests_total: Annotated[int, "Tests in the suite"]

@@ -12,7 +12,7 @@ from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
 from ocr_assets.schema import SUITE_QUALITY, SUITE_VALIDATION, VERDICTS, VERIFIED_TRIPLETS
 from ocr_assets.verification.grading.batch import grade_many
-from ocr_assets.verification.grading.grade import GRADER_VERSION
+from ocr_assets.verification.grading.version import GRADER_VERSION
 from ocr_assets.verification.settings import GradingSettings, QualitySettings, ValidationSettings
 from ocr_assets.verification.storing import run_and_store, store_validation, store_verdicts
 from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS

@@ -5,10 +5,13 @@ The columns are ``Triplet`` in ``ocr_assets/schema``. Which solutions still need
 
 from __future__ import annotations
 
+from ocr_assets.verification.grading.version import SUITE_PART, VERSION_OF_SUITE
+
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
 # answer is not to be trusted where several answers are right and no checker came with the problem (docs/grading.md, §3.5),
-# and no verdict is where reference solutions fail the suite (docs/grading.md, §6).
-TRIPLETS = """
+# and no verdict is where reference solutions fail the suite (docs/grading.md, §6) or where the grader says that it proves
+# little. Parameter: grader.
+TRIPLETS = f"""
 SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.problem_id, s.response_id, s.solution_id, v.verdict_id, p.suite_id, s.language,
        p.dataset, p.source, p.split, p.license, p.difficulty,
@@ -23,13 +26,14 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
             ELSE v.verdict || ' on test ' || (v.first_failure + 1) || ' of ' || v.tests_total || ': ' || left(v.message, 200)
        END AS reason,
        coalesce(v.verdict <> 'sandbox_error' AND NOT (v.verdict = 'wrong_answer' AND p.multiple_answers_hint IS NOT NULL), false)
+           AND v.untrusted_reason IS NULL
            AND q.status IS DISTINCT FROM 'quarantined' AS trusted,
        v.tests_passed, t.test_count AS tests_total, v.tests_passed / nullif(v.tests_total, 0) AS pass_rate,
        coalesce(q.status, 'unknown') AS suite_status, q.true_positive_rate AS suite_tpr, q.true_negative_rate AS suite_tnr,
        v.created_at AS graded_at
 FROM solutions s SEMI JOIN clean_problems USING (problem_id)
 JOIN problems p USING (problem_id) JOIN test_suites t USING (suite_id)
-LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = $grader
+LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_SUITE}
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
 """
 
@@ -46,4 +50,7 @@ BY_GROUP = """
 SELECT {column} AS value, verdict, count(*) AS rows FROM verified_triplets GROUP BY ALL ORDER BY ALL
 """
 
-DISTRIBUTION = "SELECT verdict, count(*) AS rows FROM verdicts WHERE grader_version = $grader GROUP BY ALL ORDER BY rows DESC"
+DISTRIBUTION = f"""
+SELECT verdict, count(*) AS rows FROM verdicts WHERE grader_version IN ($grader, $grader || '{SUITE_PART}')
+GROUP BY ALL ORDER BY rows DESC
+"""

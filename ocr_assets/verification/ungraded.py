@@ -7,6 +7,7 @@ from typing import cast
 
 from ocr_assets.programs.suites import Suite
 from ocr_assets.verification.grading.batch import Item
+from ocr_assets.verification.grading.version import VERSION_OF_SUITE
 from ocr_assets.verification.settings import DefaultLimits
 from ocr_assets.verification.validation.validate import MARGIN, calibrated
 from resources.lake import Lake
@@ -19,8 +20,8 @@ SELECT s.solution_id, s.problem_id, s.language, s.code, p.suite_id
 FROM solutions s SEMI JOIN clean_problems USING (problem_id)
 JOIN deduped_problems p USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
-ANTI JOIN (SELECT * FROM verdicts WHERE grader_version = $grader AND verdict <> 'sandbox_error') v
-    ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND NOT (
+ANTI JOIN (SELECT * FROM verdicts WHERE verdict <> 'sandbox_error') v
+    ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_SUITE} AND NOT (
         v.verdict = 'time_limit'
         AND v.cpu_limit_s < {MARGIN} * coalesce(CASE s.language WHEN 'python' THEN q.python_need_s ELSE q.cpp_need_s END, 0))
 WHERE s.code IS NOT NULL AND t.test_count > 0 AND (s.language = 'python' OR t.test_kinds = ['stdin'])

@@ -44,6 +44,7 @@ class Run:
     ``args`` and ``kwargs`` (JSON-like data); its result comes back as plain data. kind ``assert`` and ``pytest``
     (Python): ``code`` is appended to the solution, or run by pytest against the module ``solution``.
     ``literals``: for a call whose values JSON cannot carry, ``repr((args, kwargs))`` of Python literals instead of both.
+    ``apart`` (assert and pytest): the suite gets a process of its own where that can be; false: it shares the program's.
     ``collect`` names files to bring back from the working folder (at most 64 KiB each). The fields ``interactor_…`` are the
     same for the program's interactor, where it has one; then ``stdin`` and ``files`` of its own are not used.
     """
@@ -58,6 +59,7 @@ class Run:
     literals: str | None = None
     code: str | None = None
     collect: Sequence[str] = ()
+    apart: bool = True
     interactor_argv: Sequence[str] = ()
     interactor_files: Mapping[str, bytes] = field(default_factory=dict)
     interactor_collect: Sequence[str] = ()
@@ -104,7 +106,11 @@ class InteractorOutcome:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """Facts of one run. ``value``: for kind ``call`` the encoded result (see ``sandbox_images/runner/values.py``), else null."""
+    """Facts of one run. ``value``: for kind ``call`` the encoded result (see ``sandbox_images/runner/values.py``), else null.
+
+    ``apart``: no test shared a process with the program. ``untrusted_reason``: why a test that passed proves little, or null:
+    a suite that had to share the program's process, or an assertion that the program's own ``==`` decided.
+    """
 
     status: Status
     cpu_s: float
@@ -116,6 +122,8 @@ class RunOutcome:
     stderr: bytes
     value: object = None
     error: str = ""
+    apart: bool = True
+    untrusted_reason: str | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     interactor: InteractorOutcome | None = None
 

@@ -121,7 +121,7 @@ def _message(header: dict[str, Any], blobs: Sequence[bytes]) -> bytes:
 def _program_message(program: Program) -> bytes:
     header: dict[str, Any] = {
         "op": "program", "language": program.language, "std": program.std, "judge": program.judge,
-        "limits": asdict(program.limits), "pytest": any(run.kind == "pytest" for run in program.runs),
+        "limits": asdict(program.limits),
     }  # fmt: skip
     blobs = [_source(program.code)]
     if (interactor := program.interactor) is not None:
@@ -134,7 +134,7 @@ def _program_message(program: Program) -> bytes:
 def _run_message(run: Run, interactor: Interactor | None, *, last: bool) -> bytes:
     header: dict[str, Any] = {
         "op": "run", "kind": run.kind, "argv": list(run.argv), "entry": run.entry, "files": list(run.files),
-        "collect": list(run.collect), "literals": run.literals is not None, "last": last,
+        "collect": list(run.collect), "literals": run.literals is not None, "last": last, "apart": run.apart,
     }  # fmt: skip
     blobs = [run.stdin, _data(run), *run.files.values()]
     if interactor is not None:
@@ -174,6 +174,8 @@ def _outcome(run: Run, interactor: Interactor | None, answer: dict[str, Any], bl
         stderr=blobs[1],
         value=answer.get("result"),
         error=answer["error"],
+        apart=answer.get("apart", True),
+        untrusted_reason=answer.get("untrusted"),
         files=_files(run.collect, blobs[2:], answer["collected"]) if interactor is None else {},
         interactor=theirs,
     )

@@ -29,6 +29,7 @@ from resources.sandbox.pool import Pool, Worker
 from resources.sandbox.reaper import LABEL, owner, reap, remove
 
 BOX_ROOT = "/tmp"
+JUDGE_ROOT = "/run/judge"  # boxes of suites, interactors and checkers: no program can write or look there
 WRITE_S = 60.0  # a runner that takes no byte for so long is broken
 REFUSALS = 6  # errors of an engine that answers, some seconds long: it is not on its way down or up
 log = logging.getLogger(__name__)
@@ -100,7 +101,9 @@ class DockerSandbox(Pool):
             self._tag,
             name=f"ocr-sandbox-{os.getpid()}-{random.SystemRandom().randrange(16**8):08x}",
             labels={LABEL: owner()},
-            environment={"OCR_BOX_ROOT": BOX_ROOT, "OCR_UID_BASE": str(uid_base), "PYTHONHASHSEED": "0"},
+            environment={
+                "OCR_BOX_ROOT": BOX_ROOT, "OCR_JUDGE_ROOT": JUDGE_ROOT, "OCR_UID_BASE": str(uid_base), "PYTHONHASHSEED": "0",
+            },
             stdin_open=True,  # and closed with this process, however it ends: then the runner ends and the container goes
             auto_remove=True,
             stop_signal="SIGKILL",  # an engine that goes down need not wait: the first process takes no other
@@ -113,7 +116,10 @@ class DockerSandbox(Pool):
             mem_limit=f"{self._memory_mb}m",
             memswap_limit=f"{self._memory_mb}m",
             shm_size="64m",
-            tmpfs={BOX_ROOT: "rw,nosuid,nodev,exec,mode=1777,size=256m,nr_inodes=16k"},
+            tmpfs={
+                BOX_ROOT: "rw,nosuid,nodev,exec,mode=1777,size=256m,nr_inodes=16k",
+                JUDGE_ROOT: "rw,nosuid,nodev,exec,mode=711,size=64m,nr_inodes=4k",
+            },
             ulimits=[
                 docker.types.Ulimit(name="stack", soft=1 << 30, hard=1 << 30),
                 docker.types.Ulimit(name="core", soft=0, hard=0),

@@ -71,7 +71,8 @@ def ensure_image(client: docker.DockerClient, base: str = DEFAULT_BASE) -> str:
 
 
 def _belongs(path: Path) -> bool:
-    return path.name == "Dockerfile" or (path.parent.name in ("runner", "include") and path.suffix in (".py", ".c", ".h"))
+    inside = path.relative_to(CONTEXT).parts[0] in ("runner", "include")
+    return path.name == "Dockerfile" or (inside and path.suffix in (".py", ".c", ".h"))
 
 
 def _ensure_base(client: docker.DockerClient, base: str) -> str:

@@ -28,7 +28,7 @@ class ProcessSandbox(Pool):
     def _start(self) -> Worker:
         box_root = tempfile.mkdtemp(prefix="ocr-box-")
         process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(RUNNER)],
+            [sys.executable, "-s", "-P", "-B", str(RUNNER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={"OCR_BOX_ROOT": box_root, "PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"},

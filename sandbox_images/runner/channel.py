@@ -19,6 +19,11 @@ class Channel:
         self._wanted = 4
         self._flushed = 0.0
 
+    def close(self):
+        """Close both descriptors."""
+        os.close(self._source)
+        os.close(self._sink)
+
     def receive(self, wait=True):
         """The next message; None at the end of the stream, or (not ``wait``) where no whole message has come yet."""
         while True:

@@ -16,8 +16,13 @@ import platform
 import resource
 import struct
 import sys
+import tempfile
 import threading
+import traceback
 import types
+
+from runner import suites
+from runner.apart import names, program, suite
 
 MIB = 1024 * 1024
 RESULT_LIMIT = 16 * MIB
@@ -26,6 +31,7 @@ RESULT_LIMIT = 16 * MIB
 
 _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 15, 22, 38
 _RESULT_FD = 3
+_LINK_FD_OF_PROGRAM, _LINK_FD_OF_SUITE = 4, 4
 _DENIED = {  # syscalls a judged program has no business with, beyond what the engine's own profile denies
     "x86_64": {
         "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "shmget": 29, "shmat": 30,
@@ -143,7 +149,7 @@ def run(text, code, source):
     if spec.kind != "stdin" or b"random" in source:  # else nobody can tell that it is the zygote's seed
         sys.modules["random"].seed()
     gc.enable()
-    _leave(_guarded(_TASKS[spec.kind], spec, code, data if spec.kind != "pytest" else (data, source)))
+    _leave(_guarded(_TASKS[spec.kind], spec, code, (data, source) if spec.kind in ("pytest", "serve") else data))
 
 
 def fresh_streams():
@@ -236,30 +242,12 @@ def _call(spec, code, data):
 
 def _assert(spec, code, data):
     nonce, spec.nonce = spec.nonce, None
-    _forbid_tracing()
+    suites.forbid_tracing()
     builtins = dict(vars(sys.modules["builtins"]))  # the test's own, whatever the solution does to the others
     module = _module(code, "solution", sys.modules["builtins"])
     module.__dict__["__builtins__"] = builtins
-    test = compile(data, "test.py", "exec")
     module.__dict__["__name__"] = "__main__"  # the test is the program; what the solution does as one is not wanted
-    try:
-        exec(test, module.__dict__)
-    except AssertionError as error:
-        trace = error.__traceback__
-        while trace.tb_next is not None:
-            trace = trace.tb_next
-        if trace.tb_frame.f_code.co_filename != "test.py":
-            raise  # the solution's own assertion
-        _failed(f"AssertionError: {error}" if error.args else "AssertionError", wrong=True)
-    _result(json.dumps({"passed": nonce}).encode())
-
-
-def _forbid_tracing():
-    """A trace function can step over an assertion; none is set where a test shares the process."""
-    sys.settrace = sys.setprofile = threading.settrace = threading.setprofile = lambda function: None
-
-
-PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".")
+    _verdict(suites.run_assertions(data, module.__dict__), nonce)
 
 
 def _pytest(spec, code, data):
@@ -268,70 +256,49 @@ def _pytest(spec, code, data):
     for name, content in (("test_solution.py", tests), ("solution.py", solution)):
         with open(name, "wb") as file:
             file.write(content)
-    import pytest
+    suites.forbid_tracing()
+    _verdict(suites.run_pytest(tests, apart=False), nonce)
 
-    _forbid_tracing()
-    passed, collected, failures = set(), set(), []
-    wanted = certain_tests(tests)
 
-    class Watch:
-        def pytest_collection_modifyitems(self, items):
-            collected.update(item.nodeid for item in items)
-
-        def pytest_runtest_logreport(self, report):
-            if report.when == "call" and report.outcome == "passed":
-                passed.add(report.nodeid)
-
-        def pytest_exception_interact(self, call):
-            if call.excinfo is not None:
-                failures.append((call.excinfo.typename, call.excinfo.exconly()))
-
-    status = pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[Watch()])
-    left_out = wanted - {name.partition("[")[0].partition("::")[2] for name in collected}
-    if status == 0 and collected and passed == collected and not left_out:
-        _result(json.dumps({"passed": nonce, "names": sorted(passed)[:1000]}).encode())
+def _verdict(result, nonce):
+    """Say that a suite in the solution's own process passed, by the token that only it was given, or how it failed."""
+    if result["failed"] is None:
+        _result(json.dumps({"passed": nonce, "names": result["passed"]}).encode())
         return
-    # Failed is what pytest.raises gives where nothing was raised.
-    wrong = bool(failures) and all(name in ("AssertionError", "Failed") for name, _ in failures)
-    reason = f"tests were left out: {', '.join(sorted(left_out))}" if left_out else "no test passed"
-    _failed(failures[0][1] if failures else reason, wrong, sorted(passed))
-
-
-def certain_tests(source):
-    """Tests that pytest finds in ``source`` for certain (``name`` or ``Class::name``), so that a program which has some of
-    them left out is noticed. What is decorated (but for marks), bound twice or conditional is not certain."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-    if b"__test__" in source:
-        return set()
-    found = _test_names(tree.body)
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name.startswith("Test") and not (node.bases or node.decorator_list):
-            names = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
-            if not names & {"__init__", "__new__"}:
-                found |= {f"{node.name}::{name}" for name in _test_names(node.body)}
-    rebound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    return {name for name in found if name.partition("::")[0] not in rebound}
-
-
-def _test_names(body):
-    names = [node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    return {
-        node.name
-        for node in body
-        if isinstance(node, ast.FunctionDef)
-        and node.name.startswith("test")
-        and names.count(node.name) == 1
-        and all(ast.unparse(mark).startswith("pytest.mark.") for mark in node.decorator_list)
-    }
-
-
-def _failed(message, wrong, passed=()):
-    """``passed``: tests of a pytest suite that did pass."""
-    _result(json.dumps({"failed": str(message)[:1000], "wrong": wrong, "passed": list(passed)[:1000]}).encode())
+    _result(json.dumps(result).encode())
     raise SystemExit(1)
+
+
+def _serve(spec, code, data):
+    """The solution, tested by a suite in another process: it answers calls on the socket that is its fourth descriptor."""
+    kind, source = data
+    if b"inspect" in source or b"__file__" in source:
+        with open("solution.py", "wb") as file:
+            file.write(source)
+    program.serve(code, _LINK_FD_OF_PROGRAM, pytest=kind == b"pytest")
+
+
+def _suite(spec, code, data):
+    """A suite in a process of its own: its result and what is to be said of it, on a descriptor the solution never sees."""
+    kind, tests = spec.entry, data
+    text = tests.decode("utf-8", "replace")
+    seen = suite.Suite(_LINK_FD_OF_SUITE, text, main=kind == "assert")
+    tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = spec.box
+    result = {"passed": [], "failed": None, "wrong": False}
+    try:
+        if kind == "pytest":
+            sys.meta_path.insert(0, names.Finder(seen))
+            with open("test_solution.py", "wb") as file:
+                file.write(tests)
+            result = suites.run_pytest(tests, apart=True)
+        else:
+            main = types.ModuleType("__main__")
+            sys.modules["__main__"] = main
+            vars(main).update(seen.namespace(), __name__="__main__", __builtins__=sys.modules["builtins"])
+            result = suites.run_assertions(tests, vars(main))
+    except BaseException as error:
+        result["failed"] = traceback.format_exception_only(type(error), error)[-1].strip()[:1000]
+    _result(json.dumps({**result, **seen.report(result["failed"] is not None)}).encode())
 
 
 def _result(payload):
@@ -344,4 +311,4 @@ def _result(payload):
         view = view[os.write(_RESULT_FD, view) :]
 
 
-_TASKS = {"stdin": _stdin, "call": _call, "assert": _assert, "pytest": _pytest}
+_TASKS = {"stdin": _stdin, "call": _call, "assert": _assert, "pytest": _pytest, "serve": _serve, "suite": _suite}

@@ -3,6 +3,7 @@
 In the image ``launch.c`` does it; where that is not compiled (the runner as a local process), the same in Python.
 """
 
+import collections
 import ctypes
 import os
 import resource
@@ -14,7 +15,8 @@ import time
 MESSAGE = 256 * 1024  # bytes at most; a socket's buffer takes no more either
 # launch.c, struct run: uid (-1: keep the user), exec, CPU seconds, processes, file bytes, number of arguments, of variables
 RUN = struct.Struct("=iiiiqii")
-REPORT = struct.Struct("=idqd")  # launch.c, struct report: wait status, CPU seconds, peak KB, clock at the end
+REPORT = struct.Struct("=idqd")  # launch.c, struct report
+Report = collections.namedtuple("Report", ["status", "cpu_s", "peak_kb", "at"])  # wait status, …, clock at the end
 FDS = 8
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _LIBC = ctypes.CDLL(None, use_errno=True)

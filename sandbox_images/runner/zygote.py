@@ -14,7 +14,7 @@ import sys
 import tempfile
 import warnings
 
-from runner import child, launch
+from runner import child, launch, suites
 
 warnings_off = warnings.catch_warnings()
 
@@ -94,7 +94,7 @@ def load_pytest():
             os.chdir(folder)
             with open("test_warm.py", "w") as file:
                 file.write("import pytest\n@pytest.mark.parametrize('x', [1])\ndef test_warm(x):\n    assert x == 1\n")
-            pytest.main([*child.PYTEST_OPTIONS, "test_warm.py"])
+            pytest.main([*suites.PYTEST_OPTIONS, "test_warm.py"])
             os.chdir("/")
         os.dup2(kept[0], 1), os.dup2(kept[1], 2)
         for fd in (*kept, null):
@@ -105,7 +105,12 @@ def load_pytest():
     gc.collect()
 
 
-LOADERS = {"numpy": load_numpy, "pytest": load_pytest}
+def load_both():
+    load_numpy()
+    load_pytest()
+
+
+LOADERS = {"numpy": load_numpy, "pytest": load_pytest, "pytest numpy": load_both}
 
 
 def template(link_fd, code_fd, confined):

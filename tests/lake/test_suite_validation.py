@@ -4,7 +4,7 @@ import duckdb
 
 from ocr_assets.schema import content_id
 from ocr_assets.schema.migrations import name_programs_of_known_worth
-from ocr_assets.verification.grading.grade import GRADER_VERSION
+from ocr_assets.verification.grading.version import GRADER_VERSION
 from ocr_assets.verification.validation import validate
 from resources.lake.migrations import Migrator
 
@@ -35,7 +35,7 @@ def test_earlier_rows_get_the_present_names() -> None:
 
 def test_ids_are_those_of_the_first_names() -> None:
     candidate = {"problem_id": "p", "suite_id": "suite_x", "plan": "plan", "reference_solutions": [], "suite": {}}
-    graded = dict.fromkeys(("verdict", "tests_passed", "tests_total", "first_failure", "cpu_s", "memory_mb", "message", "image", "host_speed"), 0)  # fmt: skip
+    graded = dict.fromkeys(("verdict", "tests_passed", "tests_total", "first_failure", "cpu_s", "memory_mb", "message", "image", "host_speed"), 0) | {"grader_version": GRADER_VERSION}  # fmt: skip
     for role, hashed in (("reference", "known_good"), ("rejected", "known_bad"), ("mutant", "mutant")):
         row = validate._row(candidate, role, "python", "pass", graded)  # type: ignore[arg-type]
         assert row["validation_id"] == content_id("evid", "suite_x", "plan", GRADER_VERSION, hashed, "python", "pass")

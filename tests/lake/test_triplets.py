@@ -21,7 +21,8 @@ def lake() -> duckdb.DuckDBPyConnection:
         CREATE TABLE solutions AS SELECT 'sol' AS solution_id, 'p' AS problem_id, 'resp' AS response_id, 'python' AS language,
             'print(3)' AS code, 'ok' AS parse_status;
         CREATE TABLE verdicts (verdict_id TEXT, solution_id TEXT, suite_id TEXT, grader_version TEXT, verdict TEXT,
-            cpu_limit_s DOUBLE, first_failure INT, tests_passed INT, tests_total INT, message TEXT, created_at TIMESTAMP);
+            cpu_limit_s DOUBLE, first_failure INT, tests_passed INT, tests_total INT, message TEXT, created_at TIMESTAMP,
+            untrusted_reason TEXT);
         CREATE TABLE suite_quality (problem_id TEXT, suite_id TEXT, status TEXT, python_need_s DOUBLE, cpp_need_s DOUBLE,
             true_positive_rate DOUBLE, true_negative_rate DOUBLE);
     """)
@@ -31,8 +32,8 @@ def lake() -> duckdb.DuckDBPyConnection:
 def judged(
     lake: duckdb.DuckDBPyConnection, verdict: str, cpu_limit_s: float = 6.0, grader: str = "9", suite: str = "suite"
 ) -> None:
-    values = ["ver", "sol", suite, grader, verdict, cpu_limit_s, 0, 0, 1, "token 1: expected '3', got '4'", None]
-    lake.execute("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    values = ["ver", "sol", suite, grader, verdict, cpu_limit_s, 0, 0, 1, "token 1: expected '3', got '4'", None, None]
+    lake.execute("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def quality(lake: duckdb.DuckDBPyConnection, status: str, python_need_s: float | None = None) -> None:

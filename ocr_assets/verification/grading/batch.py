@@ -11,7 +11,8 @@ from typing import TypedDict
 
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Language, Verdict, content_id
-from ocr_assets.verification.grading.grade import GRADER_VERSION, Graded, grade
+from ocr_assets.verification.grading.grade import Graded, grade
+from ocr_assets.verification.grading.version import GRADER_VERSION
 from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
@@ -26,9 +27,9 @@ class Item(TypedDict):
     code: str
 
 
-def verdict_id(solution_id: str, suite_id: str) -> str:
+def verdict_id(solution_id: str, suite_id: str, version: str = GRADER_VERSION) -> str:
     """A verdict's id: the same solution, suite and grader give the same id."""
-    return content_id("ver", solution_id, suite_id, GRADER_VERSION)
+    return content_id("ver", solution_id, suite_id, version)
 
 
 class GradedOnce:
@@ -79,7 +80,7 @@ def grade_many(
 
     for item, result in sandbox.completed(graded, items):
         yield {
-            "verdict_id": verdict_id(item["solution_id"], item["suite_id"]),
+            "verdict_id": verdict_id(item["solution_id"], item["suite_id"], result["grader_version"]),
             "solution_id": item["solution_id"],
             "problem_id": item["problem_id"],
             "suite_id": item["suite_id"],

@@ -17,15 +17,16 @@ from ocr_assets.platform.row_files import BadInput, Refuse, place_of, read_jsonl
 from ocr_assets.programs.suites import Suite, suite_from_json
 from ocr_assets.schema import content_id, json_text
 from ocr_assets.verification.grading.batch import GradedOnce
-from ocr_assets.verification.grading.grade import GRADER_VERSION, Graded
+from ocr_assets.verification.grading.grade import Graded
 from ocr_assets.verification.grading.known_verdicts import KnownVerdicts
+from ocr_assets.verification.grading.version import GRADER_VERSION, SUITE_PART
 from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
 SOLUTION_FIELDS = ("solution_id", "problem_id", "language", "code")
 VERDICT_FIELDS = (
     "verdict", "tests_passed", "tests_total", "first_failure", "cpu_s", "wall_s", "memory_mb", "tests", "message", "image",
-    "isolation_level", "grader_version",
+    "isolation_level", "grader_version", "trusted", "untrusted_reason",
 )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ class _Verifier:
         if suite_hash is None:
             reason = self._problems.refused.get(problem_id, f"is not in {self._file}")
             return {**head, **_no_verdict(f"problem {problem_id} {reason}"), "fingerprint": "", **extra}
-        parts = (solution["language"], solution["code"], suite_hash, self._settings.model_dump(), GRADER_VERSION)
+        parts = (solution["language"], solution["code"], suite_hash, self._settings.model_dump(), GRADER_VERSION + SUITE_PART)
         fingerprint = content_id("fp", *parts)
         earlier = self._known.find(str(solution["solution_id"]), fingerprint) if self._known else None
         if earlier is not None:
@@ -204,12 +205,13 @@ class _Problems:
 
 
 def _public(graded: Graded) -> dict[str, Any]:
-    return {name: graded[name] for name in VERDICT_FIELDS}  # type: ignore[literal-required]
+    fields = {name: graded[name] for name in VERDICT_FIELDS if name != "trusted"}  # type: ignore[literal-required]
+    return {**fields, "trusted": graded["untrusted_reason"] is None and graded["verdict"] != "sandbox_error"}
 
 
 def _no_verdict(message: str) -> dict[str, Any]:
     return {
         "verdict": "sandbox_error", "tests_passed": 0, "tests_total": 0, "first_failure": None, "cpu_s": 0.0,
         "wall_s": 0.0, "memory_mb": 0.0, "tests": [], "message": message, "image": "", "isolation_level": "",
-        "grader_version": GRADER_VERSION,
+        "grader_version": GRADER_VERSION, "untrusted_reason": None, "trusted": False,
     }  # fmt: skip

@@ -24,12 +24,12 @@ from ocr_assets.verification.grading.runs import (
     test_row,
 )
 from ocr_assets.verification.grading.standards import STANDARDS, execute
+from ocr_assets.verification.grading.version import grader_version
 from ocr_assets.verification.settings import GradingSettings
 from ocr_assets.verification.tampering.altered_suites import altered_suites
 from ocr_assets.verification.tampering.flags import flags
 from resources.sandbox.api import Interactor, Outcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
-GRADER_VERSION = "2"
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
 
 
@@ -51,6 +51,7 @@ class Graded(TypedDict):
     grader_version: str
     host_speed: float
     flags: list[str]
+    untrusted_reason: str | None
 
 
 def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, settings: GradingSettings | None = None) -> Graded:
@@ -74,7 +75,7 @@ def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, setting
             return job.graded([], "sandbox_error", message, outcome)
         if not outcome.compiled:
             return job.graded([], "compile_error", outcome.compile_message, outcome)
-        if failure is None and (reason := job.passes_altered_suite(limits)) is not None:
+        if failure is None and _untrusted(outcome) and (reason := job.passes_altered_suite(limits)) is not None:
             return job.graded(tests, "suspect", reason, outcome)
     except SandboxFault as error:
         return job.graded([], "sandbox_error", str(error), None)
@@ -261,10 +262,17 @@ class _Job:
             "cpu_limit_s": resolve_limits(self.suite["limits"], self.language, self.settings).cpu_s,
             "image": outcome.image if outcome else "",
             "isolation_level": outcome.isolation_level if outcome else "",
-            "grader_version": GRADER_VERSION,
+            "grader_version": grader_version(self.suite["tests"]),
             "host_speed": outcome.host_speed if outcome else 0.0,
             "flags": flags(self.code) if self.language == "python" else [],
+            "untrusted_reason": _untrusted(outcome),
         }
+
+
+def _untrusted(outcome: Outcome | None) -> str | None:
+    """Why tests that passed prove little, or None."""
+    reasons = [run.untrusted_reason for run in outcome.runs if run.untrusted_reason] if outcome is not None else []
+    return reasons[0] if reasons else None
 
 
 def _question(test: Test, output: bytes) -> checkers.Question:

@@ -1,8 +1,8 @@
 """Suites altered so that no right program passes them: the second look at a program that passed the true suite.
 
-Asserts and pytest suites run inside the solution's process, so a program can bend them: an ``__eq__`` that is always true, a
-patched hook, a result forged from a stack frame. Such a program also passes an altered suite, and an honest one does not
-(verdict ``suspect``; docs/grading.md, §3.6). Tests that are compared on the host need none of this.
+Where the program's own ``__eq__`` decided an assertion, or a suite had to share its process, a program can bend the tests: an
+``__eq__`` that is always true, a patched hook, a result forged from a stack frame. Such a program also passes an altered suite,
+and an honest one does not (verdict ``suspect``; docs/grading.md, §3.6). Trusted verdicts need none of this.
 
 ``falsified`` puts an assertion that fails first in every test. ``altered`` changes what each assertion demands (an expected
 value into another, a condition into its negation, an exception into another) and goes on whether it holds or not; such a

@@ -5,6 +5,8 @@ Rates are summed up from the stored rows, so another threshold needs no new run.
 
 from __future__ import annotations
 
+from ocr_assets.verification.grading.version import VERSION_OF_SUITE
+
 # Reference solutions that can be run here, of each clean problem.
 _RUNNABLE = """
 len(list_filter(reference_solutions, lambda s:
@@ -17,9 +19,9 @@ SELECT p.problem_id, p.suite_id, p.plan, p.reference_solutions, t.tests, t.compa
 FROM (SELECT *, md5(to_json(reference_solutions) || $salt) AS plan FROM deduped_problems) p
 SEMI JOIN clean_problems USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN (
-    SELECT problem_id, suite_id, plan, bool_or(verdict = 'sandbox_error') AS faulty
-    FROM suite_validation WHERE grader_version = $grader GROUP BY ALL
-) e USING (problem_id, suite_id, plan)
+    SELECT problem_id, suite_id, plan, grader_version, bool_or(verdict = 'sandbox_error') AS faulty
+    FROM suite_validation GROUP BY ALL
+) e ON e.problem_id = p.problem_id AND e.suite_id = p.suite_id AND e.plan = p.plan AND e.grader_version = {VERSION_OF_SUITE}
 WHERE {_RUNNABLE} > 0 AND t.test_count > 0 AND coalesce(e.faulty, true)
 ORDER BY p.problem_id
 """
@@ -41,8 +43,8 @@ WITH e AS (
         max(cpu_s * least(1.0, host_speed))
             FILTER (role = 'reference' AND verdict = 'accepted' AND language = 'cpp') AS cpp_need_s,
         min(message) FILTER (role = 'reference' AND verdict <> 'accepted') AS complaint
-    FROM suite_validation
-    WHERE grader_version = $grader AND verdict NOT IN ('sandbox_error', 'compile_error')
+    FROM suite_validation JOIN test_suites t USING (suite_id)
+    WHERE grader_version = {VERSION_OF_SUITE} AND verdict NOT IN ('sandbox_error', 'compile_error')
     GROUP BY problem_id, suite_id, plan
     QUALIFY row_number() OVER (PARTITION BY problem_id, suite_id ORDER BY max(created_at) DESC, plan) = 1
 ), q AS (

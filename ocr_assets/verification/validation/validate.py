@@ -13,7 +13,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Language, Limits, ReferenceSolution, SuiteValidation, content_id
-from ocr_assets.verification.grading.grade import GRADER_VERSION, Graded, grade, ungradable
+from ocr_assets.verification.grading.grade import Graded, grade, ungradable
 from ocr_assets.verification.settings import DefaultLimits, GradingSettings, ValidationSettings
 from ocr_assets.verification.validation.mutants import mutants
 from resources.sandbox.api import Sandbox
@@ -151,7 +151,7 @@ def _row(
 ) -> SuiteValidation:
     return {
         "validation_id": content_id(
-            "evid", candidate["suite_id"], candidate["plan"], GRADER_VERSION, _HASHED_ROLES[role], language, code
+            "evid", candidate["suite_id"], candidate["plan"], graded["grader_version"], _HASHED_ROLES[role], language, code
         ),
         "problem_id": candidate["problem_id"],
         "suite_id": candidate["suite_id"],
@@ -168,7 +168,7 @@ def _row(
         "memory_mb": graded["memory_mb"],
         "message": graded["message"],
         "image": graded["image"],
-        "grader_version": GRADER_VERSION,
+        "grader_version": graded["grader_version"],
         "host_speed": graded["host_speed"],
         "created_at": datetime.now(UTC),
     }

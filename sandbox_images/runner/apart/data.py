@@ -1,0 +1,339 @@
+"""Plain data between a suite and a program: a closed set of types as JSON, rebuilt from data on the other side.
+
+None, booleans, integers, floats and strings stand for themselves; all else is a list whose first item is a tag. Mutable
+containers are numbered in the order they are met, on both sides alike, so that shared and cyclic structure survives and a
+container changed in place can be named. Instances of plain node classes (linked lists, trees) travel in a table of their
+own, so that a list of ten thousand nodes is no deep nesting.
+
+What is no plain data is the peer's matter (``foreign`` and ``native``): objects by handle, functions to be called back.
+"""
+
+import array
+import collections
+import datetime
+import decimal
+import fractions
+import pathlib
+import sys
+import types
+
+DEPTH = 120  # levels of containers in containers
+BIG = 1 << 13_000  # Python neither writes nor reads decimal integers of more than 4,300 digits
+SCALARS = {int, str, bool, float, type(None)}
+_FACTORIES = {factory.__name__: factory for factory in (list, int, dict, set, str, float, tuple, bool)} | {"": None}
+_FACTORY_NAMES = {value: name for name, value in _FACTORIES.items()}
+# Modules whose public functions and classes mean the same in both processes, so that a name is enough. None of them holds
+# anything that equals everything, skips a test or reaches into the process.
+SAFE_MODULES = {
+    "math", "cmath", "collections", "collections.abc", "typing", "itertools", "functools", "heapq", "bisect", "string", "re",
+    "datetime", "operator", "decimal", "fractions", "statistics", "numbers", "abc", "enum", "copy", "dataclasses", "json",
+    "random", "time", "array", "textwrap", "calendar", "hashlib", "struct", "uuid", "types", "io", "contextlib", "queue",
+    "zoneinfo", "base64", "binascii", "secrets", "unicodedata", "pprint", "_io",
+}  # fmt: skip
+SAFE_BUILTINS = {
+    "abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "callable", "chr", "classmethod", "complex", "dict",
+    "divmod", "enumerate", "filter", "float", "format", "frozenset", "hash", "hex", "int", "isinstance", "issubclass", "iter",
+    "len", "list", "map", "max", "memoryview", "min", "next", "object", "oct", "ord", "pow", "print", "property", "range",
+    "repr", "reversed", "round", "set", "slice", "sorted", "staticmethod", "str", "sum", "tuple", "type", "zip",
+}  # fmt: skip
+
+
+class Cannot(Exception):
+    """This cannot be carried from one process into the other; the text says what."""
+
+
+class Malformed(Exception):
+    """What came is no encoding: the program has written on the socket itself."""
+
+
+class Encoder:
+    """Values to JSON-ready data. ``keep`` holds the numbered containers, ``nodes`` the instances that go by structure."""
+
+    def __init__(self, foreign, is_node=None):
+        self._foreign, self._is_node = foreign, is_node
+        self.keep, self._memo = [], {}
+        self.nodes, self._node_memo = [], {}
+        self._depth = 0
+
+    def seed(self, containers, nodes):
+        """Take the numbers of another encoding's containers and nodes, whose contents are known to the other side."""
+        for container in containers:
+            self._number(container)
+        for node in nodes:
+            self._node_memo[id(node)] = len(self.nodes)
+            self.nodes.append(node)
+
+    def encode(self, value):
+        kind = type(value)
+        if kind in SCALARS:
+            return ["i", hex(value)] if kind is int and not -BIG < value < BIG else value
+        encode = _ENCODERS.get(kind)
+        if encode is None:
+            if self._is_node is not None and self._is_node(value):
+                return ["n", self.node(value)]
+            return self._foreign(value, self)
+        number = self._memo.get(id(value))
+        if number is not None:
+            return ["r", number]
+        self._depth += 1
+        if self._depth > DEPTH:
+            raise Cannot("data nested too deeply")
+        try:
+            return encode(self, value)
+        finally:
+            self._depth -= 1
+
+    def node(self, value):
+        """The number of a node."""
+        number = self._node_memo.get(id(value))
+        if number is None:
+            number = self._node_memo[id(value)] = len(self.nodes)
+            self.nodes.append(value)
+        return number
+
+    def node_table(self, start=0):
+        """[class name, {attribute: value}] of each node from ``start`` on; those met on the way are appended."""
+        table, position = [], start
+        while position < len(self.nodes):
+            node = self.nodes[position]
+            table.append([type(node).__name__, {name: self.encode(value) for name, value in vars(node).items()}])
+            position += 1
+        return table
+
+    def items(self, values):
+        """The encoded items of a sequence."""
+        if set(map(type, values)) <= _FAST:
+            return list(values)
+        return [self.encode(value) for value in values]
+
+    def pairs(self, mapping):
+        """Keys and values in turn."""
+        flat = []
+        for key, value in dict.items(mapping):
+            flat += (self.encode(key), self.encode(value))
+        return flat
+
+    def content(self, value):
+        """What a numbered container holds, without its number: to be put into the same container on the other side."""
+        return _ENCODERS[type(value)](self, value, numbered=False)
+
+    def _number(self, value):
+        self._memo[id(value)] = len(self.keep)
+        self.keep.append(value)
+
+
+_FAST = SCALARS - {int}  # an integer may be too long for JSON
+
+
+def _container(tag, items):
+    def encode(encoder, value, numbered=True):
+        if numbered:
+            encoder._number(value)
+        return [tag, *items(encoder, value)]
+
+    return encode
+
+
+def _plain(tag, items):
+    return lambda encoder, value: [tag, *items(encoder, value)]
+
+
+def _list_items(encoder, value):
+    kinds = set(map(type, value))
+    if kinds <= _FAST or (kinds <= SCALARS and all(type(item) is not int or -BIG < item < BIG for item in value)):
+        return value
+    return [encoder.encode(item) for item in value]
+
+
+def _default_dict(encoder, value):
+    name = _FACTORY_NAMES.get(value.default_factory) if isinstance(value.default_factory, type | None) else None
+    if name is None:
+        raise Cannot("a defaultdict with a factory of its own")
+    return [name, *encoder.pairs(value)]
+
+
+def _deque(encoder, value):
+    return [value.maxlen, *[encoder.encode(item) for item in value]]
+
+
+def _instant(encoder, value):
+    if value.tzinfo is not None and type(value.tzinfo) is not datetime.timezone:
+        raise Cannot("a time with a time zone of its own")
+    return [value.isoformat(), value.fold]
+
+
+_ENCODERS = {
+    list: _container("l", _list_items),
+    dict: _container("d", Encoder.pairs),
+    set: _container("s", Encoder.items),
+    collections.deque: _container("q", _deque),
+    bytearray: _container("B", lambda encoder, value: [value.decode("latin-1")]),
+    collections.defaultdict: _container("dd", _default_dict),
+    collections.Counter: _container("C", Encoder.pairs),
+    collections.OrderedDict: _container("O", Encoder.pairs),
+    array.array: _container("a", lambda encoder, value: [value.typecode, value.tobytes().decode("latin-1")]),
+    tuple: _plain("t", Encoder.items),
+    frozenset: _plain("f", Encoder.items),
+    bytes: _plain("b", lambda encoder, value: [value.decode("latin-1")]),
+    complex: _plain("c", lambda encoder, value: [value.real, value.imag]),
+    decimal.Decimal: _plain("D", lambda encoder, value: [str(value)]),
+    fractions.Fraction: _plain("F", lambda encoder, value: [hex(value.numerator), hex(value.denominator)]),
+    range: _plain("R", lambda encoder, value: [encoder.encode(part) for part in (value.start, value.stop, value.step)]),
+    slice: _plain("S", lambda encoder, value: [encoder.encode(part) for part in (value.start, value.stop, value.step)]),
+    datetime.datetime: _plain("dt", _instant),
+    datetime.date: _plain("da", lambda encoder, value: [value.isoformat()]),
+    datetime.time: _plain("ti", _instant),
+    datetime.timedelta: _plain("td", lambda encoder, value: [value.days, value.seconds, value.microseconds]),
+    type({}.keys()): _plain("K", lambda encoder, value: [encoder.encode(item) for item in value]),
+    type({}.values()): _plain("V", lambda encoder, value: [encoder.encode(item) for item in value]),
+    type({}.items()): _plain("I", lambda encoder, value: [encoder.encode(item) for pair in value for item in pair]),
+    pathlib.PosixPath: _plain("p", lambda encoder, value: [str(value)]),
+    type(...): lambda encoder, value: ["..."],
+    type(NotImplemented): lambda encoder, value: ["ni"],
+}  # fmt: skip
+
+
+class Decoder:
+    """JSON data to values. ``native``: a peer's own tags; ``make_node``: an empty instance for a class name."""
+
+    def __init__(self, native, make_node=None):
+        self._native, self._make_node = native, make_node
+        self.table, self.nodes = [], []
+
+    def nodes_from(self, table):
+        """Make the empty nodes of a message; ``fill_nodes`` comes after the values that stand before them."""
+        self.nodes += [self._make_node(name) for name, _ in table]
+
+    def fill_nodes(self, table, start=0):
+        """Give nodes their attributes."""
+        for node, (_, attributes) in zip(self.nodes[start:], table, strict=True):
+            values = {name: self.decode(value) for name, value in attributes.items()}
+            for name, value in values.items():
+                object.__setattr__(node, name, value)
+
+    def decode(self, data):
+        if type(data) is not list:
+            if type(data) is dict:
+                raise Malformed("an object in place of a value")
+            return data
+        tag = data[0]
+        if tag == "r":
+            return self.table[data[1]]
+        if tag == "n":
+            return self.nodes[data[1]]
+        make = _MAKERS.get(tag)
+        if make is None:
+            return self._native(tag, data, self)
+        if tag in _EMPTY:
+            value = _EMPTY[tag](data)
+            self.table.append(value)
+            make(self, value, data)
+            return value
+        return make(self, data)
+
+    def refill(self, value, data):
+        """Put ``data``, a container's content, in place of what ``value`` holds."""
+        if _TAGS.get(type(value)) != data[0]:
+            raise Malformed("a container of another kind")
+        if type(value) is not array.array:
+            value.clear()
+        else:
+            del value[:]
+        _MAKERS[data[0]](self, value, data)
+
+
+def _fill_list(decoder, value, data):
+    items = data[1:]
+    value += items if list not in set(map(type, items)) else map(decoder.decode, items)
+
+
+def _fill_dict(decoder, value, data, start=1):
+    decode = decoder.decode
+    for position in range(start, len(data), 2):
+        key = decode(data[position])
+        value[key] = decode(data[position + 1])
+
+
+def _views(view):
+    def make(decoder, data):
+        return view(decoder, [decoder.decode(item) for item in data[1:]])
+
+    return make
+
+
+_EMPTY = {
+    "l": lambda data: [],
+    "d": lambda data: {},
+    "s": lambda data: set(),
+    "q": lambda data: collections.deque(maxlen=data[1]),
+    "B": lambda data: bytearray(),
+    "dd": lambda data: collections.defaultdict(_FACTORIES[data[1]]),
+    "C": lambda data: collections.Counter(),
+    "O": lambda data: collections.OrderedDict(),
+    "a": lambda data: array.array(data[1]),
+}
+_TAGS = {
+    list: "l", dict: "d", set: "s", collections.deque: "q", bytearray: "B", collections.defaultdict: "dd",
+    collections.Counter: "C", collections.OrderedDict: "O", array.array: "a",
+}  # fmt: skip
+_MAKERS = {
+    "l": _fill_list,
+    "d": _fill_dict,
+    "s": lambda decoder, value, data: value.update(map(decoder.decode, data[1:])),
+    "q": lambda decoder, value, data: value.extend(map(decoder.decode, data[2:])),
+    "B": lambda decoder, value, data: value.extend(data[1].encode("latin-1")),
+    "dd": lambda decoder, value, data: _fill_dict(decoder, value, data, 2),
+    "C": _fill_dict,
+    "O": _fill_dict,
+    "a": lambda decoder, value, data: value.frombytes(data[2].encode("latin-1")),
+    "t": lambda decoder, data: tuple(map(decoder.decode, data[1:])),
+    "f": lambda decoder, data: frozenset(map(decoder.decode, data[1:])),
+    "b": lambda decoder, data: data[1].encode("latin-1"),
+    "c": lambda decoder, data: complex(data[1], data[2]),
+    "i": lambda decoder, data: int(data[1], 16),
+    "D": lambda decoder, data: decimal.Decimal(data[1]),
+    "F": lambda decoder, data: fractions.Fraction(int(data[1], 16), int(data[2], 16)),
+    "R": lambda decoder, data: range(*map(decoder.decode, data[1:])),
+    "S": lambda decoder, data: slice(*map(decoder.decode, data[1:])),
+    "dt": lambda decoder, data: datetime.datetime.fromisoformat(data[1]).replace(fold=data[2]),
+    "da": lambda decoder, data: datetime.date.fromisoformat(data[1]),
+    "ti": lambda decoder, data: datetime.time.fromisoformat(data[1]).replace(fold=data[2]),
+    "td": lambda decoder, data: datetime.timedelta(*data[1:4]),
+    "K": _views(lambda decoder, items: dict.fromkeys(items).keys()),
+    "V": _views(lambda decoder, items: dict(enumerate(items)).values()),
+    "I": _views(lambda decoder, items: dict(zip(items[::2], items[1::2], strict=True)).items()),
+    "p": lambda decoder, data: pathlib.PosixPath(data[1]),
+    "...": lambda decoder, data: ...,
+    "ni": lambda decoder, data: NotImplemented,
+}
+
+
+def global_name(value):
+    """["g", module, name] of a public function or class of the standard library, ["m", name] of a module; else None."""
+    kind = type(value)
+    if kind is types.ModuleType:
+        return ["m", value.__name__] if sys.modules.get(value.__name__) is value else None
+    try:
+        module, name = value.__module__ or "builtins", value.__qualname__
+    except AttributeError:
+        module, name = "typing", getattr(value, "_name", None)  # List, Optional …
+        if type(value).__module__ != "typing" or not isinstance(name, str):
+            return None
+    if not (isinstance(module, str) and isinstance(name, str)):
+        return None
+    for place in (module, module.lstrip("_")):  # heapq.heappush says it is of _heapq
+        if is_safe(place, name) and getattr(sys.modules.get(place), name, None) is value:
+            return ["g", place, name]
+    return None
+
+
+def is_safe(module, name):
+    """Whether a name of the standard library may stand for itself in the suite's process."""
+    if module == "builtins":
+        return name in SAFE_BUILTINS or _is_exception(name)
+    return module in SAFE_MODULES and not name.startswith("_")
+
+
+def _is_exception(name):
+    value = getattr(sys.modules["builtins"], name, None)
+    return isinstance(value, type) and issubclass(value, BaseException)

@@ -1,0 +1,83 @@
+"""Descriptions of the program's functions, classes and objects, from which the suite's process makes stand-ins.
+
+Runs in the program's process, calls nothing of the program's, and is believed no more than anything else from there.
+"""
+
+import enum
+import types
+
+from runner.apart import data, peer
+
+# What a class may define that the suite's interpreter looks up on a type.
+_SPECIAL_NAMES = """
+    len length_hint getitem setitem delitem missing iter next reversed contains call enter exit aenter aexit aiter anext await str
+    repr bytes format bool hash int float complex index round trunc floor ceil abs neg pos invert eq ne lt le gt ge add sub mul
+    matmul truediv floordiv mod divmod pow lshift rshift and xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod rdivmod rpow
+    rlshift rrshift rand rxor ror iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior copy deepcopy
+    dir fspath
+"""
+SPECIAL = frozenset(f"__{name}__" for name in _SPECIAL_NAMES.split())
+_ITERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+
+
+def description(program, value, encoder):
+    """What the suite's process needs to make a stand-in of ``value``; ``k`` says of what kind."""
+    kind = type(value)
+    if isinstance(value, type):
+        return _class(program, value, encoder)
+    if kind in _FUNCTIONS and not (kind is types.FunctionType and set(vars(value)) - {"__wrapped__"}):
+        return {"k": "f", **_function(value)}
+    if kind in _ITERATORS:
+        return {"k": {"generator": "g", "coroutine": "co", "async_generator": "ag"}[kind.__name__], "name": value.__name__}
+    if hasattr(kind, "__next__") and kind.__module__ in ("builtins", "itertools"):
+        return {"k": "it", "name": kind.__name__}
+    if issubclass(kind, enum.Enum) and isinstance(value, enum.Enum):
+        return {"k": "e", "c": program.foreign(kind, encoder), "name": value._name_, "value": encoder.encode(value._value_)}
+    return {"k": "o", "c": program.handle(kind, encoder) if data.global_name(kind) is None else _class(program, kind, encoder)}
+
+
+def _class(program, cls, encoder):
+    mro = [base for base in type.mro(cls) if base is not object]
+    is_error = issubclass(cls, BaseException)
+    names = {}
+    for base in reversed(mro):
+        if not (is_error and peer.exception_name(base) is not None):
+            names.update(vars(base))
+    members = None
+    if issubclass(cls, enum.Enum):
+        members = {name: program.foreign(member, encoder) for name, member in cls.__members__.items()}
+    return {
+        "k": "c",
+        "name": cls.__name__, "qual": cls.__qualname__, "doc": cls.__doc__ if type(cls.__doc__) is str else None,
+        "bases": [program.foreign(base, encoder) for base in cls.__bases__ if base is not object],
+        "special": sorted(name for name in names if name in SPECIAL and names[name] is not None),
+        "unhashable": "__hash__" in names and names["__hash__"] is None,
+        "methods": {name: _function(value) for name, value in names.items()
+                    if isinstance(value, types.FunctionType) and name not in SPECIAL},
+        "error": is_error, "members": members,
+    }  # fmt: skip
+
+
+def _function(value):
+    """Name, docstring and parameters of a function, as far as they can be told without calling anything."""
+    function = getattr(value, "__func__", value)
+    code = getattr(function, "__code__", None)
+    name, bound = str(getattr(value, "__name__", "function")), type(value) is types.MethodType
+    facts = {"name": name, "doc": None, "flags": 0, "bound": bound}
+    if type(getattr(function, "__doc__", None)) is str:
+        facts["doc"] = function.__doc__
+    if type(code) is types.CodeType:
+        facts["flags"] = code.co_flags & (0x20 | 0x80 | 0x200)  # generator, coroutine, asynchronous generator
+        count, star, double = code.co_argcount + code.co_kwonlyargcount, bool(code.co_flags & 4), bool(code.co_flags & 8)
+        facts["parameters"] = list(code.co_varnames[: count + star + double])
+        facts["counts"] = [code.co_posonlyargcount, code.co_argcount, code.co_kwonlyargcount, star, double]
+        facts["defaults"] = len(function.__defaults__ or ())
+        facts["notes"] = {str(name): _note(note) for name, note in (function.__annotations__ or {}).items()}
+    return facts
+
+
+def _note(note):
+    if isinstance(note, str):
+        return note
+    return note.__name__ if type(note) is type else "typing.Any"

@@ -1,0 +1,376 @@
+"""The suite's process: it runs pytest or an assertion, and sees stand-ins where it imports the solution.
+
+It is sandboxed as the program is, as another user. Its answer (``report``) says besides what passed whether everything
+could be carried across: ``cannot`` names what could not, ``odd`` what may behave otherwise than in one process, and
+``untrusted`` which word of the program's decided an assertion.
+"""
+
+import builtins
+import contextlib
+import enum
+import io
+import itertools
+import sys
+import types
+
+from runner.apart import data, names, peer, standins, surroundings
+
+_ITERATORS = (
+    types.GeneratorType, type(iter([])), type(iter(())), type(iter("")), type(iter({})), type(iter(set())), type(iter(range(0))),
+    map, zip, filter, enumerate, reversed, itertools.chain, itertools.count, itertools.cycle, itertools.islice, itertools.repeat,
+    itertools.product, itertools.permutations, itertools.combinations, itertools.accumulate, itertools.takewhile,
+)  # fmt: skip
+_PLAIN_BASES = (str, int, float, list, tuple, dict, set, frozenset, bytes)
+_FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.MethodDescriptorType)
+_OWN = ("test_solution", "__main__")  # modules of the suite's
+_NODE_METHODS = {"__init__", "__repr__", "__str__", "__eq__", "__hash__", "__lt__", "__ne__"}
+
+
+class Abandoned(BaseException):
+    """The run apart is given up; what decides is the run in one process."""
+
+
+class Ended(BaseException):
+    """The program has ended, or says what no program says that plays by the rules."""
+
+
+class Suite(peer.Peer):
+    """The asking side. ``code``: the suite's, to learn which names it uses."""
+
+    def __init__(self, fd, code, main):
+        super().__init__(fd)
+        self.cannot = self.ended = self.untrusted = None
+        self._odd = None
+        self.makes_objects = False  # whether the suite itself calls classes of the program's
+        self._main = main
+        self._standins, self._callable, self._errors = {}, [], []
+        self._callable_numbers = {}
+        self._names = self._values = None
+        self._node_classes = {}
+        self._code, self._used = code, names.used(code)
+        standins.show_signatures = "signature" in code or "inspect" in code or "autospec" in code
+        self._module = None
+        self._surroundings = surroundings.Surroundings()
+
+    @property
+    def odd(self):
+        """What the suite does that may behave otherwise than in one process: the first thing that was met. Nothing that the
+        program does alone, or it could choose where it is judged."""
+        return self._odd
+
+    @odd.setter
+    def odd(self, reason):
+        self._odd = self._odd or reason
+
+    def distrust(self, reason):
+        """Note that the program's own word decided an assertion."""
+        self.untrusted = self.untrusted or reason
+
+    def uses_attributes(self):
+        """Note that attributes of an object are used: a list in one of them, changed here, does not change there."""
+        if self.makes_objects:
+            self.odd = "the suite uses attributes of objects of the program's classes"
+
+    def abandon(self, reason):
+        """Give up: this cannot be carried across."""
+        self.cannot = self.cannot or reason
+        raise Abandoned(reason)
+
+    def request(self, operation, target=None, name=None, args=(), kwargs=None):
+        if self.cannot:
+            raise Abandoned(self.cannot)
+        if self.ended:
+            raise Ended(self.ended)
+        try:
+            self._carry_patches()
+            return super().request(operation, target, name, args, kwargs)
+        except data.Cannot as problem:
+            self.abandon(str(problem))
+        except peer.Gone:
+            self.ended = "the program ended before the tests were done"
+        except data.Malformed as problem:
+            self.ended = f"the program's answer is no answer: {problem}"
+        raise Ended(self.ended)
+
+    # ---- the module -------------------------------------------------------------------------------------------------
+
+    def load(self):
+        """Have the program run, and learn its names. Raises what it raises."""
+        self._names, self._values, doc = self.request("import", args=[sorted(self._used), self._main])
+        return doc
+
+    def exported(self):
+        """What ``from solution import *`` binds: names that the suite uses, but none that it imports itself."""
+        used = [name for name in self._names if name in self._used]
+        imported = names.imported(self._code)
+        exported = [name for name in used if not name.startswith("pytest_") and name != "pytestmark"]
+        for name in exported:
+            value = self._values.get(name)
+            if name in names.USUAL and (isinstance(value, standins.StandIn) or getattr(value, "__module__", "") == "solution"):
+                self.distrust(f"the program's own {name} stands in for the usual one in the suite")
+            elif name in imported and getattr(value, "__module__", "") == "solution":
+                self.distrust(f"the program's own {name} stands in for one that the suite imports")
+        return exported
+
+    def name(self, name):
+        """A name of the program's module."""
+        if name in self._values and isinstance(self._values[name], types.FunctionType | type | types.ModuleType):
+            return self._values[name]
+        return self.request("get", None, name)
+
+    def set_name(self, name, value):
+        """Bind a name in the program's module."""
+        self.odd = "the suite changes names of the program's module"
+        self._values.pop(name, None)
+        self.request("set", None, name, [value])
+
+    def delete_name(self, name):
+        """Unbind one."""
+        self._values.pop(name, None)
+        self.request("del", None, name)
+
+    def public(self):
+        """The public names."""
+        return list(self._names or ())
+
+    def namespace(self):
+        """For assertions: the program's names that the suite uses."""
+        self.load()
+        for name in self._values:
+            if name in vars(builtins) and getattr(self._values[name], "__module__", "") == "solution":
+                self.distrust(f"the program's own {name} stands in for the built-in one in the suite")
+        return dict(self._values)
+
+    # ---- what is sent along ------------------------------------------------------------------------------------------
+
+    def before(self):
+        fields = self._surroundings.changed()
+        encoder = data.Encoder(self.foreign)
+        return {"e": {name: encoder.encode(value) for name, value in fields.items()}} if fields else {}
+
+    def _carry_patches(self):
+        """Carry replaced functions of the standard library over, and their return."""
+        for module, name, replacement in self._surroundings.replaced():
+            self.odd = f"the suite replaces {module.__name__}.{name}"
+            peer.Peer.request(self, "patch", None, f"{module.__name__}:{name}", replacement)
+
+    def note(self, message):
+        """Print here what the program printed there."""
+        for field, stream in (("out", sys.stdout), ("err", sys.stderr)):
+            if text := message.get(field):
+                with contextlib.suppress(UnicodeError):
+                    stream.write(str(text))
+
+    # ---- being called back -------------------------------------------------------------------------------------------
+
+    def perform(self, message, args, kwargs):
+        operation, name = message["o"], message["m"]
+        if type(message["n"]) is not int or not 0 <= message["n"] < len(self._callable):
+            raise data.Malformed("no such object")
+        target = self._callable[message["n"]]
+        if operation == "call":
+            return target(*args, **kwargs)
+        if operation == "next":
+            return next(target)
+        if operation == "get" and _is_open(name):
+            return getattr(target, name)
+        if operation == "set" and _is_open(name):
+            return setattr(target, name, args[0])
+        if operation == "special" and name in _SPECIAL_OF_SUITE:
+            return getattr(type(target), name)(target, *args)
+        raise AttributeError(f"{type(target).__name__!r} object has no attribute {name!r}")
+
+    # ---- values -----------------------------------------------------------------------------------------------------
+
+    def is_node(self, value):
+        kind = type(value)
+        known = self._node_classes.get(kind)
+        if known is None:
+            functions = types.FunctionType | property | classmethod | staticmethod
+            methods = {name for name, item in vars(kind).items() if isinstance(item, functions)}
+            known = kind.__module__ in _OWN and type(kind) is type and kind.__bases__ == (object,) and methods <= _NODE_METHODS
+            self._node_classes[kind] = known = known and hasattr(value, "__dict__")
+        return known
+
+    def make_node(self, name):
+        for cls, is_one in self._node_classes.items():  # only such as were sent before
+            if is_one and cls.__name__ == name:
+                return object.__new__(cls)
+        raise data.Malformed("a node")
+
+    def foreign(self, value, encoder):
+        kind = type(value)
+        if isinstance(value, standins.StandIn):
+            return ["h", value._ocr_handle]
+        if isinstance(kind, type) and issubclass(kind, standins.Meta):
+            return ["h", value._ocr_class]
+        if kind is types.FunctionType and "_ocr_handle" in vars(value):
+            return ["h", vars(value)["_ocr_handle"]]
+        if kind is standins.Drawn:
+            return ["h", value._ocr_handle]
+        if (array := peer.encode_array(value)) is not None:
+            return array
+        if (named := data.global_name(value)) is not None:
+            return named
+        if isinstance(value, BaseException):
+            return ["ex", self.encode_error(value, encoder)]
+        if kind is types.TracebackType:  # for an __exit__, which has no business with the suite's frames
+            return None
+        if kind in _ITERATORS:
+            return self._called_back(value, "it")
+        if kind in _FUNCTIONS or isinstance(value, type) or kind.__module__ == "functools":
+            if isinstance(value, type) and value.__module__ not in _OWN:
+                raise data.Cannot(f"the class {value.__name__}")
+            return self._called_back(value, "f", getattr(value, "__name__", "function"))
+        if kind.__module__ == "unittest.mock" or any("unittest.mock" in base.__module__ for base in kind.__mro__):
+            return self._called_back(value, "o")
+        if isinstance(value, io.IOBase):
+            return self._called_back(value, "o")
+        if isinstance(value, enum.Enum):
+            raise data.Cannot("an enumeration of the suite's")
+        for base in _PLAIN_BASES:
+            if isinstance(value, base):
+                raise data.Cannot(f"a subclass of {base.__name__} of the suite's")
+        if kind.__module__ in _OWN:
+            return self._called_back(value, "o")
+        raise data.Cannot(f"an object of type {kind.__name__}")
+
+    def _called_back(self, value, kind, name=None):
+        self.odd = "the suite passes functions or objects of its own"
+        number = self._callable_numbers.get(id(value))
+        if number is None:
+            number = self._callable_numbers[id(value)] = len(self._callable)
+            self._callable.append(value)
+        return ["cb", number, kind, str(name)]
+
+    def native(self, tag, encoded, decoder):
+        if tag == "h":
+            return self._stand_in(encoded, decoder)
+        if tag in ("g", "m"):
+            is_error = tag == "g" and encoded[1] in peer.EXCEPTION_MODULES
+            return peer.exception_class(encoded) if is_error else peer.decode_global(encoded)
+        if tag == "sub":
+            return decoder.decode(encoded[1])
+        if tag == "nt":
+            return names.named_tuple(encoded[1], tuple(encoded[2]))(*map(decoder.decode, encoded[3]))
+        if tag == "np":
+            return peer.decode_array(encoded)
+        if tag == "cb":
+            return self._callable[encoded[1]]
+        if tag == "ex":
+            return self.decode_error(encoded[1], decoder)
+        raise data.Malformed(str(tag))
+
+    def _stand_in(self, encoded, decoder):
+        number = encoded[1]
+        if type(number) is not int:
+            raise data.Malformed("a handle")
+        known = self._standins.get(number)
+        if known is not None:
+            return known
+        if len(encoded) < 3:
+            raise data.Malformed("an object without a description")
+        facts = encoded[2]
+        made = self._standins[number] = self._made(number, facts, decoder)
+        if facts["k"] == "c" and facts["members"] is not None:
+            members = {str(name): self._member(made, value, decoder) for name, value in facts["members"].items()}
+            made._ocr_members = members
+        return made
+
+    def _member(self, cls, encoded, decoder):
+        """A member of an enumeration, whose description names its class, which is being made."""
+        if len(encoded) == 2:
+            return self._stand_in(encoded, decoder)
+        _, number, facts = encoded
+        member = self._standins[number] = object.__new__(cls)
+        object.__setattr__(member, "_ocr_handle", number)
+        object.__setattr__(member, "name", str(facts["name"]))
+        object.__setattr__(member, "value", decoder.decode(facts["value"]))
+        return member
+
+    def _made(self, number, facts, decoder):
+        kind = facts["k"]
+        if kind == "f":
+            return standins.make_function(self, number, facts)
+        if kind == "c":
+            return standins.make_class(self, number, facts, [decoder.decode(base) for base in facts["bases"]])
+        if kind == "g":
+            return standins.make_generator(self, number)
+        if kind == "co":
+            return standins.make_coroutine(self, number)
+        if kind == "ag":
+            return standins.make_async_generator(self, number)
+        if kind == "it":
+            return standins.Drawn(self, number, str(facts["name"]))
+        if kind == "e":
+            cls = decoder.decode(facts["c"])
+            return self._standins.get(number) or self._member(cls, ["h", number, facts], decoder)
+        described = facts["c"]
+        of_library = type(described) is dict
+        cls = standins.make_class(self, None, described, []) if of_library else self._stand_in(described, decoder)
+        if not (isinstance(cls, standins.Meta) and issubclass(cls, standins.StandIn)):
+            raise data.Malformed("an object of no class")
+        made = object.__new__(cls)
+        object.__setattr__(made, "_ocr_handle", number)
+        return made
+
+    # ---- errors -----------------------------------------------------------------------------------------------------
+
+    def encode_error(self, error, encoder):
+        if isinstance(error, Abandoned | Ended | data.Cannot):
+            return {"c": ["g", "builtins", "RuntimeError"], "a": [], "o": None}
+        self._errors.append(error)
+        cls = next((base for base in type(error).__mro__ if peer.exception_name(base)), Exception)
+        args = [encoder.encode(value) for value in error.args if type(value) in data.SCALARS]
+        name = None if cls is type(error) else type(error).__name__
+        return {"c": peer.exception_name(cls), "a": args, "o": len(self._errors) - 1, "name": name}
+
+    def decode_error(self, encoded, decoder, again=0):
+        if encoded.get("cannot") is not None:
+            raise data.Cannot(str(encoded["cannot"]))
+        if encoded.get("o") is not None:
+            return self._errors[encoded["o"]]
+        described = encoded["c"]
+        cls = peer.exception_class(described) if described[0] == "g" else self._stand_in(described, decoder)
+        if not (isinstance(cls, type) and issubclass(cls, BaseException)):
+            raise data.Malformed("no exception")
+        args = [decoder.decode(value) for value in encoded["a"]]
+        try:
+            error = cls.__new__(cls, *args)
+            error.args = tuple(args)
+        except TypeError:
+            error = cls.__new__(cls)
+        for name, value in encoded["f"].items():
+            with contextlib.suppress(AttributeError, TypeError):
+                object.__setattr__(error, str(name), decoder.decode(value))
+        if isinstance(cls, standins.Meta):
+            error.__dict__["_ocr_text"] = str(encoded["s"])
+        error.__dict__["_ocr_raised"] = True
+        if encoded.get("cause") and again < 5:
+            cause = self.decode_error(encoded["cause"], decoder, again + 1)
+            if encoded["explicit"]:
+                error.__cause__ = cause
+            else:
+                error.__context__ = cause
+        if cls is NameError and self._main:
+            self.odd = "names that the suite may have bound for the program"
+        return error
+
+    def report(self, failed):
+        """What is said of the run besides its result."""
+        if failed and self._odd is None and names.ODD.search(self._code):
+            self.odd = "the suite reaches beyond calls"
+        return {"cannot": self.cannot, "odd": self._odd, "untrusted": self.untrusted, "ended": self.ended}
+
+
+_SPECIAL_OF_SUITE = {
+    "__enter__", "__exit__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__", "__lt__", "__le__",
+    "__gt__", "__ge__", "__add__", "__sub__", "__mul__", "__str__", "__int__", "__float__", "__index__", "__bool__",
+}  # fmt: skip
+# Attributes of functions, frames, generators and tracebacks that lead to their insides.
+_INSIDES = ("gi_", "f_", "tb_", "cr_", "ag_", "co_", "func_")
+
+
+def _is_open(name):
+    """Whether an attribute of a suite's object may be asked for: nothing that leads to its functions' insides."""
+    return type(name) is str and not name.startswith(("_", *_INSIDES))

@@ -1,0 +1,128 @@
+"""Programs made ready to run: zygotes by flavour, a template a program, C++ compiled and its binaries kept.
+
+How a run of a ready program happens is ``runs.py``; what a zygote and a template do is ``zygote.py``.
+"""
+
+import collections
+import hashlib
+import os
+import select
+import socket
+from dataclasses import dataclass
+
+from runner.basics import MIB, memfd
+
+COMPILE_LIMITS = {"cpu_s": 20.0, "wall_s": 120.0, "memory_mb": 1024, "output_mb": 1, "processes": 32}
+CXX = ["/usr/bin/g++", "-O2", "-pipe", "-w", "-fmax-errors=20", "-o", "main", "main.cpp"]
+BINARY = 128 * MIB  # of a compiled program
+BINARIES = 64 * MIB  # of compiled programs kept
+ANSWER_S = 90  # a template that says nothing for so long is broken
+
+
+@dataclass
+class Slot:
+    """A program ready to run: its template, and the binary where it is compiled. ``base_kb``: the template's own memory."""
+
+    link: socket.socket
+    language: str
+    limits: dict
+    base_kb: int
+    source: bytes = b""
+    binary: int | None = None
+
+    def close(self):
+        """End the template, and with it whatever still runs of it."""
+        self.link.close()
+
+
+class Programs:
+    """Opens programs. ``plain``: the link to the zygote that all others are forked from; ``runs``: what runs the compiler."""
+
+    def __init__(self, plain, runs):
+        self._zygotes = {"plain": plain}
+        self._runs = runs
+        self._suites = {}  # by flavour: templates without a program, which run test suites
+        self._binaries = collections.OrderedDict()
+
+    def open(self, wanted, source):
+        """(slot, answer) of a program; the slot is None where it does not compile."""
+        language, limits = wanted["language"], wanted["limits"]
+        if language == "python":
+            flavour = "numpy" if b"numpy" in source else "plain"
+            slot, answer = self._open_template(flavour, limits, source or b"\n", language)  # none at all means a binary
+            return (slot if answer["compiled"] else None), answer
+        slot, answer = self._open_template("plain", limits, b"", language)
+        flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
+        key = hashlib.sha256("\0".join(flags).encode() + b"\0" + source).digest()
+        if key in self._binaries:
+            self._binaries.move_to_end(key)
+        else:
+            binary, answer = self._compile_cpp(slot, flags, source)
+            if binary is None:
+                slot.close()
+                return None, answer
+            self._keep_binary(key, binary)
+        slot.binary = self._binaries[key]
+        return slot, answer
+
+    def open_with_pytest(self, slot):
+        """The program of ``slot`` once more, in a process that has pytest loaded: for a suite that shares its process."""
+        return self._open_template("pytest", slot.limits, slot.source, slot.language)[0]
+
+    def suite(self, flavour, limits):
+        """A slot without a program, for test suites in processes of their own. It lasts as long as the container: its
+        memory never holds a suite, as a clean zygote's never holds a program."""
+        slot = self._suites.get(flavour)
+        if slot is None:
+            slot, _ = self._open_template(flavour, limits, b"", "python")
+            self._suites[flavour] = slot
+        slot.limits = limits
+        return slot
+
+    def _open_template(self, flavour, limits, source, language, again=False):
+        zygote_link = self._zygotes.get(flavour)
+        if zygote_link is None:
+            zygote_link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            socket.send_fds(self._zygotes["plain"], [flavour.encode()], [theirs.fileno()])
+            theirs.close()
+            self._zygotes[flavour] = zygote_link
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        code_fd = memfd("code", source)
+        socket.send_fds(zygote_link, [b"template"], [theirs.fileno(), code_fd])
+        theirs.close()
+        os.close(code_fd)
+        if not select.select([ours], [], [], ANSWER_S)[0]:
+            raise RuntimeError("the template does not answer")
+        data = ours.recv(65536)
+        if not data:  # the compiler itself crashed on it (too deeply nested source, say), or somebody killed our processes
+            ours.close()
+            if not again:
+                return self._open_template(flavour, limits, source, language, again=True)
+            return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
+        if data.startswith(b"fault"):
+            raise RuntimeError(data.decode("utf-8", "replace"))
+        memory_kb, _, wrong = data.decode().partition(" ")
+        return Slot(ours, language, limits, int(memory_kb), source), {"compiled": not wrong, "message": wrong}
+
+    def _compile_cpp(self, slot, flags, source):
+        slot.limits, wanted = COMPILE_LIMITS, slot.limits
+        outcome, stderr, binary = self._runs.compiler(slot, [*CXX, *flags], {"main.cpp": source}, "main", BINARY + 1)
+        slot.limits = wanted
+        if binary is not None and len(binary) > BINARY:
+            message = f"the compiled program is larger than {BINARY // MIB} MiB"
+            return None, {"compiled": False, "message": message, "diagnosed": False}
+        if outcome["status"] != "ok" or binary is None:
+            text = stderr.decode("utf-8", "replace")
+            diagnosed = outcome["status"] == "runtime_error" and outcome["exit_code"] == 1
+            return None, {"compiled": False, "message": f"{outcome['status']}: {text}"[:2000], "diagnosed": diagnosed}
+        fd = memfd("main", binary)
+        os.fchmod(fd, 0o755)
+        # A memfd open for writing cannot be executed; keep a read-only descriptor of it.
+        readable = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
+        os.close(fd)
+        return readable, {"compiled": True, "message": ""}
+
+    def _keep_binary(self, key, fd):
+        self._binaries[key] = fd
+        while len(self._binaries) > 2 and sum(os.fstat(kept).st_size for kept in self._binaries.values()) > BINARIES:
+            os.close(self._binaries.popitem(last=False)[1])

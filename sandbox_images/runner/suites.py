@@ -1,0 +1,111 @@
+"""Running a test suite in this process: pytest or plain assertions, and what counts as passed.
+
+The suite may share the process with the solution (``child.py``) or see stand-ins of it (``apart/suite.py``).
+"""
+
+import ast
+import sys
+import threading
+
+PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".")
+
+
+def forbid_tracing():
+    """A trace function can step over an assertion; none is set where a test shares the process."""
+    sys.settrace = sys.setprofile = threading.settrace = threading.setprofile = lambda function: None
+
+
+class Watch:
+    """A plugin that notes which tests there are, which passed, and which the suite declares skipped or expected to fail.
+
+    ``apart``: only the suite can have skipped a test; else only one that is marked counts as declared so.
+    """
+
+    def __init__(self, apart):
+        self._apart, self._marked = apart, set()
+        self.passed, self.collected, self.declared, self.failures = set(), set(), set(), []
+
+    def pytest_collection_modifyitems(self, items):
+        for item in items:
+            self.collected.add(item.nodeid)
+            owner = getattr(item, "cls", None)
+            marks = any(item.get_closest_marker(name) is not None for name in ("skip", "skipif", "xfail"))
+            if marks or getattr(item.obj, "__unittest_skip__", False) or getattr(owner, "__unittest_skip__", False):
+                self._marked.add(item.nodeid)
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" and report.outcome == "passed":
+            self.passed.add(report.nodeid)
+        if report.outcome == "skipped" and (self._apart or report.nodeid in self._marked):
+            self.declared.add(report.nodeid)
+
+    def pytest_exception_interact(self, call):
+        if call.excinfo is not None:
+            self.failures.append((call.excinfo.typename, call.excinfo.exconly()))
+
+
+def run_pytest(tests, apart):
+    """Run the suite ``tests``, which lies in the working folder as well: {"passed": ids, "failed": null or why,
+    "wrong": whether assertions failed and nothing else}."""
+    import pytest
+
+    watch = Watch(apart)
+    status = pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[watch])
+    left_out = certain_tests(tests) - {name.partition("[")[0].partition("::")[2] for name in watch.collected}
+    result = {"passed": sorted(watch.passed)[:1000], "failed": None, "wrong": False}
+    done = watch.passed | watch.declared == watch.collected and not (watch.failures and status != 0)
+    if status == 0 and watch.passed and done and not left_out:
+        return result
+    # Failed is what pytest.raises gives where nothing was raised.
+    result["wrong"] = bool(watch.failures) and all(name in ("AssertionError", "Failed") for name, _ in watch.failures)
+    reason = f"tests were left out: {', '.join(sorted(left_out))}" if left_out else "no test passed"
+    result["failed"] = str(watch.failures[0][1] if watch.failures else reason)[:1000]
+    return result
+
+
+def run_assertions(code, namespace):
+    """Run assertions in ``namespace``: a result as above, or what they raise if it is no failed assertion of theirs."""
+    test = compile(code, "test.py", "exec")
+    result = {"passed": [], "failed": None, "wrong": False}
+    try:
+        exec(test, namespace)
+    except AssertionError as error:
+        trace = error.__traceback__
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace.tb_frame.f_code.co_filename != "test.py":
+            raise  # the solution's own assertion
+        text = f"AssertionError: {error}" if error.args else "AssertionError"
+        result = {"passed": [], "failed": text[:1000], "wrong": True}
+    return result
+
+
+def certain_tests(source):
+    """Tests that pytest finds in ``source`` for certain (``name`` or ``Class::name``), so that a program which has some of
+    them left out is noticed. What is decorated (but for marks), bound twice or conditional is not certain."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    if b"__test__" in source:
+        return set()
+    found = _test_names(tree.body)
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test") and not (node.bases or node.decorator_list):
+            names = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
+            if not names & {"__init__", "__new__"}:
+                found |= {f"{node.name}::{name}" for name in _test_names(node.body)}
+    rebound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return {name for name in found if name.partition("::")[0] not in rebound}
+
+
+def _test_names(body):
+    names = [node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    return {
+        node.name
+        for node in body
+        if isinstance(node, ast.FunctionDef)
+        and node.name.startswith("test")
+        and names.count(node.name) == 1
+        and all(ast.unparse(mark).startswith("pytest.mark.") for mark in node.decorator_list)
+    }
