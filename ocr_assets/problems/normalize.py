@@ -124,10 +124,10 @@ def _spelling(text: str) -> str:
 
 
 def _furniture(text: str, keep_samples: bool) -> str:
-    """Limits out, headings under one name, samples out unless they are to be kept."""
+    """The text without lines that state limits and, unless ``keep_samples``, without samples; headings have one name each."""
     if "\n" not in text and "\r" not in text:
         return text
-    kept = []
+    lines = []
     in_samples = limit_named = False
     for raw in text.splitlines():
         line = raw.strip()
@@ -148,12 +148,12 @@ def _furniture(text: str, keep_samples: bool) -> str:
             if heading == "samples":
                 in_samples = True
                 if keep_samples:
-                    kept.append("samples")
+                    lines.append("samples")
                 continue
             if heading is not None and not (in_samples and heading in ("input", "output")):
                 in_samples = False
-                kept.append(line.strip(_HEADING_FRAME) if heading == "other" else heading)
+                lines.append(line.strip(_HEADING_FRAME) if heading == "other" else heading)
                 continue
         if keep_samples or not in_samples:
-            kept.append(line.lstrip("# ") if line[0] == "#" else line)
-    return "\n".join(kept)
+            lines.append(line.lstrip("# ") if line[0] == "#" else line)
+    return "\n".join(lines)

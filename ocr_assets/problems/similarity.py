@@ -38,8 +38,8 @@ def above(
         scores = rows[start : start + block] @ columns.T
         row, column = _where(scores >= threshold - SLACK)
         exact = cosines(rows[row + start], columns[column])
-        kept = exact >= threshold
-        yield row[kept] + start, column[kept], exact[kept]
+        reached = exact >= threshold
+        yield row[reached] + start, column[reached], exact[reached]
 
 
 def among(
@@ -78,7 +78,7 @@ def nearest(rows: Vectors, columns: Vectors, groups: npt.NDArray[np.int64], floo
     spans = list(pairwise([*starts.tolist(), len(order)]))
     by_group = columns[order].T
     buffer = np.empty((min(PART, len(rows)), len(columns)), dtype=np.float32)
-    found: list[tuple[Places, Places]] = []
+    pairs: list[tuple[Places, Places]] = []
     for begin in range(0, len(rows), PART):
         part = rows[begin : begin + PART]
         scores = np.matmul(part, by_group, out=buffer[: len(part)])
@@ -94,9 +94,9 @@ def nearest(rows: Vectors, columns: Vectors, groups: npt.NDArray[np.int64], floo
                     row, left, column = row[good], left[good], column[good]
                 if not len(row):
                     break
-                found.append((row + begin, order[start + column]))
+                pairs.append((row + begin, order[start + column]))
                 left[np.arange(len(row)), column] = -np.inf
-    return np.concatenate([row for row, _ in found]), np.concatenate([column for _, column in found])
+    return np.concatenate([row for row, _ in pairs]), np.concatenate([column for _, column in pairs])
 
 
 def _where(mask: npt.NDArray[np.bool_]) -> tuple[Places, Places]:

@@ -23,8 +23,8 @@ from ocr_assets.problems.assets import (
     raw_problems,
 )
 from ocr_assets.problems.decontamination.benchmarks import item_of
-from ocr_assets.problems.decontamination.screening import Items, compare, screen
-from ocr_assets.problems.decontamination.settings import DecontaminationSettings
+from ocr_assets.problems.decontamination.screening import LEAST_NGRAMS, Items, compare, screen
+from ocr_assets.problems.decontamination.settings import OVERLAP_FLOOR, DecontaminationSettings
 from ocr_assets.problems.normalize import normalize
 from resources.lake import Lake, RunInfo
 from resources.settings import (
@@ -179,6 +179,31 @@ def test_equal_texts_and_shared_ngrams_are_found_whatever_the_embedding_says() -
     }
     one, two = (entry["item_key"] for entry in items)
     assert told == {("0", one): (True, 1.0), ("1", one): (False, 1.0), ("2", two): (True, 0.0)}  # too short for n-grams
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abc"), max_size=14), max_size=5), st.lists(st.lists(st.sampled_from("abc"), max_size=9))
+)
+@settings(max_examples=size(60, 500))
+def test_overlap_is_the_share_of_the_items_ngrams_that_the_text_has(texts: list[list[str]], questions: list[list[str]]) -> None:
+    width = 2
+    items = [item_of("b", str(number), " ".join(words)) for number, words in enumerate(questions)]
+    chosen = DecontaminationSettings(ngram=width)
+    made = Items(items, np.zeros((len(items), 8), np.float32), chosen)
+    statements = [" ".join(words) for words in texts]
+    rows = compare([str(n) for n in range(len(texts))], statements, np.zeros((len(texts), 8), np.float32), made, chosen)
+
+    def ngrams(words: list[str]) -> set[tuple[str, ...]]:
+        return {tuple(words[start : start + width]) for start in range(len(words) - width + 1)}
+
+    expected = {
+        (str(number), item["item_key"]): share
+        for number, words in enumerate(texts)
+        for item, question in zip(items, questions, strict=True)
+        if len(wanted := ngrams(question)) >= LEAST_NGRAMS
+        and (share := round(len(wanted & ngrams(words)) / len(wanted), 4)) >= OVERLAP_FLOOR
+    }
+    assert {(row["problem_id"], row["item_key"]): row["overlap"] for row in rows if row["overlap"]} == expected
 
 
 # --- the asset

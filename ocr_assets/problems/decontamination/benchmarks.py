@@ -159,13 +159,13 @@ def _files(folder: Path, benchmark: Benchmark, fetch: Fetch) -> Iterable[Path]:
         # A dataset can be many gigabytes of which a release is few.
         parts = [f"test{part if part > 1 else ''}.*" for part in range(1, int(release[1]) + 1)] if release else ()
         folder = fetch(benchmark.hub, parts or patterns)
-    found = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.name.endswith(READABLE)})
+    paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.name.endswith(READABLE)})
     if release:
-        found = [path for path in found if _part(path) is not None and (_part(path) or 0) <= int(release[1])]
-    if not found:
+        paths = [path for path in paths if _part(path) is not None and (_part(path) or 0) <= int(release[1])]
+    if not paths:
         place = f"hub dataset {benchmark.hub}" if benchmark.hub else folder / REGISTRY
         raise ValueError(f"{place}: no file of {benchmark.name} matches {', '.join(patterns)}")
-    return found
+    return paths
 
 
 def _part(path: Path) -> int | None:

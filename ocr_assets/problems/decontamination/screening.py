@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -19,10 +19,13 @@ import pyarrow as pa
 
 from ocr_assets.problems import normalize, similarity
 from ocr_assets.problems.decontamination.settings import COSINE_FLOOR, OVERLAP_FLOOR, DecontaminationSettings
-from ocr_assets.problems.shingles import Hashes, shingles
+from ocr_assets.problems.shingles import shingles
 from ocr_assets.problems.similarity import Embeds
 from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES, SCREENED, BenchmarkItem, content_id
 from resources.lake import Lake, Write
+
+if TYPE_CHECKING:
+    import polars as pl
 
 VERSION = "1"
 LEAST_NGRAMS = 4  # an item with fewer says too little: "write a function to find the" is in many
@@ -52,6 +55,8 @@ class Items:
     """Benchmark items made ready to be compared with many problems."""
 
     def __init__(self, items: Sequence[BenchmarkItem], vectors: similarity.Vectors, settings: DecontaminationSettings) -> None:
+        import polars as pl
+
         self.keys = [item["item_key"] for item in items]
         self.vectors = vectors
         names = sorted({item["benchmark"] for item in items})
@@ -61,26 +66,17 @@ class Items:
         self.by_text: dict[str, list[int]] = {}
         for position, text in enumerate(texts):
             self.by_text.setdefault(text, []).append(position)
-        grams, owners = _distinct(*_ngrams(texts, settings.ngram))
-        self.sizes = np.bincount(owners, minlength=len(items))
-        telling = self.sizes[owners] >= LEAST_NGRAMS
-        order = np.argsort(grams[telling], kind="stable")
-        self.grams, self.owners = grams[telling][order], owners[telling][order]
+        ngrams = _ngrams(texts, settings.ngram).rename({"text": "item"}).unique()
+        sizes = ngrams.group_by("item").len("size")
+        self.ngrams = ngrams.join(sizes.filter(pl.col("size") >= LEAST_NGRAMS), on="item")
 
 
-def _ngrams(texts: Sequence[str], width: int) -> tuple[Hashes, similarity.Places]:
-    """(hashes, text they stand in) of the n-grams of each text, repeats included; a text shorter than one has none."""
+def _ngrams(texts: Sequence[str], width: int) -> pl.DataFrame:
+    """Columns ``hash`` of each n-gram, repeats included, and ``text``, its index; a text shorter than one n-gram has none."""
+    import polars as pl
+
     hashes, offsets = shingles(texts, width, pad=False)
-    return hashes, np.repeat(np.arange(len(texts)), np.diff(offsets))
-
-
-def _distinct(grams: Hashes, owners: similarity.Places) -> tuple[Hashes, similarity.Places]:
-    """Each n-gram of a text once."""
-    order = np.lexsort((grams, owners))
-    grams, owners = grams[order], owners[order]
-    first = np.ones(len(grams), dtype=bool)
-    first[1:] = (grams[1:] != grams[:-1]) | (owners[1:] != owners[:-1])
-    return grams[first], owners[first]
+    return pl.DataFrame({"hash": hashes, "text": np.repeat(np.arange(len(texts)), np.diff(offsets))})
 
 
 def compare(
@@ -118,22 +114,11 @@ def compare(
 
 def _overlaps(texts: Sequence[str], items: Items, width: int) -> dict[tuple[int, int], float]:
     """(text, item) → share of the item's n-grams in the text, from ``OVERLAP_FLOOR`` on."""
-    grams, owners = _ngrams(texts, width)
-    if not len(items.grams):
-        return {}
-    place = np.minimum(np.searchsorted(items.grams, grams), len(items.grams) - 1)
-    hit = items.grams[place] == grams
-    grams, owners = _distinct(grams[hit], owners[hit])
-    first, last = np.searchsorted(items.grams, grams, "left"), np.searchsorted(items.grams, grams, "right")
-    counts = last - first
-    # One entry for each item that has the n-gram: first, first + 1 … last - 1 of each, put end to end.
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    columns = items.owners[np.repeat(first, counts) + within]
-    pairs, shared = np.unique(np.repeat(owners, counts) * len(items.keys) + columns, return_counts=True)
-    row, column = np.divmod(pairs, len(items.keys))
-    share = np.round(shared / items.sizes[column], 4)
-    kept = share >= OVERLAP_FLOOR
-    return dict(zip(zip(row[kept].tolist(), column[kept].tolist(), strict=True), share[kept].tolist(), strict=True))
+    ngrams = _ngrams(texts, width).join(items.ngrams, on="hash", how="semi").unique()
+    shared = ngrams.join(items.ngrams, on="hash").group_by("text", "item", "size").len("shared")
+    share = np.round(shared["shared"].to_numpy() / shared["size"].to_numpy(), 4)
+    pairs = zip(shared["text"], shared["item"], share.tolist(), strict=True)
+    return {(text, item): value for text, item, value in pairs if value >= OVERLAP_FLOOR}
 
 
 def screen(
@@ -241,24 +226,24 @@ def _measure(
     start = time.perf_counter()
     new = {item["item_key"] for item in state.new_items}
     some = [position for position, item in enumerate(items) if item["item_key"] in new]
-    sides = {True: Items(items, vectors, settings), False: Items(state.new_items, vectors[some], settings)}
+    prepared = {True: Items(items, vectors, settings), False: Items(state.new_items, vectors[some], settings)}
     done.took("prepare", start)
     with closing(store.cursor()) as reader:
         reader.register("wanted", cursor.execute("FROM to_screen").to_arrow_table())
         query = "SELECT d.problem_id, d.statement, w.anew FROM problems d JOIN wanted w USING (problem_id)"
         for batch in _blocks(reader.execute(query).to_arrow_reader(BLOCK)):
             start = time.perf_counter()
-            found = embedder.embed(batch["statement"])
+            embedded = embedder.embed(batch["statement"])
             done.took("embed", start)
             start = time.perf_counter()
             texts = [normalize.normalize(text) for text in batch["statement"]]
             done.took("normalize", start)
             start = time.perf_counter()
-            for anew, side in sides.items():
+            for anew, against in prepared.items():
                 mine = [position for position, value in enumerate(batch["anew"]) if value is anew]
-                if mine and side.keys:
+                if mine and against.keys:
                     ids, own = [batch["problem_id"][i] for i in mine], [texts[i] for i in mine]
-                    _keep(cursor, compare(ids, own, found[mine], side, settings))
+                    _keep(cursor, compare(ids, own, embedded[mine], against, settings))
             done.took("compare", start)
             progress(len(texts))
 
