@@ -84,7 +84,7 @@ class Catalog:
         with contextlib.closing(connection.cursor()) as cursor:
             cursor.execute("BEGIN")
             # Any number will do as long as all writers of this database agree on it.
-            cursor.execute("FROM postgres_query('lake_lock', 'SELECT 1 FROM (SELECT pg_advisory_xact_lock(7095061)) locked')")
+            cursor.execute("FROM postgres_query('lake_lock', 'SELECT pg_advisory_xact_lock(7095061)::text')")
             cursor.fetchall()
             try:
                 yield

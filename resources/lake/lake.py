@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +105,7 @@ class Lake:
         unnoted = [write for write in self._writing if not write.knows(query)]
         if unnoted and self._tables_read is not None:
             own = {table.name for table in self.tables}
-            versions = {name: self.version(name) for name in self._tables_read.of(query) & own}
+            versions = self._versions(self._tables_read.of(query) & own)
             for write in unnoted:
                 write.note_inputs(query, versions)
 
@@ -173,6 +173,17 @@ class Lake:
     def version(self, dataset: str) -> str:
         """The dataset's current data version."""
         return self.state(dataset)[1]
+
+    def _versions(self, datasets: Collection[str]) -> dict[str, str]:
+        """The current data versions of several datasets."""
+        query = (
+            "SELECT dataset, max_by(data_version, (snapshot, created_at)) FROM dataset_version WHERE dataset IN ? GROUP BY ALL"
+        )
+        if not datasets:
+            return {}
+        with contextlib.closing(self.plain_cursor()) as cursor:
+            known = dict(cursor.execute(query, [list(datasets)]).fetchall())
+        return {name: known.get(name, "0" * 32) for name in datasets}
 
     @property
     def _views(self) -> str:

@@ -289,8 +289,10 @@ class Write:
             )
         outputs = {(name, change.data_version) for name, change in self.changes.items() if change.data_version}
         read = {name: version for write in (self, *self._outer) for name, version in write._inputs.items()}
-        # What a stage writes it also reads, to see what is new; that is no input.
-        own = {self._stage, *self.changes}
+        # What a stage writes, now or in earlier runs, it also reads, to see what is new; that is no input.
+        query = "SELECT DISTINCT dataset FROM run_io WHERE stage = ? AND direction = 'output'"
+        written = self._cursor.execute(query, [self._stage]).fetchall()
+        own = {self._stage, *self.changes, *(dataset for (dataset,) in written)}
         inputs = {(name, version) for name, version in read.items() if name not in own}
         noted = self._cursor.execute(
             "SELECT direction, dataset, data_version FROM run_io WHERE run_id = ? AND stage = ?",
