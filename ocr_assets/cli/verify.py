@@ -93,7 +93,7 @@ def _columns(solutions: Path) -> Any:
     from ocr_assets.schema import VERDICTS
     from ocr_assets.verification.grading.files import VERDICT_FIELDS
 
-    columns = [(name, VERDICTS.schema.field(name).type) for name in VERDICT_FIELDS]
+    columns = [(name, pa.bool_() if name == "trusted" else VERDICTS.schema.field(name).type) for name in VERDICT_FIELDS]
     return extended(solutions, *columns, ("fingerprint", pa.string()), without=["code", "language"])
 
 

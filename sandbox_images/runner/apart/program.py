@@ -79,7 +79,7 @@ class Program(peer.Peer):
         if self._module is None:
             module = types.ModuleType("solution")
             module.__file__ = os.path.abspath("solution.py")
-            module.__dict__["__builtins__"] = builtins
+            module.__dict__["__builtins__"] = _own_builtins()
             if main:
                 module.__file__ = "solution.py"
             sys.modules["solution"] = module
@@ -293,6 +293,14 @@ def _goes_on(encoder):
     """Whether the chain of an exception's causes may go on: it is cut at three."""
     encoder.causes = getattr(encoder, "causes", 0) + 1
     return encoder.causes <= 3
+
+
+def _own_builtins():
+    """The program's builtins: what it does to them is not done to the code here."""
+    own = types.ModuleType("builtins")
+    own.__dict__.update(vars(builtins))
+    sys.modules["builtins"] = own
+    return own
 
 
 def serve(code, fd, pytest):
