@@ -1,19 +1,14 @@
-"""A lake written by the code of version 0.1.0 opens, is migrated, and refreshes with nothing asked and nothing run.
-
-``tests/data/lake_of_version_1.tar.xz`` is what `make demo` left under ``.ocr/lake`` at commit 9b62388, the last one before schema
-version 2: the catalog (vacuumed) and the data files, without journals.
-"""
+"""A lake written by the code of version 0.1.0 opens, is migrated, and refreshes with nothing asked and nothing run."""
 
 import re
-import tarfile
 from pathlib import Path
 
 import duckdb
 
 from resources.lake import load_extensions
 from tests.support.graph import open_lake, run
+from tests.support.lakes import unpack_old_lake
 
-OLD_LAKE = Path(__file__).parents[1] / "data" / "lake_of_version_1.tar.xz"
 KEYS = {
     "raw_problems": "raw_id",
     "deduped_problems": "problem_id",
@@ -40,8 +35,7 @@ def old_ids(catalog: Path) -> dict[str, set[str]]:
 
 
 def test_an_old_lake_is_migrated_and_refreshed_for_free(tmp_path: Path) -> None:
-    with tarfile.open(OLD_LAKE) as archive:
-        archive.extractall(tmp_path / "lake", filter="data")
+    unpack_old_lake(tmp_path / "lake")
     before = old_ids(tmp_path / "lake" / "catalog.sqlite")
     assert all(before.values())
 

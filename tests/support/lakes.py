@@ -1,13 +1,21 @@
-"""An empty lake for a test: a copy of one made once a process, because creating all tables costs more than opening them."""
+"""Lakes for tests: an empty one, copied from one made once a process, because creating all tables costs more than opening them;
+and one that version 0.1.0 wrote.
+
+``tests/data/lake_of_version_1.tar.xz`` is what `make demo` left under ``.ocr/lake`` at commit 9b62388, the last one before schema
+version 2: the catalog (vacuumed) and the data files, without journals.
+"""
 
 import atexit
 import functools
 import shutil
+import tarfile
 import tempfile
 from pathlib import Path
 
 from ocr_assets.platform.lake import project_lake
 from resources.lake import Lake
+
+OLD_LAKE = Path(__file__).parents[1] / "data" / "lake_of_version_1.tar.xz"
 
 
 @functools.cache
@@ -27,3 +35,10 @@ def new_lake(folder: Path) -> Lake:
     if not (folder / "catalog.sqlite").exists():
         shutil.copytree(_template(), folder, dirs_exist_ok=True)
     return project_lake(folder)
+
+
+def unpack_old_lake(folder: Path) -> Path:
+    """Unpack the lake of version 0.1.0 into ``folder``; returns it. Whoever opens it with today's code migrates it."""
+    with tarfile.open(OLD_LAKE) as archive:
+        archive.extractall(folder, filter="data")
+    return folder

@@ -21,10 +21,13 @@ WITH RECURSIVE up AS (
     UNION
     SELECT up.step + 1, e.child, e.relation, e.parent, e.stage, e.reason, e.run_id, e.created_at
     FROM up JOIN record_edge e ON e.child = up.parent
+), steps AS (
+    -- Paths of different length may lead to the same edge; it counts at its nearest.
+    SELECT min(step) AS step, * EXCLUDE (step) FROM up GROUP BY ALL
 )
 SELECT up.step, up.stage, up.child AS id, up.relation, up.parent, up.reason,
        r.dataset || '/' || r.file || ' row ' || r.row AS stands_in, up.run_id, up.created_at
-FROM up LEFT JOIN raw_problems r ON r.raw_id = up.parent
+FROM steps up LEFT JOIN raw_problems r ON r.raw_id = up.parent
 ORDER BY up.step, up.parent;
 
 -- What became of this row? Every step forward, with the reason where it ends.
@@ -36,47 +39,77 @@ WITH RECURSIVE down AS (
     SELECT down.step + 1, e.child, e.relation, e.parent, e.stage, e.reason, e.run_id, e.created_at
     FROM down JOIN record_edge e ON e.parent = down.child
 )
-SELECT step, parent AS id, relation,
+SELECT min(step) AS step, parent AS id, relation,
        CASE relation WHEN 'dropped' THEN 'dropped by ' || child ELSE child END AS became, reason, stage, run_id, created_at
-FROM down ORDER BY step, became;
+FROM down GROUP BY ALL ORDER BY step, became;
 
--- What happened at each stage: rows kept, and rows dropped or labelled, by reason.
+-- What became of the rows that each stage takes in. Each of them is counted once, so at every stage the rows of outcome 'in' are as
+-- many as those of all other outcomes together. 'waiting': the stage has not been refreshed since the row came.
+-- Two stages make new rows instead of sorting those of the stage before, and count what they made: contamination_report its pairs
+-- of a problem and a benchmark item, r1_traces its responses, of which a problem has several.
 CREATE OR REPLACE VIEW funnel AS
-WITH counted(place, stage, outcome, reason, rows) AS (
-    SELECT 1, 'raw_problems', 'in', 'source rows',
-        (SELECT count(*) FROM raw_problems) + (SELECT count(*) FROM quarantine WHERE stage = 'raw_problems')
-    UNION ALL SELECT 2, 'deduped_problems', 'in', 'raw_problems', count(*) FROM raw_problems
-    UNION ALL SELECT 3, 'contamination_report', 'in', 'deduped_problems', count(*) FROM deduped_problems
-    UNION ALL SELECT 4, 'clean_problems', 'in', 'deduped_problems', count(*) FROM deduped_problems
-    UNION ALL SELECT 5, 'r1_traces', 'in', 'clean_problems', count(*) FROM clean_problems
-    UNION ALL SELECT 6, 'solutions', 'in', 'r1_traces', count(*) FROM r1_traces
-    UNION ALL SELECT 7, 'verdicts', 'in', 'solutions', count(*) FROM solutions
-    UNION ALL SELECT 8, 'verified_triplets', 'in', 'solutions', count(*) FROM solutions
-    UNION ALL SELECT 9, 'sft_dataset', 'in', 'verified_triplets', count(*) FROM verified_triplets
-    UNION ALL SELECT 1, 'raw_problems', 'kept', dataset, count(*) FROM raw_problems GROUP BY ALL
-    UNION ALL SELECT 1, 'raw_problems', 'quarantined', scope || ': ' || regexp_extract(reason, '^[^:]+'), count(*)
-        FROM quarantine WHERE stage = 'raw_problems' GROUP BY ALL
-    UNION ALL SELECT 2, 'deduped_problems', 'kept', 'distinct', count(*) FROM deduped_problems
-    UNION ALL SELECT 2, 'deduped_problems', 'merged', reason, count(*)
-        FROM record_edge WHERE stage = 'deduped_problems' AND relation = 'merged_into' GROUP BY ALL
-    UNION ALL SELECT 3, 'contamination_report', 'pairs', decision, count(*) FROM contamination_report GROUP BY ALL
-    UNION ALL SELECT 4, 'clean_problems', 'kept', contamination, count(*) FROM clean_problems GROUP BY ALL
-    UNION ALL SELECT 4, 'clean_problems', 'dropped', reason, count(*)
-        FROM record_edge WHERE stage = 'clean_problems' AND relation = 'dropped' GROUP BY ALL
-    UNION ALL SELECT 5, 'r1_traces', CASE WHEN failure IS NULL THEN 'kept' ELSE 'failed' END,
-        coalesce(failure, language), count(*) FROM r1_traces GROUP BY ALL
-    UNION ALL SELECT 6, 'solutions', CASE WHEN code IS NULL THEN 'no code' ELSE 'kept' END,
-        CASE WHEN parses = false THEN parse_status || ', syntax error' ELSE parse_status END, count(*)
-        FROM solutions GROUP BY ALL
-    UNION ALL SELECT 7, 'verdicts', 'judged', verdict, count(*) FROM verdicts GROUP BY ALL
-    UNION ALL SELECT 8, 'verified_triplets', 'kept', coalesce(verdict, 'no verdict'), count(*)
-        FROM verified_triplets GROUP BY ALL
-    UNION ALL SELECT 8, 'verified_triplets', 'dropped', reason, count(*)
-        FROM record_edge WHERE stage = 'verified_triplets' AND relation = 'dropped' GROUP BY ALL
-    UNION ALL SELECT 9, 'sft_dataset', 'released', 'rows', count(*)
-        FROM record_edge WHERE stage = 'sft_dataset' AND relation = 'derived'
-    UNION ALL SELECT 9, 'sft_dataset', 'dropped', reason, count(*)
-        FROM record_edge WHERE stage = 'sft_dataset' AND relation = 'dropped' GROUP BY ALL
+WITH verdict_of AS (
+    -- The latest verdict on the suite that the solution's problem has now.
+    SELECT v.solution_id, v.suite_id, max_by(v.verdict, (v.created_at, v.verdict_id)) AS verdict FROM verdicts v GROUP BY ALL
+), fates(place, stage, outcome, reason) AS (
+    SELECT 1, 'raw_problems', 'kept', dataset FROM raw_problems
+    UNION ALL SELECT 1, 'raw_problems', 'quarantined', scope || ': ' || regexp_extract(reason, '^[^:]+')
+        FROM quarantine WHERE stage = 'raw_problems'
+    UNION ALL SELECT 2, 'deduped_problems',
+        CASE e.relation WHEN 'derived' THEN 'kept' WHEN 'merged_into' THEN 'merged' ELSE 'waiting' END,
+        CASE e.relation WHEN 'derived' THEN 'distinct' WHEN 'merged_into' THEN e.reason ELSE 'not compared yet' END
+        FROM raw_problems r LEFT JOIN (FROM record_edge WHERE stage = 'deduped_problems') e ON e.parent = r.raw_id
+    UNION ALL SELECT 3, 'contamination_report', 'pairs', decision FROM contamination_report
+    UNION ALL SELECT 4, 'clean_problems',
+        CASE WHEN c.problem_id IS NOT NULL THEN 'kept' WHEN e.parent IS NOT NULL THEN 'dropped' ELSE 'waiting' END,
+        coalesce(c.contamination, e.reason, 'not decided yet')
+        FROM deduped_problems d LEFT JOIN clean_problems c USING (problem_id)
+        LEFT JOIN (FROM record_edge WHERE stage = 'clean_problems' AND relation = 'dropped') e ON e.parent = d.problem_id
+    UNION ALL SELECT 5, 'r1_traces', CASE WHEN failure IS NULL THEN 'kept' ELSE 'failed' END, coalesce(failure, language)
+        FROM r1_traces
+    UNION ALL SELECT 6, 'solutions',
+        CASE WHEN s.code IS NOT NULL THEN 'kept' WHEN s.response_id IS NOT NULL THEN 'no code'
+             WHEN r.failure IS NOT NULL THEN 'failed' ELSE 'waiting' END,
+        CASE WHEN s.parses = false THEN s.parse_status || ', syntax error'
+             ELSE coalesce(s.parse_status, r.failure, 'not parsed yet') END
+        FROM r1_traces r LEFT JOIN solutions s USING (response_id)
+    UNION ALL SELECT 7, 'verdicts',
+        CASE WHEN v.verdict <> 'sandbox_error' THEN 'judged'
+             WHEN s.code IS NULL OR c.problem_id IS NULL OR t.test_count = 0 OR (s.language = 'cpp' AND t.test_kinds <> ['stdin'])
+             THEN 'not judged' ELSE 'waiting' END,
+        CASE WHEN v.verdict <> 'sandbox_error' THEN v.verdict
+             WHEN s.code IS NULL THEN 'no code: ' || s.parse_status
+             WHEN c.problem_id IS NULL THEN 'its problem is not among the clean ones'
+             WHEN t.test_count = 0 THEN 'no tests'
+             WHEN s.language = 'cpp' AND t.test_kinds <> ['stdin'] THEN 'only stdin tests can be run for C++'
+             ELSE coalesce(v.verdict, 'not judged yet') END
+        FROM solutions s LEFT JOIN clean_problems c USING (problem_id) LEFT JOIN deduped_problems d USING (problem_id)
+        LEFT JOIN test_suites t USING (suite_id)
+        LEFT JOIN verdict_of v ON v.solution_id = s.solution_id AND v.suite_id = d.suite_id
+    UNION ALL SELECT 8, 'verified_triplets',
+        CASE WHEN t.triplet_id IS NOT NULL THEN 'kept' WHEN e.parent IS NOT NULL THEN 'dropped' ELSE 'waiting' END,
+        CASE WHEN t.triplet_id IS NOT NULL THEN coalesce(t.verdict, 'no verdict') ELSE coalesce(e.reason, 'not joined yet') END
+        FROM solutions s LEFT JOIN verified_triplets t USING (solution_id)
+        LEFT JOIN (FROM record_edge WHERE stage = 'verified_triplets' AND relation = 'dropped') e ON e.parent = s.solution_id
+    UNION ALL SELECT 9, 'sft_dataset',
+        CASE e.relation WHEN 'derived' THEN 'released' WHEN 'dropped' THEN 'dropped' ELSE 'waiting' END,
+        CASE e.relation WHEN 'derived' THEN 'rows' WHEN 'dropped' THEN e.reason ELSE 'not released yet' END
+        FROM verified_triplets t LEFT JOIN (FROM record_edge WHERE stage = 'sft_dataset') e ON e.parent = t.triplet_id
+), counted AS (
+    SELECT place, stage, 'in' AS outcome, reason, rows FROM (
+        SELECT 1 AS place, 'raw_problems' AS stage, 'source rows' AS reason,
+            (SELECT count(*) FROM raw_problems) + (SELECT count(*) FROM quarantine WHERE stage = 'raw_problems') AS rows
+        UNION ALL SELECT 2, 'deduped_problems', 'raw_problems', count(*) FROM raw_problems
+        UNION ALL SELECT 3, 'contamination_report', 'pairs of ' || count(DISTINCT problem_id) || ' problems', count(*)
+            FROM contamination_report
+        UNION ALL SELECT 4, 'clean_problems', 'deduped_problems', count(*) FROM deduped_problems
+        UNION ALL SELECT 5, 'r1_traces', 'responses to ' || count(DISTINCT problem_id) || ' problems', count(*) FROM r1_traces
+        UNION ALL SELECT 6, 'solutions', 'r1_traces', count(*) FROM r1_traces
+        UNION ALL SELECT 7, 'verdicts', 'solutions', count(*) FROM solutions
+        UNION ALL SELECT 8, 'verified_triplets', 'solutions', count(*) FROM solutions
+        UNION ALL SELECT 9, 'sft_dataset', 'verified_triplets', count(*) FROM verified_triplets
+    )
+    UNION ALL SELECT place, stage, outcome, reason, count(*) FROM fates GROUP BY ALL
 )
 SELECT * FROM counted WHERE rows > 0
 ORDER BY place, outcome = 'in' DESC, outcome IN ('kept', 'released', 'judged') DESC, outcome, rows DESC, reason;
