@@ -1,7 +1,8 @@
 """The row types that pass between stages: the one place to learn the data, a module a stage.
 
 Each class is a row, each attribute a column: its type, whether it may be null, its meaning. Each module ends with its tables and
-their keys; ``TABLES`` lists all of them in the order the data flows. Behaviour does not belong here: the stage folders hold it.
+their keys; ``TABLES`` lists those of the lake in the order the data flows, ``RELEASES`` what is written as files beside it.
+Behaviour does not belong here: the stage folders hold it.
 """
 
 from ocr_assets.schema.analysis import TOKEN_COUNTS, TOKEN_STATISTICS, TokenCount, TokenStatistic
@@ -93,8 +94,8 @@ TABLES = (
     VERIFIED_TRIPLETS,
     TOKEN_COUNTS,
     TOKEN_STATISTICS,
-    SFT_DATASET,
 )
+RELEASES = (SFT_DATASET,)
 
 __all__ = [
     "BENCHMARK_ITEMS",
@@ -109,6 +110,7 @@ __all__ = [
     "PROMPTS",
     "R1_TRACES",
     "RAW_PROBLEMS",
+    "RELEASES",
     "SCREENED",
     "SEMANTIC_INDEX",
     "SFT_DATASET",

@@ -13,7 +13,7 @@ from datetime import datetime
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from ocr_assets.schema import TABLES
+from ocr_assets.schema import RELEASES, TABLES
 from resources.lake import LINEAGE_TABLES
 from resources.lake.tables import Column, Table
 
@@ -28,14 +28,15 @@ stands in [data-model.md](data-model.md).
 def page() -> str:
     """The whole page as Markdown."""
     parts = [_HEAD, _contents(), *map(_table, TABLES), "## The lake's own tables\n", *map(_table, LINEAGE_TABLES)]
+    parts += ["## Releases\n\nParquet files, not tables of the lake.\n", *map(_table, RELEASES)]
     parts.append("## Types inside columns\n")
-    parts += [_row_type(row) for row in _inner_types((*TABLES, *LINEAGE_TABLES))]
+    parts += [_row_type(row) for row in _inner_types((*TABLES, *LINEAGE_TABLES, *RELEASES))]
     return "\n".join(parts)
 
 
 def _contents() -> str:
-    lines = ["| table | key | a row is |", "|---|---|---|"]
-    for table in (*TABLES, *LINEAGE_TABLES):
+    lines = ["| table or release | key | a row is |", "|---|---|---|"]
+    for table in (*TABLES, *LINEAGE_TABLES, *RELEASES):
         key = ", ".join(f"`{name}`" for name in table.key)
         lines.append(f"| [`{table.name}`](#{table.name}) | {key} | {_cell(_first_line(table.row) or table.doc)} |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Rows of the releases."""
+"""Rows of the releases, which are Parquet files: no table of the lake holds them."""
 
 from __future__ import annotations
 
@@ -44,4 +44,4 @@ class SftRow(TypedDict):
     model: Annotated[str, "The teacher"]
 
 
-SFT_DATASET = Table("sft_dataset", SftRow, ("id",), "The rows of the latest SFT release.")
+SFT_DATASET = Table("sft_dataset", SftRow, ("id",), "The SFT release: Parquet files in the OpenCodeReasoning schema.")

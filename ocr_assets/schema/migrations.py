@@ -89,9 +89,16 @@ def name_programs_of_known_worth(lake: Migrator) -> None:
     lake.rename_column("verified_triplets", "judged_at", "graded_at")
 
 
+def keep_releases_as_files(lake: Migrator) -> None:
+    """A release is files; the table under its name was never written. The versions that were released stay in
+    ``dataset_version``."""
+    lake.drop_table("sft_dataset")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "test suites are stored once, and clean problems are labels and a key", store_suites_once),
     Migration(3, "suites are validated by reference solutions and rejected submissions", name_programs_of_known_worth),
+    Migration(4, "a release is files, and no table stands empty under its name", keep_releases_as_files),
 )
 
 __all__ = ["MIGRATIONS"]

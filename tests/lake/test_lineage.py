@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ocr_assets.platform.lake import project_lake
+from ocr_assets.schema.migrations import MIGRATIONS
 from resources.lake import Lake
 from tests.support.lakes import unpack_old_lake
 
@@ -111,3 +112,10 @@ def test_a_step_to_which_several_paths_lead_is_told_once(lake: Lake) -> None:
     became = {(row["id"], row["became"], row["relation"]): row["step"] for row in forward}
     assert len(forward) == len(became)
     assert became[solution, triplet, "derived"] == 1 and became[verdict, triplet, "derived"] == 2
+
+
+def test_a_release_is_files_and_its_versions_stay_known(lake: Lake) -> None:
+    """0.1.0 made a table of that name and never wrote it; what it noted of the release itself is kept."""
+    assert lake.scalar("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'sft_dataset'") == 0
+    assert lake.state("sft_dataset")[0] == 186
+    assert lake.scalar("SELECT max(version) FROM schema_version") == len(MIGRATIONS) + 1

@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ocr_assets.definitions import build_definitions
-from ocr_assets.schema import TABLES, describe
+from ocr_assets.schema import RELEASES, TABLES, describe
 from resources.lake import LINEAGE_TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +112,7 @@ def test_the_page_of_tables_has_each_table_and_column_once() -> None:
     sections = re.split(r"^### ", describe.page(), flags=re.MULTILINE)[1:]
     named = {section.split("\n", 1)[0].strip("`"): section for section in sections}
     assert len(named) == len(sections)
-    for table in (*TABLES, *LINEAGE_TABLES):
+    for table in (*TABLES, *LINEAGE_TABLES, *RELEASES):
         assert re.findall(r"^\| `(\w+)` \|", named[table.name], re.MULTILINE) == [column.name for column in table.columns]
     assert {"Test", "Limits", "TestVerdict"} <= named.keys(), "types inside columns are told too"
 

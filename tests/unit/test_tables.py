@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypedDict
 import pyarrow as pa
 import pytest
 
-from ocr_assets.schema import TABLES
+from ocr_assets.schema import RELEASES, TABLES
 from resources.lake.tables import Table
 
 
@@ -62,6 +62,6 @@ def test_a_key_must_be_a_column() -> None:
         Table("rows", Row, ("nothere",))
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", (*TABLES, *RELEASES), ids=lambda table: table.name)
 def test_every_table_of_the_project_can_hold_no_rows(table: Table) -> None:
     assert table.batch([]).schema == table.schema
