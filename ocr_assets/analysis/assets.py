@@ -3,20 +3,15 @@
 import dagster as dg
 
 from ocr_assets.analysis.tokens import DISTRIBUTIONS, UNCOUNTED, count_tokens
-from ocr_assets.platform import plots
-from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
+from ocr_assets.platform import plots, publish
+from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import TOKEN_COUNTS, TOKEN_STATISTICS
 from resources.lake import Lake, Write
 from resources.settings import LakeResource, TokenizerResource
 
 
-@dg.asset(
-    group_name="analysis",
-    deps=["verified_triplets", "solutions", "r1_traces"],
-    check_specs=declared(TOKEN_STATISTICS),
-    metadata=described(TOKEN_STATISTICS),
-    kinds={"duckdb", "parquet"},
-)
+@lake_asset(TOKEN_STATISTICS, deps=["verified_triplets", "solutions", "r1_traces"], kinds={"duckdb", "parquet"})
 def token_statistics(context: dg.AssetExecutionContext, lake: LakeResource, tokenizer: TokenizerResource) -> Results:
     """Qwen tokens of question, reasoning, solution and response, per source, language and verdict.
 
@@ -39,4 +34,4 @@ def token_statistics(context: dg.AssetExecutionContext, lake: LakeResource, toke
         png = plots.histogram(values, "Reasoning tokens per response", "Qwen tokens", {"median": median})
         return {"median reasoning tokens": median, "histogram": picture(png, "reasoning tokens")}
 
-    yield from publish(context, lake, TOKEN_STATISTICS, summarise, after=pictures)
+    yield from publish.replace(context, lake, TOKEN_STATISTICS, summarise, after=pictures)

@@ -8,9 +8,10 @@ from ocr_assets.exports.selection import edges_query, rows_query
 from ocr_assets.exports.settings import ReleaseSettings
 from ocr_assets.exports.sft import SFT
 from ocr_assets.exports.writer import current_version, write_release
-from ocr_assets.platform import plots
+from ocr_assets.platform import plots, publish
+from ocr_assets.platform.assets import Results, lake_asset
 from ocr_assets.platform.lake import project_lake
-from ocr_assets.platform.publish import CHECK, Results, declared, described, funnel_of, picture, run_info
+from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import SFT_DATASET
 from resources.lake import breaches_of
 from resources.settings import LakeResource
@@ -20,8 +21,9 @@ class ReleaseConfig(ReleaseSettings, dg.Config):
     """Which triplets are released."""
 
 
-@dg.asset(
-    group_name="release",
+@lake_asset(
+    SFT_DATASET,
+    group="release",
     deps=[
         "verified_triplets",
         "token_statistics",
@@ -31,8 +33,6 @@ class ReleaseConfig(ReleaseSettings, dg.Config):
         "r1_traces",
         "verdicts",
     ],
-    check_specs=declared(SFT_DATASET),
-    metadata=described(SFT_DATASET),
     kinds={"parquet", "huggingface"},
 )
 def sft_dataset(context: dg.AssetExecutionContext, config: ReleaseConfig, lake: LakeResource) -> Results:
@@ -46,7 +46,7 @@ def sft_dataset(context: dg.AssetExecutionContext, config: ReleaseConfig, lake: 
         with store.cursor() as cursor:
             breaches = breaches_of(cursor, SFT_DATASET, f"({query})")
         if breaches:
-            yield dg.AssetCheckResult(passed=False, check_name=CHECK, metadata={"breaches": breaches})
+            yield publish.failed(context, breaches)
             raise dg.Failure(f"{SFT.name}: nothing was released, because {'; '.join(breaches)}", allow_retries=False)
         benchmarks = store.rows(BENCHMARKS)
         not_decontaminated = warning(benchmarks, samples.BENCHMARK_NAMES)
@@ -81,15 +81,10 @@ def sft_dataset(context: dg.AssetExecutionContext, config: ReleaseConfig, lake: 
         if not_decontaminated:
             context.log.warning(f"{SFT.name}: {not_decontaminated}")
         by_verdict = {str(row["verdict"] or "no verdict"): int(row["rows"]) for row in verdicts}
-        yield dg.MaterializeResult(
-            data_version=dg.DataVersion(version),
-            metadata={
-                "dagster/row_count": rows,
-                "folder": dg.MetadataValue.path(str(folder)),
-                "released now": is_new,
-                "decontaminated": not_decontaminated or "compared with " + ", ".join(row["benchmark"] for row in benchmarks),
-                "kept and dropped": funnel_of(store, SFT.name),
-                "by verdict": picture(plots.bars(by_verdict, "Released rows by verdict"), "released rows by verdict"),
-            },
-            check_results=[dg.AssetCheckResult(passed=True, check_name=CHECK, metadata={"rows": rows})],
-        )
+        metadata = {
+            "folder": dg.MetadataValue.path(str(folder)),
+            "released now": is_new,
+            "decontaminated": not_decontaminated or "compared with " + ", ".join(row["benchmark"] for row in benchmarks),
+            "by verdict": picture(plots.bars(by_verdict, "Released rows by verdict"), "released rows by verdict"),
+        }
+        yield publish.published(context, store, SFT_DATASET, rows, version, metadata, relation=f"({query})")

@@ -1,64 +1,133 @@
-"""How an asset publishes a table: validate, commit with lineage, and tell Dagster what a person wants to see.
+"""How an asset publishes: validate, commit with lineage, and tell Dagster what a person wants to see.
 
-Every asset of the graph goes through ``publish``. What the rows are is computed by the stage's plain modules; how they
-are stored is in ``resources/lake/lake.py``; the plots are drawn in ``ocr_assets/platform/plots.py``.
+An asset whose table is worked out anew uses ``replace``; one whose rows are paid for one by one (answers of models, runs of
+programs) or follow from each other uses ``append``, which keeps what was committed when the run is killed. An asset that
+publishes something else, such as a folder, reports it with ``failed`` and ``published``.
+
+What an asset is before it runs, its decorator, is in ``assets.py``. What the rows are is computed by the stage's plain
+modules; how they are stored is in ``resources/lake``; the plots are drawn in ``plots.py``.
 """
 
 from __future__ import annotations
 
 import base64
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from ocr_assets.platform import plots
+from ocr_assets.platform.assets import CHECK, Results
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.version import code_version
 from resources.lake import Change, InvalidRows, Lake, RunInfo, Write
 from resources.lake.tables import Column, Table
 from resources.settings import LakeResource
 
-CHECK = "rows_match_declaration"
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 60
 _READ_FIRST = {"statement", "question", "item_question", "content", "reasoning", "answer", "solution", "code"}  # in a preview
 NO_ROWS = dg.TableSchema([dg.TableColumn("nothing")])
-Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+Body = Callable[[Lake, Write], Mapping[str, Any]]
+After = Callable[[Lake], Mapping[str, Any]]
 
 
-def declared(table: Table) -> list[dg.AssetCheckSpec]:
-    """The blocking check every table has: no null, foreign value or doubled key against its declaration."""
-    return [
-        dg.AssetCheckSpec(
-            CHECK,
-            asset=dg.AssetKey(table.name),
-            blocking=True,
-            description="Columns, nulls, closed value sets and keys are as ocr_assets/schema declares them; "
-            "checked before anything is published.",
-        )
-    ]
+def nothing_more(lake: Lake) -> Mapping[str, Any]:
+    """The ``after`` of an asset that shows nothing of its own."""
+    return {}
 
 
-def described(table: Table) -> dict[str, Any]:
-    """Definition metadata of a table's asset: its columns with types and meaning."""
-    return {"dagster/column_schema": column_schema(table), "dagster/table_name": table.name}
+def replace(
+    context: dg.AssetExecutionContext, lake_resource: LakeResource, table: Table, body: Body, *, after: After = nothing_more
+) -> Results:
+    """Publish a table in one write: ``body`` stages what the table (or the partitions that are run) shall hold.
+
+    ``body`` reads through the lake, stages rows and edges in the write, and returns metadata of its own (numbers, text,
+    ``dg.MetadataValue``). Tables that only serve it, such as measurements, it may commit on the way. ``after`` adds metadata
+    drawn from what is then published.
+
+    Yields the check's result and the materialization with row count, what changed, what was dropped and why, a preview,
+    the columns and a content-hash data version. Rows that break the declaration fail the check and the step; then
+    nothing is published.
+
+    Raises:
+        TypeError: ``body`` staged nothing of the table, or committed rows of it itself.
+    """
+    yield from _publish(context, lake_resource, table, body, after, as_you_go=False)
 
 
-def column_schema(table: Table) -> dg.TableSchema:
-    """The table's columns as Dagster shows them."""
-    return dg.TableSchema(
-        [
-            dg.TableColumn(
-                column.name,
-                str(column.type),
-                description=column.doc,
-                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == (column.name,)),
-            )
-            for column in table.columns
-        ]
+def append(
+    context: dg.AssetExecutionContext, lake_resource: LakeResource, table: Table, body: Body, *, after: After = nothing_more
+) -> Results:
+    """Publish a table in commits of its own: each stays, whatever becomes of the run after it.
+
+    ``body`` commits the table's rows by writes that it opens (``lake.write(run_info(context), stage)``), what was paid for
+    through ``resources/lake/batches.py``. The write that it is given holds none of them: what it stages there, such as edges
+    drawn from the whole table, is recorded at the end, with the stage's inputs. "new rows" and "gone rows" are those of the
+    commits.
+
+    Returns, shows and fails as ``replace``, but that rows which break the declaration leave earlier commits published.
+
+    Raises:
+        TypeError: ``body`` staged rows of the table in the last write.
+    """
+    yield from _publish(context, lake_resource, table, body, after, as_you_go=True)
+
+
+def _publish(
+    context: dg.AssetExecutionContext, lake_resource: LakeResource, table: Table, body: Body, after: After, *, as_you_go: bool
+) -> Results:
+    stage = context.asset_key.path[-1]
+    with project_lake(lake_resource) as lake:
+        try:
+            with lake.write(run_info(context), stage) as write:
+                metadata = dict(body(lake, write))
+                if as_you_go and write.stages(table):
+                    raise TypeError(f"{stage}: publish.append records what was committed; {table.name} was staged at the end")
+                if not as_you_go and (not write.stages(table) or table.name in write.committed):
+                    raise TypeError(f"{stage}: publish.replace needs all of {table.name} staged in its one write")
+        except InvalidRows as error:
+            yield failed(context, error.problems)
+            raise dg.Failure(str(error), allow_retries=False) from error
+        rows, version = lake.state(table.name)
+        change = (write.committed if as_you_go else write.changes).get(table.name) or Change(table.name)
+        log_line = f"{stage}: {rows:,} rows ({change.inserted:,} new, {change.deleted:,} gone)"
+        context.log.info(log_line if change.inserted or change.deleted else f"{stage}: {rows:,} rows, nothing new")
+        changed = {"new rows": change.inserted, "gone rows": change.deleted}
+        yield published(context, lake, table, rows, version, {**changed, **metadata, **after(lake)})
+
+
+def failed(context: dg.AssetExecutionContext, breaches: Sequence[str]) -> dg.AssetCheckResult:
+    """The result of the check of a table whose rows break its declaration. The asset yields it and raises ``dg.Failure``."""
+    return dg.AssetCheckResult(passed=False, check_name=CHECK, asset_key=context.asset_key, metadata={"breaches": list(breaches)})
+
+
+def published(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    table: Table,
+    rows: int,
+    version: str,
+    metadata: Mapping[str, Any],
+    *,
+    relation: str = "",
+) -> dg.MaterializeResult[Any]:
+    """What Dagster is told of rows that were checked and published: their number, content hash, funnel and a preview.
+
+    ``metadata`` is added. ``relation``: where the rows are read for the preview, if not in the table.
+    """
+    return dg.MaterializeResult(
+        asset_key=context.asset_key,
+        data_version=dg.DataVersion(version),
+        metadata={
+            "dagster/row_count": rows,
+            **funnel(lake, context.asset_key.path[-1]),
+            "preview": preview(lake, table, relation),
+            **metadata,
+        },
+        check_results=[dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key, metadata={"rows": rows})],
     )
 
 
@@ -67,73 +136,22 @@ def run_info(context: dg.AssetExecutionContext) -> RunInfo:
     return RunInfo(context.run.run_id, context.run.job_name, code_version())
 
 
-def publish(
-    context: dg.AssetExecutionContext,
-    lake_resource: LakeResource,
-    table: Table,
-    body: Callable[[Lake, Write], Mapping[str, Any]],
-    *,
-    after: Callable[[Lake], Mapping[str, Any]] = lambda lake: {},
-) -> Results:
-    """Run ``body`` inside one write of the lake and report it.
-
-    ``body`` stages rows and edges and returns metadata of its own (numbers, text, ``dg.MetadataValue``); ``after`` adds
-    metadata drawn from what is then published.
-    Yields the check's result and the materialization with row count, what changed, what was dropped and why, a preview,
-    the columns and a content-hash data version. Rows that break the declaration fail the check and the step; then
-    nothing is published.
-    """
-    stage = context.asset_key.path[-1]
-    with project_lake(lake_resource) as lake:
-        before = lake.state(table.name)
-        try:
-            with lake.write(run_info(context), stage) as write:
-                metadata = dict(body(lake, write))
-        except InvalidRows as error:
-            yield dg.AssetCheckResult(
-                passed=False, check_name=CHECK, asset_key=context.asset_key, metadata={"breaches": error.problems}
-            )
-            raise dg.Failure(str(error), allow_retries=False) from error
-        after_rows, version = lake.state(table.name)
-        # A stage that commits as it goes (journals) has no change of its own in the last write.
-        change = write.changes.get(table.name) or Change(table.name, inserted=max(0, after_rows - before[0]))
-        log_line = f"{stage}: {after_rows:,} rows ({change.inserted:,} new, {change.deleted:,} gone)"
-        context.log.info(log_line if change.inserted or change.deleted else f"{stage}: {after_rows:,} rows, nothing new")
-        yield dg.MaterializeResult(
-            asset_key=context.asset_key,
-            data_version=dg.DataVersion(version),
-            metadata={
-                "dagster/row_count": after_rows,
-                "new rows": change.inserted,
-                "gone rows": change.deleted,
-                "kept and dropped": funnel_of(lake, stage),
-                **funnel_picture(lake, stage),
-                "preview": preview(lake, table),
-                **metadata,
-                **after(lake),
-            },
-            check_results=[
-                dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key, metadata={"rows": after_rows})
-            ],
-        )
-
-
-def funnel_of(lake: Lake, stage: str) -> dg.TableMetadataValue:
-    """This stage's part of the funnel, as a table in the metadata."""
+def funnel(lake: Lake, stage: str) -> dict[str, Any]:
+    """This stage's part of the funnel as metadata: a table, and bars if the funnel counts the stage."""
     rows = lake.rows("SELECT outcome, reason, rows FROM funnel WHERE stage = ? LIMIT 40", [stage])
     schema = dg.TableSchema([dg.TableColumn("outcome"), dg.TableColumn("reason"), dg.TableColumn("rows", "int")])
-    return dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema=schema)
+    shown: dict[str, Any] = {"kept and dropped": dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema=schema)}
+    if rows:
+        bars = {
+            textwrap.shorten(f"{row['outcome']}: {row['reason']}", 48, placeholder="…"): int(row["rows"]) for row in rows[:20]
+        }
+        shown["rows by outcome"] = picture(plots.bars(bars, f"{stage}: what became of rows"), "rows by outcome")
+    return shown
 
 
-def funnel_picture(lake: Lake, stage: str) -> dict[str, Any]:
-    """This stage's part of the funnel as bars; nothing for a stage that the funnel does not count."""
-    rows = lake.rows("SELECT outcome, reason, rows FROM funnel WHERE stage = ? LIMIT 20", [stage])
-    counts = {textwrap.shorten(f"{row['outcome']}: {row['reason']}", 48, placeholder="…"): int(row["rows"]) for row in rows}
-    return {"rows by outcome": picture(plots.bars(counts, f"{stage}: what became of rows"), "rows by outcome")} if counts else {}
-
-
-def preview(lake: Lake, table: Table) -> dg.TableMetadataValue:
-    """A few rows, scalar columns only, texts cut: metadata stays in the event log for ever.
+def preview(lake: Lake, table: Table, relation: str = "") -> dg.TableMetadataValue:
+    """A few rows of the table, or of ``relation`` with the table's columns; scalar columns only, texts cut: metadata stays in
+    the event log for ever.
 
     First what a person reads (statements and programs, labels, numbers), last ids and hashes.
     """
@@ -145,7 +163,7 @@ def preview(lake: Lake, table: Table) -> dg.TableMetadataValue:
         for c in columns
     )
     order = ", ".join(f'"{column}"' for column in table.key)
-    rows = lake.rows(f"SELECT {selected} FROM {table.name} ORDER BY {order} LIMIT {PREVIEW_ROWS}")
+    rows = lake.rows(f"SELECT {selected} FROM {relation or table.name} ORDER BY {order} LIMIT {PREVIEW_ROWS}")
     schema = dg.TableSchema([dg.TableColumn(column.name) for column in columns])
     records = [dg.TableRecord({name: value or "" for name, value in row.items()}) for row in rows]
     return dg.MetadataValue.table(records, schema=schema)

@@ -1,6 +1,5 @@
 """The assets of the problems stage: ``raw_problems``, ``deduped_problems``, ``contamination_report``, ``clean_problems``."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,9 +11,10 @@ from ocr_assets import samples
 from ocr_assets.generation import runner
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.runner import Summary
-from ocr_assets.platform import plots
+from ocr_assets.platform import plots, publish
+from ocr_assets.platform.assets import Results, lake_asset
 from ocr_assets.platform.progress import Progress
-from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info, table_of
+from ocr_assets.platform.publish import picture, run_info, table_of
 from ocr_assets.problems.decontamination import benchmarks, decide, judging, screening
 from ocr_assets.problems.decontamination import report as report_queries
 from ocr_assets.problems.decontamination.clean import label_problems
@@ -40,20 +40,10 @@ from resources.settings import (
     environment_defaults,
 )
 
-# Single-run backfills have been marked beta for years; a warning at every start teaches nothing.
-warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy.*")
-
 SOURCES = dg.StaticPartitionsDefinition(list(get_args(Dataset)))
 
 
-@dg.asset(
-    group_name="problems",
-    partitions_def=SOURCES,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    check_specs=declared(RAW_PROBLEMS),
-    metadata=described(RAW_PROBLEMS),
-    kinds={"duckdb"},
-)
+@lake_asset(RAW_PROBLEMS, partitions_def=SOURCES, backfill_policy=dg.BackfillPolicy.single_run())
 def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources: SourcesResource) -> Results:
     """Problems as read from the sources, one row a source row; what cannot be read goes to ``quarantine`` with a reason."""
 
@@ -67,7 +57,7 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
                 store_rows(write, dataset, progress.through(rows))
         return {}
 
-    yield from publish(context, lake, RAW_PROBLEMS, read)
+    yield from publish.replace(context, lake, RAW_PROBLEMS, read)
 
 
 NO_PUBLIC_BENCHMARK = (
@@ -80,13 +70,7 @@ class DedupConfig(DedupSettings, dg.Config):
     """``DedupSettings`` as the asset's configuration."""
 
 
-@dg.asset(
-    group_name="problems",
-    deps=[raw_problems],
-    check_specs=declared(DEDUPED_PROBLEMS),
-    metadata=described(DEDUPED_PROBLEMS),
-    kinds={"duckdb"},
-)
+@lake_asset(DEDUPED_PROBLEMS, deps=[raw_problems])
 def deduped_problems(
     context: dg.AssetExecutionContext, config: DedupConfig, lake: LakeResource, embedder: EmbedderResource
 ) -> Results:
@@ -111,7 +95,7 @@ def deduped_problems(
             "tests in conflict": table_of(store, report_queries.CONFLICTS),
         }
 
-    yield from publish(context, lake, DEDUPED_PROBLEMS, dedup, after=pictures)
+    yield from publish.replace(context, lake, DEDUPED_PROBLEMS, dedup, after=pictures)
 
 
 @environment_defaults
@@ -119,13 +103,7 @@ class ContaminationConfig(DecontaminationSettings, dg.Config):
     """``DecontaminationSettings`` as the asset's configuration."""
 
 
-@dg.asset(
-    group_name="problems",
-    deps=[deduped_problems],
-    check_specs=declared(CONTAMINATION_REPORT),
-    metadata=described(CONTAMINATION_REPORT),
-    kinds={"duckdb", "huggingface"},
-)
+@lake_asset(CONTAMINATION_REPORT, deps=[deduped_problems], kinds={"duckdb", "huggingface"})
 def contamination_report(
     context: dg.AssetExecutionContext,
     config: ContaminationConfig,
@@ -197,7 +175,7 @@ def contamination_report(
             shown["similarity"] = picture(png, "similarity")
         return shown
 
-    yield from publish(context, lake, CONTAMINATION_REPORT, report, after=pictures)
+    yield from publish.replace(context, lake, CONTAMINATION_REPORT, report, after=pictures)
 
 
 def _figures(done: Summary) -> dict[str, Any]:
@@ -205,13 +183,7 @@ def _figures(done: Summary) -> dict[str, Any]:
     return {**runner.figures(done.tally, done.missing), **left}
 
 
-@dg.asset(
-    group_name="problems",
-    deps=[deduped_problems, contamination_report],
-    check_specs=declared(CLEAN_PROBLEMS),
-    metadata=described(CLEAN_PROBLEMS),
-    kinds={"duckdb"},
-)
+@lake_asset(CLEAN_PROBLEMS, deps=[deduped_problems, contamination_report])
 def clean_problems(context: dg.AssetExecutionContext, lake: LakeResource, tokenizer: TokenizerResource) -> Results:
     """Problems that may be asked of the teacher; the others are dropped with a reason (contaminated, too long, test split)."""
 
@@ -224,4 +196,4 @@ def clean_problems(context: dg.AssetExecutionContext, lake: LakeResource, tokeni
         counts = {name: store.scalar(f"SELECT count(*) FROM {name}") for name in tables}
         return {"funnel": picture(plots.bars(counts, "Problems", "problems"), "funnel")}
 
-    yield from publish(context, lake, CLEAN_PROBLEMS, clean, after=pictures)
+    yield from publish.replace(context, lake, CLEAN_PROBLEMS, clean, after=pictures)

@@ -7,8 +7,9 @@ import dagster as dg
 
 from ocr_assets import samples
 from ocr_assets.generation import runner
-from ocr_assets.platform import plots
-from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
+from ocr_assets.platform import plots, publish
+from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import R1_TRACES, SOLUTIONS
 from ocr_assets.traces import collect
 from ocr_assets.traces.settings import TraceSettings
@@ -22,13 +23,7 @@ class TracesConfig(TraceSettings, dg.Config):
     """``TraceSettings`` as Dagster takes them."""
 
 
-@dg.asset(
-    group_name="traces",
-    deps=["clean_problems", "deduped_problems"],
-    check_specs=declared(R1_TRACES),
-    metadata=described(R1_TRACES),
-    kinds={"vllm", "duckdb"},
-)
+@lake_asset(R1_TRACES, deps=["clean_problems", "deduped_problems"], kinds={"vllm", "duckdb"})
 def r1_traces(
     context: dg.AssetExecutionContext,
     config: TracesConfig,
@@ -65,7 +60,7 @@ def r1_traces(
             **runner.figures(summary.tally, summary.missing),
         }
 
-    yield from publish(context, lake, R1_TRACES, ask)
+    yield from publish.append(context, lake, R1_TRACES, ask)
 
 
 SOLUTION_EDGES = """
@@ -75,13 +70,7 @@ FROM solutions
 """
 
 
-@dg.asset(
-    group_name="traces",
-    deps=[r1_traces, "deduped_problems"],
-    check_specs=declared(SOLUTIONS),
-    metadata=described(SOLUTIONS),
-    kinds={"duckdb"},
-)
+@lake_asset(SOLUTIONS, deps=[r1_traces, "deduped_problems"])
 def solutions(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
     """Responses taken apart: reasoning, answer, code, and whether the code parses; every response keeps its reason code."""
 
@@ -95,4 +84,4 @@ def solutions(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
         png = plots.bars({row["parse_status"]: row["rows"] for row in counts}, "Parse status", "responses")
         return {"parse status": picture(png, "parse status")}
 
-    yield from publish(context, lake, SOLUTIONS, parse, after=pictures)
+    yield from publish.append(context, lake, SOLUTIONS, parse, after=pictures)

@@ -7,9 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from ocr_assets.platform import plots
+from ocr_assets.platform import plots, publish
+from ocr_assets.platform.assets import Results, lake_asset
 from ocr_assets.platform.progress import Progress
-from ocr_assets.platform.publish import Results, declared, described, picture, publish, run_info
+from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import SUITE_QUALITY, SUITE_VALIDATION, VERDICTS, VERIFIED_TRIPLETS
 from ocr_assets.verification.grading.batch import grade_many
 from ocr_assets.verification.grading.version import GRADER_VERSION
@@ -37,13 +38,7 @@ class VerdictsConfig(GradingSettings, dg.Config):
     """``GradingSettings`` as the asset's configuration."""
 
 
-@dg.asset(
-    group_name="verification",
-    deps=["clean_problems", "deduped_problems"],
-    check_specs=declared(SUITE_VALIDATION),
-    metadata=described(SUITE_VALIDATION),
-    kinds={"docker", "duckdb"},
-)
+@lake_asset(SUITE_VALIDATION, deps=["clean_problems", "deduped_problems"], kinds={"docker", "duckdb"})
 def suite_validation(
     context: dg.AssetExecutionContext,
     config: ValidationConfig,
@@ -81,16 +76,10 @@ def suite_validation(
         plot = plots.stacked_verdicts(rows, "Verdicts of programs of known worth", "programs")
         return {"verdicts by role": picture(plot, "verdicts by role")}
 
-    yield from publish(context, lake, SUITE_VALIDATION, gather, after=pictures)
+    yield from publish.append(context, lake, SUITE_VALIDATION, gather, after=pictures)
 
 
-@dg.asset(
-    group_name="verification",
-    deps=[suite_validation, "clean_problems", "deduped_problems"],
-    check_specs=declared(SUITE_QUALITY),
-    metadata=described(SUITE_QUALITY),
-    kinds={"duckdb"},
-)
+@lake_asset(SUITE_QUALITY, deps=[suite_validation, "clean_problems", "deduped_problems"])
 def suite_quality(context: dg.AssetExecutionContext, config: QualityConfig, lake: LakeResource) -> Results:
     """How far each suite's verdicts can be trusted: the share of reference solutions it accepts, of rejected submissions and
     mutants it does not; quarantined where reference solutions fail. Summed up from ``suite_validation``: another threshold
@@ -110,16 +99,10 @@ def suite_quality(context: dg.AssetExecutionContext, config: QualityConfig, lake
             drawn["strength"] = picture(plot, "strength of suites")
         return drawn
 
-    yield from publish(context, lake, SUITE_QUALITY, sum_up, after=pictures)
+    yield from publish.replace(context, lake, SUITE_QUALITY, sum_up, after=pictures)
 
 
-@dg.asset(
-    group_name="verification",
-    deps=["solutions", "clean_problems", "deduped_problems", suite_quality],
-    check_specs=declared(VERDICTS),
-    metadata=described(VERDICTS),
-    kinds={"docker", "duckdb"},
-)
+@lake_asset(VERDICTS, deps=["solutions", "clean_problems", "deduped_problems", suite_quality], kinds={"docker", "duckdb"})
 def verdicts(
     context: dg.AssetExecutionContext,
     config: VerdictsConfig,
@@ -154,16 +137,10 @@ def verdicts(
         counts = {row["verdict"]: row["rows"] for row in store.rows(DISTRIBUTION, {"grader": GRADER_VERSION})}
         return {"verdict distribution": picture(plots.bars(counts, "Verdicts of this grader", "programs"), "verdicts")}
 
-    yield from publish(context, lake, VERDICTS, judge, after=pictures)
+    yield from publish.append(context, lake, VERDICTS, judge, after=pictures)
 
 
-@dg.asset(
-    group_name="verification",
-    deps=[verdicts, suite_quality, "solutions", "clean_problems", "deduped_problems"],
-    check_specs=declared(VERIFIED_TRIPLETS),
-    metadata=described(VERIFIED_TRIPLETS),
-    kinds={"duckdb"},
-)
+@lake_asset(VERIFIED_TRIPLETS, deps=[verdicts, suite_quality, "solutions", "clean_problems", "deduped_problems"])
 def verified_triplets(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
     """Question, solution and suite with their verdict: every solution of a clean problem, whatever became of it."""
 
@@ -179,4 +156,4 @@ def verified_triplets(context: dg.AssetExecutionContext, lake: LakeResource) -> 
             drawn[f"verdicts by {column}"] = picture(plots.stacked_verdicts(rows, f"Verdicts by {column}"), f"by {column}")
         return drawn
 
-    yield from publish(context, lake, VERIFIED_TRIPLETS, join, after=pictures)
+    yield from publish.replace(context, lake, VERIFIED_TRIPLETS, join, after=pictures)

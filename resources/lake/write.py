@@ -83,7 +83,11 @@ class Staged:
 
 
 class Write:
-    """Staged changes of one stage; see ``Lake.write``. What a method stages it returns, so that rows can be added one by one."""
+    """Staged changes of one stage; see ``Lake.write``. What a method stages it returns, so that rows can be added one by one.
+
+    ``changes``: what publishing it did to each table. ``committed``: what other writes of the same stage, published while this
+    one was open, did to each table in sum.
+    """
 
     def __init__(self, lake: Lake, run: RunInfo, stage: str, scope: str, outer: Sequence[Write] = ()) -> None:
         self._lake, self._run, self._stage, self._scope = lake, run, stage, scope
@@ -96,6 +100,7 @@ class Write:
         self._outputs: list[tuple[str, str, int]] = []
         self._now = datetime.now(UTC)
         self.changes: dict[str, Change] = {}
+        self.committed: dict[str, Change] = {}
 
     def append(self, table: Table, rows: Iterable[Mapping[str, Any]] = (), *, replacing: str | None = None) -> Staged:
         """Add rows whose key is not in the table yet; known keys are left as they are, but for published rows for which the
@@ -165,6 +170,10 @@ class Write:
     def stage(self) -> str:
         return self._stage
 
+    def stages(self, table: Table) -> bool:
+        """Whether rows of this table are staged here, be it none at all."""
+        return any(plan.table == table for plan in self._plans)
+
     def knows(self, query: str) -> bool:
         """Whether this query's tables are noted already."""
         return query in self._noted
@@ -183,6 +192,8 @@ class Write:
         for staged in self._staged:
             staged.check()
         self._lake.locked(self._publish_once)
+        for outer in self._outer:
+            outer._count(self.changes)
 
     def close(self) -> None:
         for plan in self._plans:
@@ -190,6 +201,13 @@ class Write:
             if plan.values:
                 self._cursor.execute(f"DROP TABLE IF EXISTS {plan.values}")
         self._cursor.close()
+
+    def _count(self, changes: Mapping[str, Change]) -> None:
+        for name, change in changes.items():
+            total = self.committed.setdefault(name, Change(name))
+            total.inserted += change.inserted
+            total.deleted += change.deleted
+            total.rows, total.data_version = change.rows, change.data_version
 
     def _stamp(self) -> dict[str, Any]:
         return {"stage": self._stage, "scope": self._scope, "run_id": self._run.run_id, "created_at": self._now}

@@ -1,0 +1,134 @@
+"""The two shapes in which an asset publishes: what each reports, and what it refuses."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from ocr_assets.platform import publish
+from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.lake import project_lake
+from ocr_assets.platform.publish import Body, run_info
+from ocr_assets.schema import PROMPTS
+from resources.lake import Lake, RunInfo, Write
+from resources.settings import LakeResource
+
+OTHER_RUN = RunInfo("another", "test")
+
+
+def prompt(name: str, content: str = "Solve it.") -> dict[str, Any]:
+    return {"prompt_hash": name, "template": "python_stdin", "template_hash": "t", "messages": content}
+
+
+def run(home: Path, shape: Any, body: Any) -> dg.ExecuteInProcessResult:
+    """Materialize an asset of the table ``prompts`` that publishes ``body(context)``."""
+
+    @lake_asset(PROMPTS)
+    def prompts(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
+        """Prompts."""
+        yield from shape(context, lake, PROMPTS, body(context))
+
+    return dg.materialize([prompts], resources={"lake": LakeResource(home=str(home))}, raise_on_error=False)
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> Mapping[str, Any]:
+    assert result.success
+    (materialized,) = result.asset_materializations_for_node("prompts")
+    return {name: value.value for name, value in materialized.metadata.items()}
+
+
+def changes(result: dg.ExecuteInProcessResult) -> tuple[int, int, int]:
+    shown = metadata(result)
+    return shown["dagster/row_count"], shown["new rows"], shown["gone rows"]
+
+
+def staging(*rows: dict[str, Any]) -> Any:
+    def body(store: Lake, write: Write) -> dict[str, Any]:
+        write.sync(PROMPTS, rows)
+        return {"of its own": 7}
+
+    return lambda context: body
+
+
+def committing(*commits: list[dict[str, Any]], then: Body = lambda store, write: {}) -> Any:
+    def body_of(context: dg.AssetExecutionContext) -> Body:
+        def body(store: Lake, write: Write) -> Mapping[str, Any]:
+            for rows in commits:
+                with store.write(run_info(context), "prompts") as commit:
+                    commit.upsert(PROMPTS, rows)
+            return then(store, write)
+
+        return body
+
+    return body_of
+
+
+def test_replace_reports_what_came_and_went(tmp_path: Path) -> None:
+    first = run(tmp_path, publish.replace, staging(prompt("a"), prompt("b")))
+    assert changes(first) == (2, 2, 0)
+    assert metadata(first)["of its own"] == 7
+    assert changes(run(tmp_path, publish.replace, staging(prompt("b"), prompt("c"), prompt("d")))) == (3, 2, 1)
+    assert changes(run(tmp_path, publish.replace, staging(prompt("b"), prompt("c"), prompt("d")))) == (3, 0, 0)
+    assert changes(run(tmp_path, publish.replace, staging())) == (0, 0, 3)
+
+
+def test_append_sums_up_its_own_commits(tmp_path: Path) -> None:
+    """Not the difference of row counts: a row replaced by another came and went, and another process's rows are not ours."""
+    assert changes(run(tmp_path, publish.append, committing([prompt("a")], [prompt("b"), prompt("c")]))) == (3, 3, 0)
+
+    def by_another(store: Lake, write: Write) -> dict[str, Any]:
+        with project_lake(tmp_path / "lake") as lake, lake.write(OTHER_RUN, "prompts") as elsewhere:
+            elsewhere.upsert(PROMPTS, [prompt("x"), prompt("y")])
+        return {}
+
+    again = run(tmp_path, publish.append, committing([prompt("a", "Otherwise.")], [prompt("d")], then=by_another))
+    assert changes(again) == (6, 2, 1)
+    assert changes(run(tmp_path, publish.append, committing())) == (6, 0, 0)
+
+
+def test_what_append_committed_stays_when_the_run_fails(tmp_path: Path) -> None:
+    def fails(store: Lake, write: Write) -> dict[str, Any]:
+        raise RuntimeError("power cut")
+
+    assert not run(tmp_path, publish.append, committing([prompt("a")], then=fails)).success
+    assert changes(run(tmp_path, publish.append, committing([prompt("a"), prompt("b")]))) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("shape", [publish.replace, publish.append])
+def test_rows_that_break_the_declaration_fail_the_check(tmp_path: Path, shape: Any) -> None:
+    broken = {**prompt("a"), "messages": None}
+    body = staging(broken) if shape is publish.replace else committing([prompt("b")], [broken])
+    result = run(tmp_path, shape, body)
+    assert not result.success
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert "must not be null" in str(check.metadata["breaches"].value)
+    with project_lake(tmp_path / "lake") as lake:
+        assert lake.state("prompts")[0] == (0 if shape is publish.replace else 1)
+
+
+def stages_nothing(store: Lake, write: Write) -> dict[str, Any]:
+    return {}
+
+
+def stages_at_the_end(store: Lake, write: Write) -> dict[str, Any]:
+    write.upsert(PROMPTS, [prompt("b")])
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("shape", "body", "why"),
+    [
+        (publish.replace, lambda context: stages_nothing, "staged in its one write"),
+        (publish.replace, committing([prompt("a")], then=stages_at_the_end), "staged in its one write"),
+        (publish.append, committing([prompt("a")], then=stages_at_the_end), "was staged at the end"),
+    ],
+    ids=["replace: nothing staged", "replace: committed on the way", "append: staged at the end"],
+)
+def test_a_body_of_the_other_shape_is_refused(tmp_path: Path, shape: Any, body: Any, why: str) -> None:
+    result = run(tmp_path, shape, body)
+    assert not result.success
+    (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert why in str(failure.error)
