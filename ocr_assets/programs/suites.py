@@ -78,7 +78,7 @@ def test_from_json(test: Any, index: int) -> Test:
     elif kind == "call":
         entry_point = test.get("entry_point", test.get("entry"))
         if "expected" not in test or not isinstance(entry_point, str):
-            raise ValueError(f'{where}: a call needs "entry" and "expected"')
+            raise ValueError(f"""{where}: a call needs "expected", and a function's name as "entry_point" (or as "entry")""")
         args, kwargs = test.get("args", []), test.get("kwargs", {})
         if not isinstance(args, list) or not isinstance(kwargs, dict):
             raise ValueError(f'{where}: "args" must be a list and "kwargs" an object')

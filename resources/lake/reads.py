@@ -1,6 +1,8 @@
 """Which tables a query reads, so that the lake can note a stage's inputs by itself.
 
 DuckDB parses the query; nothing is bound or run, so parameters need no values. Views and macros are followed to their tables.
+Of a statement that DuckDB's parser does not take apart (UPDATE, PIVOT, COPY …) every word counts as a name: an input too many
+does little harm, one too few would be a lineage that is not true.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any, cast
 import duckdb
 
 _BEGIN = re.compile(r"\b(?:WITH|SELECT|FROM)\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 class ReadTables:
@@ -24,9 +27,10 @@ class ReadTables:
         self._definitions: Mapping[str, str] | None = None
 
     def of(self, query: str) -> frozenset[str]:
-        """Names that the query reads in its FROM clauses, views and macros replaced by what they read.
+        """Names of all tables that the query reads, views and macros replaced by what they read.
 
-        Names of temporary tables are among them. Of a statement that writes (CREATE … AS, INSERT), its SELECT counts.
+        There may be more among them: temporary tables, CTEs, and any word of a query that cannot be parsed. The caller picks
+        those that are the lake's. Of a statement that writes (CREATE … AS, INSERT), its SELECT counts.
         """
         if query not in self._known:
             self._known[query] = frozenset(self._resolved(query, set()))
@@ -43,18 +47,14 @@ class ReadTables:
 
     def _named(self, query: str) -> set[str]:
         begin = _BEGIN.search(query)
-        if begin is None:
-            return set()
         with self._connection.cursor() as cursor:
-            row = cursor.execute("SELECT json_serialize_sql(?)", [query[begin.start() :]]).fetchone()
-        tree = json.loads(row[0]) if row else {}
+            row = begin and cursor.execute("SELECT json_serialize_sql(?)", [query[begin.start() :]]).fetchone()
+        tree = json.loads(row[0]) if row else {"error": True}
         if tree.get("error"):
-            return set()
-        nodes = list(_nodes(tree))
-        ctes = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
-        names = {node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE"}
-        macros = {node["function"]["function_name"] for node in nodes if node.get("type") == "TABLE_FUNCTION"}
-        return {name for name in names if name not in ctes} | macros
+            return {word.lower() for word in _WORD.findall(query)}
+        # CTEs are not left out: one may have the name of the table that it reads.
+        names = (node.get("table_name") or node.get("function_name") for node in _nodes(tree))
+        return {name.lower() for name in names if isinstance(name, str)}
 
     def _views_and_macros(self) -> Mapping[str, str]:
         if self._definitions is None:
@@ -62,9 +62,9 @@ class ReadTables:
                 rows = cursor.execute(
                     "SELECT view_name, sql FROM duckdb_views() WHERE database_name = 'lake' UNION ALL "
                     "SELECT function_name, macro_definition FROM duckdb_functions() WHERE database_name = 'lake' "
-                    "AND function_type = 'table_macro'"
+                    "AND function_type IN ('table_macro', 'macro')"
                 ).fetchall()
-            self._definitions = {name: _body(sql) for name, sql in rows}
+            self._definitions = {name.lower(): _body(sql) for name, sql in rows}
         return self._definitions
 
 
@@ -82,6 +82,14 @@ class ReadingCursor:
     def sql(self, query: str, *arguments: Any, **named: Any) -> duckdb.DuckDBPyRelation:
         self._note(query)
         return self._cursor.sql(query, *arguments, **named)
+
+    def executemany(self, query: str, *arguments: Any, **named: Any) -> duckdb.DuckDBPyConnection:
+        self._note(query)
+        self._cursor.executemany(query, *arguments, **named)
+        return cast(duckdb.DuckDBPyConnection, self)
+
+    def query(self, query: str, *arguments: Any, **named: Any) -> duckdb.DuckDBPyRelation:
+        return self.sql(query, *arguments, **named)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)

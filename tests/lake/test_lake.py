@@ -151,8 +151,21 @@ def test_versions_and_run_io_tell_what_was_read_and_written(lake: Lake) -> None:
 
 SETUP = """
 CREATE OR REPLACE VIEW numbers AS SELECT number FROM items;
+CREATE OR REPLACE MACRO how_many() AS (SELECT count(*) FROM items);
 CREATE OR REPLACE MACRO numbered(n) AS TABLE SELECT * FROM numbers WHERE number = n;
 """
+
+
+def changed(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
+    cursor.execute("CREATE OR REPLACE TEMP TABLE seen AS SELECT 1 AS number")
+    cursor.execute(query)
+
+
+def many(cursor: duckdb.DuckDBPyConnection, query: str, parameters: list[list[str]]) -> None:
+    cursor.execute("CREATE OR REPLACE TEMP TABLE seen (number BIGINT)")
+    cursor.executemany(query, parameters)
+
+
 WAYS_TO_READ = {
     "rows": lambda lake, write: lake.rows("SELECT * FROM items WHERE id = $id", {"id": "a"}),
     "stream": lambda lake, write: list(lake.stream("FROM lake.items")),
@@ -160,6 +173,20 @@ WAYS_TO_READ = {
     "a macro": lambda lake, write: lake.rows("FROM numbered(?)", [1]),
     "a subquery": lambda lake, write: lake.scalar("SELECT (SELECT count(*) FROM items)"),
     "a CTE": lambda lake, write: lake.rows("WITH i AS (SELECT * FROM items) SELECT * FROM i"),
+    "a CTE of the table's name": lambda lake, write: lake.rows("WITH items AS (SELECT * FROM items) SELECT * FROM items"),
+    "a scalar macro": lambda lake, write: lake.scalar("SELECT how_many()"),
+    "other letters": lambda lake, write: lake.rows('SELECT * FROM Lake."ITEMS"'),
+    "an old version": lambda lake, write: lake.rows(
+        f"FROM items AT (VERSION => {lake.scalar('SELECT max(snapshot_id) FROM lake.snapshots()')})"
+    ),
+    "PIVOT": lambda lake, write: lake.rows('PIVOT items ON "group" USING sum(number)'),
+    "SUMMARIZE a view": lambda lake, write: lake.rows("SUMMARIZE numbers"),
+    "TABLE": lambda lake, write: lake.cursor().execute("CREATE OR REPLACE TEMP TABLE seen AS TABLE items").fetchall(),
+    "UPDATE": lambda lake, write: changed(lake.cursor(), "UPDATE seen SET number = (SELECT max(number) FROM items)"),
+    "executemany": lambda lake, write: many(
+        lake.cursor(), "INSERT INTO seen SELECT number FROM items WHERE id = ?", [["a"], ["b"]]
+    ),
+    "query": lambda lake, write: lake.cursor().query("FROM items").fetchall(),
     "a cursor": lambda lake, write: lake.cursor().execute("CREATE OR REPLACE TEMP TABLE seen AS SELECT id FROM items").fetchall(),
     "sync_query": lambda lake, write: write.sync_query(OTHERS, "SELECT * FROM items"),
     "edges_query": lambda lake, write: write.edges_query(
@@ -262,10 +289,12 @@ def test_columns_added_to_the_end_keep_the_rows_and_their_version(tmp_path: Path
 
 
 def _append_many(home: str, name: str) -> None:
+    """Rows that only this process writes, and rows that all of them write."""
     with Lake(Path(home), tables=[ITEMS]) as lake:
         for number in range(10):
             with lake.write(RunInfo(f"run-{name}"), f"stage-{name}") as write:
-                write.append(ITEMS, [item(f"{name}-{number}")])
+                rows = [item(f"{name}-{number}"), item(f"shared-{number}", number)]
+                (write.append if number % 2 else write.upsert)(ITEMS, rows)
 
 
 def test_several_processes_write_while_another_client_reads(tmp_path: Path) -> None:
@@ -286,4 +315,14 @@ def test_several_processes_write_while_another_client_reads(tmp_path: Path) -> N
         writer.join()
         assert writer.exitcode == 0
     assert seen == sorted(seen)
-    assert reader.execute("SELECT count(*), count(DISTINCT id) FROM other.items").fetchone() == (30, 30)
+    assert reader.execute("SELECT count(*), count(DISTINCT id) FROM other.items").fetchone() == (40, 40)
+    reader.close()
+    expected = [item(f"{name}-{number}") for name in "abc" for number in range(10)]
+    expected += [item(f"shared-{number}", number) for number in range(10)]
+    with Lake(home, tables=[ITEMS]) as lake:
+        state = lake.state("items")
+        assert lake.rows("FROM items ORDER BY id") == sorted(expected, key=lambda row: row["id"])
+    with Lake(tmp_path / "one", tables=[ITEMS]) as one:
+        with one.write(RUN, "stage") as write:
+            write.append(ITEMS, expected)
+        assert one.state("items") == state
