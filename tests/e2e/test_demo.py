@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from ocr_assets import samples
 from ocr_assets.schema import SFT_DATASET
-from tests.support.graph import ROOT, open_lake, run
+from tests.support.graph import ROOT, open_lake, run, undeclared_reads
 
 Demo = tuple[Path, subprocess.CompletedProcess[str]]
 
@@ -99,6 +99,30 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
     assert (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns == manifest
 
 
+# What the queries of the assets name, read off them by hand.
+READ_BY_HAND = {
+    "deduped_problems": {"raw_problems"},
+    "contamination_report": {"deduped_problems", "raw_problems"},
+    "clean_problems": {"deduped_problems", "raw_problems", "contamination_report"},
+    "r1_traces": {"clean_problems", "deduped_problems", "raw_problems"},
+    "solutions": {"r1_traces", "deduped_problems", "raw_problems"},
+    "suite_validation": {"clean_problems", "deduped_problems", "test_suites"},
+    "suite_quality": {"clean_problems", "deduped_problems", "test_suites", "suite_validation"},
+    "verdicts": {"solutions", "clean_problems", "deduped_problems", "test_suites", "suite_quality"},
+    "verified_triplets": {
+        "solutions",
+        "clean_problems",
+        "deduped_problems",
+        "raw_problems",
+        "test_suites",
+        "verdicts",
+        "suite_quality",
+    },
+    "token_statistics": {"r1_traces", "solutions", "verified_triplets"},
+    "sft_dataset": {"verified_triplets", "solutions", "r1_traces", "clean_problems", "token_counts"},
+}
+
+
 def test_the_run_ends_with_funnel_release_and_lineage_to_try(demo: Demo) -> None:
     _, done = demo
     for words in (
@@ -136,6 +160,17 @@ def test_every_raw_row_has_a_fate(demo: Demo) -> None:
     with open_lake(home) as lake:
         assert lake.scalar("SELECT count(*) FROM raw_problems r ANTI JOIN record_edge e ON e.parent = r.raw_id") == 0
         assert lake.scalar("SELECT count(*) FROM solutions s ANTI JOIN record_edge e ON e.parent = s.solution_id") == 0
+
+
+def test_what_the_assets_read_is_what_the_graph_declares(demo: Demo) -> None:
+    home, _ = demo
+    with open_lake(home) as lake:
+        assert undeclared_reads(lake) == []
+        reads: dict[str, set[str]] = {}
+        for row in lake.rows("SELECT stage, dataset FROM run_io WHERE direction = 'input'"):
+            reads.setdefault(row["stage"], set()).add(row["dataset"])
+    for stage, tables in READ_BY_HAND.items():
+        assert tables <= reads[stage], stage
 
 
 def test_the_release_has_the_declared_columns_and_loads_with_datasets(demo: Demo, tmp_path: Path) -> None:

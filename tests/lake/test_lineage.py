@@ -9,6 +9,7 @@ import pytest
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.schema.migrations import MIGRATIONS
 from resources.lake import Lake
+from tests.support.graph import undeclared_reads
 from tests.support.lakes import unpack_old_lake
 
 STAGES = [
@@ -119,3 +120,13 @@ def test_a_release_is_files_and_its_versions_stay_known(lake: Lake) -> None:
     assert lake.scalar("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'sft_dataset'") == 0
     assert lake.state("sft_dataset")[0] == 186
     assert lake.scalar("SELECT max(version) FROM schema_version") == len(MIGRATIONS) + 1
+
+
+def test_a_read_against_the_direction_of_the_graph_is_told(copy: Lake) -> None:
+    before = undeclared_reads(copy)
+    with copy.plain_cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO run_io SELECT run_id, 'clean_problems', 'input', dataset, '', now() "
+            "FROM run, (VALUES ('verdicts'), ('contamination_report')) t(dataset) WHERE job = 'downstream'"
+        )
+    assert set(undeclared_reads(copy)) - set(before) == {("clean_problems", "verdicts")}

@@ -34,6 +34,33 @@ def open_lake(home: Path) -> Lake:
     return project_lake(home / "lake")
 
 
+def undeclared_reads(lake: Lake) -> list[tuple[str, str]]:
+    """Pairs of an asset and a table that it read in a run, though no path of the graph's dependencies leads from what writes the
+    table to the asset.
+
+    Exempt are tables that no asset wrote in any run (decisions of people; an index that nothing needed yet), and the job that
+    samples more traces where verdicts say so: it reads what its last run led to.
+    """
+    from ocr_assets.definitions import build_definitions
+
+    graph = build_definitions().resolve_asset_graph()
+    reaches = {
+        key.to_user_string(): {key.to_user_string(), *(parent.to_user_string() for parent in graph.get_ancestor_asset_keys(key))}
+        for key in graph.get_all_asset_keys()
+    }
+    writers: dict[str, set[str]] = {}
+    for row in lake.rows("SELECT DISTINCT stage, dataset FROM run_io WHERE direction = 'output'"):
+        writers.setdefault(row["dataset"], set()).add(row["stage"])
+    return [
+        (row["stage"], row["dataset"])
+        for row in lake.rows(
+            "SELECT DISTINCT stage, dataset FROM run_io JOIN run USING (run_id) "
+            "WHERE direction = 'input' AND job <> 'sample_until_passing' ORDER BY ALL"
+        )
+        if row["stage"] in reaches and row["dataset"] in writers and not writers[row["dataset"]] & reaches[row["stage"]]
+    ]
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A home in which the whole graph ran on the bundled corpus, and what the run printed."""
