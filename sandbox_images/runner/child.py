@@ -257,7 +257,7 @@ def _pytest(spec, code, data):
         with open(name, "wb") as file:
             file.write(content)
     suites.forbid_tracing()
-    _verdict(suites.run_pytest(tests, apart=False), nonce)
+    _verdict(suites.run_pytest(tests), nonce)
 
 
 def _verdict(result, nonce):
@@ -290,7 +290,7 @@ def _suite(spec, code, data):
             sys.meta_path.insert(0, names.Finder(seen))
             with open("test_solution.py", "wb") as file:
                 file.write(tests)
-            result = suites.run_pytest(tests, apart=True)
+            result = suites.run_pytest(tests, apart=seen.distrust)
         else:
             main = types.ModuleType("__main__")
             sys.modules["__main__"] = main

@@ -18,7 +18,8 @@ def forbid_tracing():
 class Watch:
     """A plugin that notes which tests there are, which passed, and which the suite declares skipped or expected to fail.
 
-    ``apart``: only the suite can have skipped a test; else only one that is marked counts as declared so.
+    ``apart``: null, or (where the program is in another process) what takes notes of doubts. There only the suite can have
+    skipped a test, even if it asked the program whether to; else only one that is marked counts as declared so.
     """
 
     def __init__(self, apart):
@@ -38,13 +39,15 @@ class Watch:
             self.passed.add(report.nodeid)
         if report.outcome == "skipped" and (self._apart or report.nodeid in self._marked):
             self.declared.add(report.nodeid)
+            if self._apart and report.nodeid not in self._marked:
+                self._apart("a test was skipped while it ran")
 
     def pytest_exception_interact(self, call):
         if call.excinfo is not None:
             self.failures.append((call.excinfo.typename, call.excinfo.exconly()))
 
 
-def run_pytest(tests, apart):
+def run_pytest(tests, apart=None):
     """Run the suite ``tests``, which lies in the working folder as well: {"passed": ids, "failed": null or why,
     "wrong": whether assertions failed and nothing else}."""
     import pytest

@@ -37,6 +37,18 @@ def description(program, value, encoder):
     return {"k": "o", "c": program.handle(kind, encoder) if data.global_name(kind) is None else _class(program, kind, encoder)}
 
 
+def has_methods(cls):
+    """Whether a subclass of a plain type has methods or operators of its own, so that it is more than the data in it."""
+    kinds = (types.FunctionType, property, classmethod, staticmethod)
+    usual = SPECIAL & {"__repr__", "__str__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"}
+    return any(
+        isinstance(value, kinds) and (not name.startswith("_") or name in SPECIAL - usual)
+        for base in type.mro(cls)
+        if base.__module__ == "solution"
+        for name, value in vars(base).items()
+    )
+
+
 def _class(program, cls, encoder):
     mro = [base for base in type.mro(cls) if base is not object]
     is_error = issubclass(cls, BaseException)
@@ -55,7 +67,7 @@ def _class(program, cls, encoder):
         "unhashable": "__hash__" in names and names["__hash__"] is None,
         "methods": {name: _function(value) for name, value in names.items()
                     if isinstance(value, types.FunctionType) and name not in SPECIAL},
-        "error": is_error, "members": members,
+        "error": is_error, "members": members, "mixed": members is not None and issubclass(cls, int | str | float),
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import importlib.abc
 import importlib.machinery
 import os
 import re
+import sys
 import types
 
 from runner.apart import standins
@@ -45,6 +46,60 @@ def imported(code):
     statements = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import | ast.ImportFrom)]
     own = [node for node in statements if isinstance(node, ast.Import) or node.module != "solution"]
     return {(alias.asname or alias.name).partition(".")[0] for node in own for alias in node.names}
+
+
+def read(code):
+    """Names that a suite's code reads as variables, at any depth."""
+    return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def bound_before(code):
+    """Names that a suite's code binds before it imports everything from the solution, which may bind them anew: the objects
+    that imports bind, None for all others."""
+    tree, bound = ast.parse(code), {}
+    stars = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "solution"]
+    for statement in tree.body:
+        if statement.lineno >= max(stars, default=0):
+            break
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound[statement.name] = None
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                bound[node.id] = None
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    name = alias.name if alias.asname else alias.name.partition(".")[0]
+                    bound[alias.asname or name] = sys.modules.get(name)
+            elif isinstance(node, ast.ImportFrom) and node.module != "solution":
+                for alias in node.names:
+                    bound[alias.asname or alias.name] = getattr(sys.modules.get(node.module), alias.name, None)
+    return bound
+
+
+def is_usual(name, value):
+    """Whether a value that comes from the program is what a suite means by a usual name."""
+    if name in vars(builtins):
+        return value is vars(builtins)[name]
+    if isinstance(value, standins.StandIn) or getattr(value, "__module__", "") == "solution":
+        return False
+    return getattr(value, "__name__", None) in (name, {"np": "numpy", "mock": "unittest.mock"}.get(name))
+
+
+def raised_by_itself(code, error):
+    """Whether the suite raises an error on purpose, without a word of the program's: by a ``raise`` that stands in the body of
+    a ``with``, or a statement there without any name (``1 / 0``)."""
+    trace = error.__traceback__
+    if trace is None or isinstance(error, AssertionError) or "_ocr_raised" in vars(error):
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    if os.path.basename(trace.tb_frame.f_code.co_filename) not in ("test_solution.py", "test.py"):
+        return False
+    bodies = [node.body for node in ast.walk(ast.parse(code)) if isinstance(node, ast.With | ast.AsyncWith)]
+    here = [node for body in bodies for node in body if node.lineno == trace.tb_lineno]
+    used = {node.id for statement in here for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return bool(here) and (isinstance(here[-1], ast.Raise) or used <= set(dir(builtins)))
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -5,6 +5,8 @@ such an assertion says nothing for certain.
 """
 
 import inspect
+import operator
+import sys
 import types
 
 from runner.apart.describe import SPECIAL
@@ -19,6 +21,7 @@ ARITHMETIC = {f"__{prefix}{name}__" for name in _OPERATORS for prefix in ("", "r
 _UNFORWARDED = {
     "__hash__", "__bool__", "__eq__", "__ne__", "__copy__", "__deepcopy__", "__await__", "__aiter__", "__anext__", "__dir__",
 }  # fmt: skip
+_OF_SEQUENCES = {"__len__", "__iter__", "__getitem__"}
 _KINDS = inspect.Parameter
 show_signatures = False  # making them costs more than most calls, and few suites look
 
@@ -30,9 +33,10 @@ class StandIn:
     _ocr_suite = _ocr_name = None
 
     def __getattr__(self, name):
-        if name in ("_ocr_handle", "__array__", "__array_interface__", "__array_struct__", "__wrapped__"):
+        if name in ("_ocr_handle", "__wrapped__") or name.startswith("__array_"):  # NumPy would leave its functions to it
             raise AttributeError(name)
         self._ocr_suite.uses_attributes()
+        self._ocr_suite.doubts(self, name)
         return self._ocr_suite.request("get", self._ocr_handle, name)
 
     def __setattr__(self, name, value):
@@ -77,6 +81,35 @@ class Member(StandIn):
         return f"{type(self).__name__}.{self.name}"
 
 
+class MixedMember(Member):
+    """One that is a number or a string as well, and compares like its value."""
+
+    __slots__ = ()
+
+    def __hash__(self):
+        return hash(self.value)
+
+    def __index__(self):
+        return self.value.__index__()
+
+    __int__ = __index__
+
+    def __float__(self):
+        return float(self.value)
+
+
+def _of_value(operation):
+    def compared(self, other):
+        return operation(self.value, other.value if isinstance(other, Member) else other)
+
+    return compared
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(MixedMember, f"__{_name}__", _of_value(getattr(operator, _name)))
+_MIXED = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__index__", "__int__", "__float__", "__bool__"}
+
+
 class Meta(type):
     """A class of the program's: calling it, its attributes, and iterating over it are requests."""
 
@@ -93,10 +126,18 @@ class Meta(type):
 
     def __call__(cls, *args, **kwargs):
         cls._ocr_suite.makes_objects = True
+        cls._ocr_suite.called.add(cls)
         return cls._ocr_suite.request("call", cls._ocr_class, None, args, kwargs)
 
     def __getattr__(cls, name):
-        if name in ("__wrapped__", "__test__", "__unittest_skip__", "pytestmark", "__signature__", "__text_signature__"):
+        if name.startswith("__array_") or name in (
+            "__wrapped__",
+            "__test__",
+            "__unittest_skip__",
+            "pytestmark",
+            "__signature__",
+            "__text_signature__",
+        ):
             raise AttributeError(name)
         members = cls.__dict__.get("_ocr_members")
         if members and name in members:
@@ -139,9 +180,11 @@ def make_class(suite, number, facts, bases):
         fields["__str__"] = _error_text
     else:
         mine = tuple(base for base in bases if isinstance(base, Meta) and issubclass(base, StandIn))
-        bases = mine or ((Member,) if facts["members"] is not None else (StandIn,))
+        mixed = facts["mixed"] is True
+        bases = mine or ((MixedMember if mixed else Member,) if facts["members"] is not None else (StandIn,))
         fields["__slots__"] = ()
-        fields |= _special_methods(SPECIAL & set(facts["special"]), bool(facts["unhashable"]), facts["members"] is not None)
+        special = SPECIAL & set(facts["special"]) - (_MIXED if mixed else set())
+        fields |= _special_methods(special, bool(facts["unhashable"]), facts["members"] is not None and not mixed)
     for name, function in facts["methods"].items():
         if not (name.startswith("__") and name.endswith("__")):
             fields[str(name)] = _method(str(name), function)
@@ -157,6 +200,7 @@ def _method(name, facts):
     def method(self, *args, **kwargs):
         if not isinstance(self, StandIn):  # of the class, with an object as first argument; or of an exception
             raise TypeError(f"{name}() needs an object of the program's")
+        self._ocr_suite.doubts(self, name)
         return self._ocr_suite.request("method", self._ocr_handle, name, args, kwargs)
 
     return dressed(method, facts)
@@ -188,10 +232,25 @@ def _forwarded(name):
         suite = self._ocr_suite
         if name in ARITHMETIC:  # 4 - x, then abs: an object that says 0 is as near to everything as one that equals everything
             suite.distrust(f"{type(self).__name__}'s own {name} was asked")
-        return suite.request("special", self._ocr_handle, name, args, kwargs)
+        elif name in _OF_SEQUENCES and sys._getframe(1).f_globals.get("__name__") == "_pytest.python_api":
+            suite.distrust(f"{type(self).__name__}'s own {name} was asked by approx")
+        answer = suite.request("special", self._ocr_handle, name, args, kwargs)
+        error = args[1] if name in ("__exit__", "__aexit__") and len(args) == 3 else None
+        if error is not None:
+            if name == "__aexit__":
+                return _asynchronous_exit(self, answer, error)
+            if answer:
+                suite.passed_over(self, error)
+        return answer
 
     special.__name__ = special.__qualname__ = name
     return special
+
+
+async def _asynchronous_exit(self, answer, error):
+    if passed_over := await answer:
+        self._ocr_suite.passed_over(self, error)
+    return passed_over
 
 
 def _compared(name):

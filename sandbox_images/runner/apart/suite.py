@@ -5,7 +5,6 @@ could be carried across: ``cannot`` names what could not, ``odd`` what may behav
 ``untrusted`` which word of the program's decided an assertion.
 """
 
-import builtins
 import contextlib
 import enum
 import io
@@ -26,6 +25,14 @@ _OWN = ("test_solution", "__main__")  # modules of the suite's
 _NODE_METHODS = {"__init__", "__repr__", "__str__", "__eq__", "__hash__", "__lt__", "__ne__"}
 
 
+# Methods of strings, sets, numbers, arrays that answer yes or no.
+_TRUTHS = {name for kind in (str, float, set) for name in dir(kind) if name.startswith("is")}
+_TRUTHS |= {"startswith", "endswith", "equals", "all", "any"}
+
+
+_BROAD = ("AssertionError", "Exception", "BaseException")
+
+
 class Abandoned(BaseException):
     """The run apart is given up; what decides is the run in one process."""
 
@@ -41,6 +48,7 @@ class Suite(peer.Peer):
         super().__init__(fd)
         self.cannot = self.ended = self.untrusted = None
         self._odd = None
+        self.called = set()  # classes that the suite itself calls
         self.makes_objects = False  # whether the suite itself calls classes of the program's
         self._main = main
         self._standins, self._callable, self._errors = {}, [], []
@@ -71,6 +79,19 @@ class Suite(peer.Peer):
         if self.makes_objects:
             self.odd = "the suite uses attributes of objects of the program's classes"
 
+    def doubts(self, standin, name):
+        """Note where a method that says what is true of a string, set or number (``startswith``) is an object's own, unless
+        the suite knows its class and made it."""
+        cls = type(standin)
+        known = cls in self.called and cls.__name__ in self._used and cls.__name__[:1].isupper()
+        if name in _TRUTHS and not known:
+            self.distrust(f"{cls.__name__}'s own {name} was asked")
+
+    def passed_over(self, standin, error):
+        """Note that a context manager of the program's has kept an error from the suite, and so perhaps skipped assertions."""
+        if not names.raised_by_itself(self._code, error):
+            self.distrust(f"{type(standin).__name__}'s own __exit__ kept back an error")
+
     def abandon(self, reason):
         """Give up: this cannot be carried across."""
         self.cannot = self.cannot or reason
@@ -90,6 +111,10 @@ class Suite(peer.Peer):
             self.ended = "the program ended before the tests were done"
         except data.Malformed as problem:
             self.ended = f"the program's answer is no answer: {problem}"
+        except (StopIteration, StopAsyncIteration):
+            if operation not in ("next", "send", "throw", "anext") and name not in ("__next__", "__anext__"):
+                self.distrust("the program's StopIteration ended an iteration of the suite's")  # zip(map(f, …), wanted)
+            raise
         raise Ended(self.ended)
 
     # ---- the module -------------------------------------------------------------------------------------------------
@@ -97,16 +122,22 @@ class Suite(peer.Peer):
     def load(self):
         """Have the program run, and learn its names. Raises what it raises."""
         self._names, self._values, doc = self.request("import", args=[sorted(self._used), self._main])
+        for name, value in self._values.items():
+            kinds = value if isinstance(value, tuple) else (value,)
+            if name not in _BROAD and any(isinstance(kind, type) and kind.__name__ in _BROAD for kind in kinds):
+                self.distrust(f"{name} is an error of the program's that any failed assertion is")
         return doc
 
     def exported(self):
         """What ``from solution import *`` binds: names that the suite uses, but none that it imports itself."""
         used = [name for name in self._names if name in self._used]
-        imported = names.imported(self._code)
+        imported, bound, read = names.imported(self._code), names.bound_before(self._code), names.read(self._code)
         exported = [name for name in used if not name.startswith("pytest_") and name != "pytestmark"]
         for name in exported:
             value = self._values.get(name)
-            if name in names.USUAL and (isinstance(value, standins.StandIn) or getattr(value, "__module__", "") == "solution"):
+            if name in bound and (bound[name] is None or value is not bound[name]):
+                self.distrust(f"the program's own {name} replaces the suite's")
+            elif name in names.USUAL and name in read and not names.is_usual(name, value):
                 self.distrust(f"the program's own {name} stands in for the usual one in the suite")
             elif name in imported and getattr(value, "__module__", "") == "solution":
                 self.distrust(f"the program's own {name} stands in for one that the suite imports")
@@ -136,9 +167,9 @@ class Suite(peer.Peer):
     def namespace(self):
         """For assertions: the program's names that the suite uses."""
         self.load()
-        for name in self._values:
-            if name in vars(builtins) and getattr(self._values[name], "__module__", "") == "solution":
-                self.distrust(f"the program's own {name} stands in for the built-in one in the suite")
+        for name in (names.USUAL & set(self._values) & names.read(self._code)) - names.imported(self._code):
+            if not name.startswith("__") and not names.is_usual(name, self._values[name]):
+                self.distrust(f"the program's own {name} stands in for the usual one in the suite")
         return dict(self._values)
 
     # ---- what is sent along ------------------------------------------------------------------------------------------
@@ -168,6 +199,23 @@ class Suite(peer.Peer):
         if type(message["n"]) is not int or not 0 <= message["n"] < len(self._callable):
             raise data.Malformed("no such object")
         target = self._callable[message["n"]]
+        is_mock = any("unittest.mock" in base.__module__ for base in type(target).__mro__)
+        if is_mock and name in _OF_MOCKS:
+            self.distrust(f"the program uses {name} of a mock of the suite's")
+        try:
+            return self._performed(operation, name, target, args, kwargs, is_mock)
+        except BaseException as error:
+            if isinstance(error, AssertionError) or type(error).__module__ == "_pytest.outcomes":
+                self.distrust("an assertion failed where the program had called the suite")  # and need not pass it on
+            raise
+
+    def _answer(self, message):
+        try:
+            super()._answer(message)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
+            raise data.Malformed(f"{type(problem).__name__}: {problem}") from problem
+
+    def _performed(self, operation, name, target, args, kwargs, is_mock):
         if operation == "call":
             return target(*args, **kwargs)
         if operation == "next":
@@ -175,6 +223,9 @@ class Suite(peer.Peer):
         if operation == "get" and _is_open(name):
             return getattr(target, name)
         if operation == "set" and _is_open(name):
+            own = isinstance(target, type | types.FunctionType | types.MethodType)
+            if own or callable(args[0] if is_mock else getattr(type(target), name, None)) or (is_mock and _is_programs(args[0])):
+                self.distrust(f"the program replaces {name} of an object of the suite's")
             return setattr(target, name, args[0])
         if operation == "special" and name in _SPECIAL_OF_SUITE:
             return getattr(type(target), name)(target, *args)
@@ -237,6 +288,8 @@ class Suite(peer.Peer):
 
     def _called_back(self, value, kind, name=None):
         self.odd = "the suite passes functions or objects of its own"
+        if isinstance(value, types.FunctionType | type) and str(name).lower().startswith("test"):
+            self.distrust("a test is given to the program, such as to a decorator")
         number = self._callable_numbers.get(id(value))
         if number is None:
             number = self._callable_numbers[id(value)] = len(self._callable)
@@ -367,8 +420,20 @@ _SPECIAL_OF_SUITE = {
     "__enter__", "__exit__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__", "__lt__", "__le__",
     "__gt__", "__ge__", "__add__", "__sub__", "__mul__", "__str__", "__int__", "__float__", "__index__", "__bool__",
 }  # fmt: skip
+# What a mock says of its calls, and what changes that. No program has a use for it.
+_OF_MOCKS = {
+    "assert_any_call", "assert_called", "assert_called_once", "assert_called_once_with", "assert_called_with", "assert_has_calls",
+    "assert_not_called", "assert_any_await", "assert_awaited", "assert_awaited_once", "assert_awaited_once_with",
+    "assert_awaited_with", "assert_has_awaits", "assert_not_awaited", "attach_mock", "await_args", "await_args_list",
+    "await_count", "call_args", "call_args_list", "call_count", "called", "configure_mock", "method_calls", "mock_add_spec",
+    "mock_calls", "reset_mock", "return_value", "side_effect",
+}  # fmt: skip
 # Attributes of functions, frames, generators and tracebacks that lead to their insides.
 _INSIDES = ("gi_", "f_", "tb_", "cr_", "ag_", "co_", "func_")
+
+
+def _is_programs(value):
+    return isinstance(value, standins.StandIn)
 
 
 def _is_open(name):

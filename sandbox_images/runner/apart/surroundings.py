@@ -17,6 +17,9 @@ _PATCHABLE = [
 ]
 
 
+_OF_PYTEST = b"PYTEST_"  # the name of the test that runs, in which its parameters stand, expected values among them
+
+
 class Surroundings:
     """Compares the process with what it was, before each call of the program's."""
 
@@ -36,8 +39,10 @@ class Surroundings:
         fields, self._seeds = self._seeds, {}
         if sys.argv != self._argv:
             self._argv = fields["argv"] = list(sys.argv)
-        if os.environ._data != self._environ:
-            self._environ, fields["environ"] = dict(os.environ._data), dict(os.environ)
+        environ = {name: value for name, value in os.environ._data.items() if not name.startswith(_OF_PYTEST)}
+        if environ != self._environ:
+            self._environ = environ
+            fields["environ"] = {os.fsdecode(name): os.fsdecode(value) for name, value in environ.items()}
         if sys.getrecursionlimit() != self._recursion:
             self._recursion = fields["recursion"] = sys.getrecursionlimit()
         stdin = sys.stdin if sys.stdin is not self._stdin and _holds_text(sys.stdin) else None
