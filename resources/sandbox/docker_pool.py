@@ -102,7 +102,10 @@ class DockerSandbox(Pool):
             name=f"ocr-sandbox-{os.getpid()}-{random.SystemRandom().randrange(16**8):08x}",
             labels={LABEL: owner()},
             environment={
-                "OCR_BOX_ROOT": BOX_ROOT, "OCR_JUDGE_ROOT": JUDGE_ROOT, "OCR_UID_BASE": str(uid_base), "PYTHONHASHSEED": "0",
+                "OCR_BOX_ROOT": BOX_ROOT,
+                "OCR_JUDGE_ROOT": JUDGE_ROOT,
+                "OCR_UID_BASE": str(uid_base),
+                "PYTHONHASHSEED": "0",
             },
             stdin_open=True,  # and closed with this process, however it ends: then the runner ends and the container goes
             auto_remove=True,

@@ -343,7 +343,10 @@ def test_a_program_of_no_own_making_cannot_choose_to_share_a_process(sandbox: Do
 
 # ---- cheats ---------------------------------------------------------------------------------------------------------------
 
-TWO = IMPORT + "def test_two():\n    wanted = 4\n    got = f(2)\n    assert got == wanted\ndef test_three():\n    wanted = 9\n    got = f(3)\n    assert got == wanted\n"
+TWO = (
+    IMPORT
+    + "def test_two():\n    wanted = 4\n    got = f(2)\n    assert got == wanted\ndef test_three():\n    wanted = 9\n    got = f(3)\n    assert got == wanted\n"
+)
 CHECK = "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(3) == 9\ncheck(f)\n"
 WIRE = "import json, os, struct\ndef say(message):\n    text = json.dumps(message).encode()\n    os.write(4, struct.pack('>I', len(text)) + text)\n"
 REPLY = {"c": [], "s": [], "t": []}
@@ -412,13 +415,17 @@ REFUSED = ("wrong_answer", "runtime_error", "idle_limit", "compile_error", "susp
 @pytest.mark.parametrize("name", CHEATS)
 def test_cheats_on_pytest_are_not_accepted(sandbox: DockerSandbox, name: str) -> None:
     result = judged(sandbox, CHEATS[name], TWO)
-    assert result["verdict"] in REFUSED or (name.startswith(("always equal, but", "equal while")) and result["untrusted_reason"]), result
+    assert result["verdict"] in REFUSED or (
+        name.startswith(("always equal, but", "equal while")) and result["untrusted_reason"]
+    ), result
 
 
 @pytest.mark.parametrize("name", CHEATS)
 def test_cheats_on_assertions_are_not_accepted(sandbox: DockerSandbox, name: str) -> None:
     result = judged(sandbox, CHEATS[name], CHECK, "assert")
-    assert result["verdict"] in REFUSED or (name.startswith(("always equal, but", "equal while")) and result["untrusted_reason"]), result
+    assert result["verdict"] in REFUSED or (
+        name.startswith(("always equal, but", "equal while")) and result["untrusted_reason"]
+    ), result
 
 
 SPECIFIC = [
