@@ -3,6 +3,9 @@
 It is sandboxed as the program is, as another user. Its answer (``report``) says besides what passed whether everything
 could be carried across: ``cannot`` names what could not, ``odd`` what may behave otherwise than in one process, and
 ``untrusted`` which word of the program's decided an assertion.
+
+One file, because what a suite may believe is decided here, and all of it hangs on one object's state: doubts, patches and what
+crossed.
 """
 
 import contextlib
