@@ -342,16 +342,16 @@ def test_a_closed_pool_says_so_and_may_be_opened_again() -> None:
 # ---- nothing grows -----------------------------------------------------------------------------------------------------
 
 
-def size(pid: int) -> tuple[int, int]:
+def footprint(pid: int) -> tuple[int, int]:
     """(KiB resident, open descriptors) of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024, len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def family(pid: int) -> dict[str, tuple[int, int]]:
-    """``size`` of the runner and its lasting children, by the kernel's name."""
+    """``footprint`` of the runner and its lasting children, by the kernel's name."""
     pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    return {f"{index} {Path(f'/proc/{p}/comm').read_text().strip()}": size(p) for index, p in enumerate(pids)}
+    return {f"{index} {Path(f'/proc/{p}/comm').read_text().strip()}": footprint(p) for index, p in enumerate(pids)}
 
 
 @pytest.mark.sized
@@ -367,10 +367,10 @@ def test_memory_and_descriptors_stay_flat() -> None:
         (name,) = of_this_process()
         with contextlib.closing(docker.from_env()) as client:
             pid = client.containers.get(name).attrs["State"]["Pid"]
-        before, client_before = family(pid), size(os.getpid())
+        before, client_before = family(pid), footprint(os.getpid())
         for number in range(300, 300 + PROGRAMS):
             assert pool.execute(program(number)).runs[0].stdout == b"xy %d\n" % number
-        after, client_after = family(pid), size(os.getpid())
+        after, client_after = family(pid), footprint(os.getpid())
         assert of_this_process() == {name} and pool.faults == 0
     assert before.keys() == after.keys() and len(before) >= 2
     for part, (memory, descriptors) in before.items():
@@ -386,7 +386,7 @@ def test_containers_are_recycled_and_the_client_keeps_nothing_of_them() -> None:
             assert pool.execute(program).runs[0].stdout == b"1\n"
             seen |= of_this_process()
             if number == 5:
-                descriptors = size(os.getpid())[1]
+                descriptors = footprint(os.getpid())[1]
         assert pool.faults == 0
-        assert size(os.getpid())[1] <= descriptors + 1
+        assert footprint(os.getpid())[1] <= descriptors + 1
     assert len(seen) >= 11  # every two programs another

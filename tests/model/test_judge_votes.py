@@ -16,6 +16,7 @@ from ocr_assets.problems.decontamination.decide import ORDERS, decide
 from ocr_assets.problems.decontamination.judging import Judge, judge_request
 from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.schema import TABLES, JudgeVote
+from ocr_assets.schema.migrations import MIGRATIONS
 from resources.lake import Lake, RunInfo
 from resources.lake.tables import Table
 from resources.models.api import ChatAnswer, ModelUnavailable
@@ -191,7 +192,8 @@ def test_a_lake_of_before_votes_had_all_their_columns_opens_and_keeps_its_votes(
     hints = get_type_hints(JudgeVote, include_extras=True)
     older = TypedDict("older", {name: hints[name] for name in list(hints)[:10]})  # type: ignore[misc,operator]
     votes_then = Table("judge_votes", older, ("vote_id",))
-    with Lake(tmp_path / "lake", tables=[t for t in TABLES if t.name != "judge_votes"] + [votes_then], setup_sql=MACROS) as lake:
+    tables = [votes_then if table.name == "judge_votes" else table for table in TABLES]
+    with Lake(tmp_path / "lake", tables=tables, setup_sql=MACROS, migrations=MIGRATIONS) as lake:
         with lake.write(RunInfo("then"), "contamination_report") as write:
             write.append(votes_then, [row_of(votes_then, vote_id="vote_1", judge="llama", vote="yes", cost=0.5)])
     with filled(tmp_path, 1) as lake:
