@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterator
 
 from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser, Tree
 
 from ocr_assets.schema import Language
+
+# For Python's own parser, the module ``ast``: 3.11 counts the depth of syntax trees per interpreter, so two threads that parse at
+# once can fail with SystemError.
+AST_LOCK = threading.RLock()
 
 
 @functools.lru_cache(maxsize=4)

@@ -80,7 +80,8 @@ class Program:
     """A program with all its runs. ``runs`` happen one after another, each in a fresh process and empty folder.
 
     ``std``: the C++ standard. ``judge``: a checker, which may include ``testlib.h``. With an ``interactor`` each run starts
-    both, each one's stdout being the other's stdin.
+    both, each one's stdout being the other's stdin. ``hash_seed``: of Python's strings (PYTHONHASHSEED), by which sets of them
+    are in order.
     """
 
     language: Language
@@ -90,6 +91,7 @@ class Program:
     std: str = "gnu++17"
     judge: bool = False
     interactor: Interactor | None = None
+    hash_seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from runner import boxes, kernel
 
 class Cleaner:
     """Kills and wipes. ``roots``: the folders boxes lie in; ``uid_base``: null where runs have no user of their own (without
-    a container); ``zygote_pid``: our one child that is no run's."""
+    a container); ``zygotes``: pids of our children that are no run's."""
 
-    def __init__(self, roots, uid_base, zygote_pid):
-        self._roots, self._uid_base, self._zygote_pid = roots, uid_base, zygote_pid
+    def __init__(self, roots, uid_base, zygotes):
+        self._roots, self._uid_base, self.zygotes = roots, uid_base, zygotes
 
     @contextlib.contextmanager
     def as_user(self, uid):
@@ -59,7 +59,7 @@ class Cleaner:
             with self.as_user(job.uid), contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
             if job.ended is not None and (strays := kernel.children()) is not None:
-                return strays != [self._zygote_pid]
+                return set(strays) != self.zygotes
         living = [pid for pid in self.processes(job) if kernel.state(pid) not in ("Z", "X", None)]
         for pid in living:
             with contextlib.suppress(ProcessLookupError):
@@ -92,8 +92,8 @@ class Cleaner:
                 return cpu, memory
             if pid == 0:
                 return cpu, memory
-            if pid == self._zygote_pid:
-                raise RuntimeError(f"the zygote ended with status {status}")
+            if pid in self.zygotes:
+                raise RuntimeError(f"a zygote ended with status {status}")
             cpu += usage.ru_utime + usage.ru_stime
             memory = max(memory, usage.ru_maxrss)
 

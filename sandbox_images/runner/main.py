@@ -34,15 +34,16 @@ class Supervisor:
 
     def __init__(self, channel, *, box_root, judge_root, uid_base):
         self._channel = channel
-        link, zygote_pid = self._fork_zygote(uid_base is not None)
-        cleaner = Cleaner({box_root, judge_root}, uid_base, zygote_pid)
-        self._meter = Meter(cleaner, channel.look, uid_base is not None)
+        self._confined = uid_base is not None
+        link, zygote_pid = self._fork_zygote()
+        self._cleaner = cleaner = Cleaner({box_root, judge_root}, uid_base, {zygote_pid})
+        self._meter = Meter(cleaner, channel.look, self._confined)
         self._runs = Runs(cleaner, self._meter, box_root, judge_root, uid_base)
-        self._programs = Programs(link, self._runs)
+        self._programs = Programs(link, self._runs, self._spawn_zygote)
         self._slot = self._interactor = self._shared = None
         self._times = collections.Counter()
 
-    def _fork_zygote(self, confined):
+    def _fork_zygote(self):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid:
@@ -53,9 +54,19 @@ class Supervisor:
         for _ in range(2):
             os.open(os.devnull, os.O_RDWR)
         try:
-            zygote.serve(theirs.detach(), confined)
+            zygote.serve(theirs.detach(), self._confined)
         finally:
             os._exit(1)
+
+    def _spawn_zygote(self, seed):
+        """The link to a zygote in an interpreter of its own, where strings hash by another seed."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        theirs.set_inheritable(True)
+        environment = {**ENVIRONMENT, "LD_BIND_NOW": "1", "PYTHONHASHSEED": str(seed)}
+        arguments = [sys.executable, "-s", "-P", "-B", os.path.abspath(__file__), str(theirs.fileno()), str(self._confined)]
+        self._cleaner.zygotes.add(os.posix_spawn(sys.executable, arguments, environment))
+        theirs.close()
+        return ours
 
     def serve(self):
         """Answer messages until the client is gone."""
@@ -133,7 +144,7 @@ class Supervisor:
 def main():
     """Set up the process as first of its container, then serve."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans of tests come to us, in a container or not
-    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # not dumpable: /proc/<us> is closed to other users
+    close_to_others()
     for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # these two Python ignores by itself
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)  # ignored by whoever started us, and by every program if it stayed so
@@ -145,14 +156,36 @@ def main():
     box_root = os.environ["OCR_BOX_ROOT"]
     judge_root = os.environ.get("OCR_JUDGE_ROOT") or box_root
     uid_base = int(os.environ["OCR_UID_BASE"]) if os.environ.get("OCR_UID_BASE") else None
-    for name in list(os.environ):
-        del os.environ[name]
-    os.environ.update(ENVIRONMENT)
+    take_environment()
     os.chdir("/")
     if judge_root != box_root:
         os.chmod(judge_root, 0o711)
     Supervisor(Channel(source, sink), box_root=box_root, judge_root=judge_root, uid_base=uid_base).serve()
 
 
+def spawned_zygote(link_fd, confined):
+    """What a process of ``_spawn_zygote`` does."""
+    close_to_others()
+    take_environment()
+    try:
+        zygote.serve(link_fd, confined)
+    finally:
+        os._exit(1)
+
+
+def close_to_others():
+    """Make this process not dumpable: /proc/<it> is closed to other users."""
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+
+
+def take_environment():
+    """Put the environment of runs in the place of our own."""
+    for name in list(os.environ):
+        del os.environ[name]
+    os.environ.update(ENVIRONMENT)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        spawned_zygote(int(sys.argv[1]), sys.argv[2] == "True")
     main()

@@ -29,6 +29,7 @@ class Slot:
     base_kb: int
     source: bytes = b""
     binary: int | None = None
+    hash_seed: int = 0
 
     def close(self):
         """End the template, and with it whatever still runs of it."""
@@ -36,10 +37,12 @@ class Slot:
 
 
 class Programs:
-    """Opens programs. ``plain``: the link to the zygote that all others are forked from; ``runs``: what runs the compiler."""
+    """Opens programs. ``plain``: the link to the zygote that all others are forked from; ``runs``: what runs the compiler;
+    ``spawn``: makes a plain zygote whose strings hash by another seed than ours, 0, and gives its link."""
 
-    def __init__(self, plain, runs):
-        self._zygotes = {"plain": plain}
+    def __init__(self, plain, runs, spawn):
+        self._zygotes = {("plain", 0): plain}
+        self._spawn = spawn
         self._runs = runs
         self._suites = {}  # by flavour: templates without a program, which run test suites
         self._binaries = collections.OrderedDict()
@@ -49,7 +52,8 @@ class Programs:
         language, limits = wanted["language"], wanted["limits"]
         if language == "python":
             flavour = "numpy" if b"numpy" in source else "plain"
-            slot, answer = self._open_template(flavour, limits, source or b"\n", language)  # none at all means a binary
+            source = source or b"\n"  # none at all means a binary
+            slot, answer = self._open_template(flavour, limits, source, language, wanted.get("hash_seed", 0))
             return (slot if answer["compiled"] else None), answer
         slot, answer = self._open_template("plain", limits, b"", language)
         flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
@@ -67,7 +71,7 @@ class Programs:
 
     def open_with_pytest(self, slot):
         """The program of ``slot`` once more, in a process that has pytest loaded: for a suite that shares its process."""
-        return self._open_template("pytest", slot.limits, slot.source, slot.language)[0]
+        return self._open_template("pytest", slot.limits, slot.source, slot.language, slot.hash_seed)[0]
 
     def suite(self, flavour, limits):
         """A slot without a program, for test suites in processes of their own. It lasts as long as the container: its
@@ -79,13 +83,20 @@ class Programs:
         slot.limits = limits
         return slot
 
-    def _open_template(self, flavour, limits, source, language, again=False):
-        zygote_link = self._zygotes.get(flavour)
-        if zygote_link is None:
-            zygote_link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            socket.send_fds(self._zygotes["plain"], [flavour.encode()], [theirs.fileno()])
-            theirs.close()
-            self._zygotes[flavour] = zygote_link
+    def _zygote(self, flavour, seed):
+        """The link to a zygote, made when first needed."""
+        if (flavour, seed) not in self._zygotes:
+            if flavour == "plain":
+                link = self._spawn(seed)
+            else:
+                link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                socket.send_fds(self._zygote("plain", seed), [flavour.encode()], [theirs.fileno()])
+                theirs.close()
+            self._zygotes[flavour, seed] = link
+        return self._zygotes[flavour, seed]
+
+    def _open_template(self, flavour, limits, source, language, seed=0, again=False):
+        zygote_link = self._zygote(flavour, seed)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         code_fd = memfd("code", source)
         socket.send_fds(zygote_link, [b"template"], [theirs.fileno(), code_fd])
@@ -97,12 +108,12 @@ class Programs:
         if not data:  # the compiler itself crashed on it (too deeply nested source, say), or somebody killed our processes
             ours.close()
             if not again:
-                return self._open_template(flavour, limits, source, language, again=True)
+                return self._open_template(flavour, limits, source, language, seed, again=True)
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         if data.startswith(b"fault"):
             raise RuntimeError(data.decode("utf-8", "replace"))
         memory_kb, _, wrong = data.decode().partition(" ")
-        return Slot(ours, language, limits, int(memory_kb), source), {"compiled": not wrong, "message": wrong}
+        return Slot(ours, language, limits, int(memory_kb), source, hash_seed=seed), {"compiled": not wrong, "message": wrong}
 
     def _compile_cpp(self, slot, flags, source):
         slot.limits, wanted = COMPILE_LIMITS, slot.limits

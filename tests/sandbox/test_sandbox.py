@@ -74,6 +74,22 @@ def test_each_run_has_random_numbers_of_its_own(sandbox: DockerSandbox) -> None:
     assert len(printed) == 4
 
 
+def test_sets_have_one_order_a_hash_seed_in_every_sandbox(sandbox: DockerSandbox) -> None:
+    code = "print(list(set('abcdefgh')), hash('a'))"
+
+    def orders(seed: int) -> set[bytes]:
+        found: list[bytes] = []
+        with ProcessSandbox(workers=1) as other:
+            for pool in (sandbox, other, sandbox):
+                program = Program("python", code, [Run()] * 2, hash_seed=seed)
+                pool.execute(program, lambda index, run: found.append(run.stdout) is not None)
+        assert len(found) == 6 and b"a" in found[0]
+        return set(found)
+
+    assert [len(orders(seed)) for seed in (0, 1)] == [1, 1]
+    assert orders(0) != orders(1)
+
+
 def test_cpu_time_counts_the_whole_family(sandbox: DockerSandbox) -> None:
     code = "import os\nfor _ in range(3):\n    if os.fork() == 0:\n        while True: pass\nos.wait()"
     found = run(sandbox, code)

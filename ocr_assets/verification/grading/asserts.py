@@ -12,16 +12,13 @@ from __future__ import annotations
 import ast
 import math
 import operator
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ocr_assets.programs.syntax import AST_LOCK
 from ocr_assets.verification.grading.results import brief, decode, well_formed
 from resources.sandbox.api import Run
-
-# Python 3.11 counts the depth of syntax trees per interpreter, so two threads that parse at once can fail with SystemError.
-AST_LOCK = threading.RLock()
 
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
