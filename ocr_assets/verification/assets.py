@@ -56,7 +56,8 @@ def suite_validation(
         counts: Counter[str] = Counter()
 
         def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
-            for rows in pool.map(lambda row: validate(pool, candidate(row), config), store.stream(UNVALIDATED, parameters)):
+            candidates = store.stream(UNVALIDATED, parameters)
+            for rows in pool.completed(lambda row: validate(pool, candidate(row), config), candidates):
                 counts.update(f"{row['role']} {row['verdict']}" for row in rows)
                 progress.add(1)
                 yield rows

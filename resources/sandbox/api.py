@@ -149,24 +149,24 @@ class Outcome:
 
 
 class Sandbox(Protocol):
-    """An open pool of sandboxes. Threads may share it; ``workers`` programs run at once."""
+    """An open pool of sandboxes. Threads may share it; ``workers`` programs run at once, and some reserved ones beside."""
 
     workers: int
 
     def execute(
-        self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, alone: bool = False
+        self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, reserved: bool = False
     ) -> Outcome:
         """Run a program. After each run ``until(index, outcome)`` may say True: no further runs are wanted. Outputs and
         values are shown to ``until`` and then not kept. After a fault it is called again from index 0.
 
-        ``alone``: with no other program of this pool beside it, for measurements near a limit.
+        ``reserved``: on a worker that goes before the others where they want the same core, for measurements near a limit.
 
         Raises ``SandboxFault`` when fresh containers failed too, ``SandboxUnavailable`` when there are none.
         """
         ...
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """``function`` over ``items`` in ``workers`` threads, results in input order, a bounded number in flight."""
+        """``function`` over ``items`` side by side, results in input order, a bounded number in flight."""
         ...
 
     def completed(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

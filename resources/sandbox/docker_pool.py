@@ -30,6 +30,9 @@ from resources.sandbox.reaper import LABEL, owner, reap, remove
 
 BOX_ROOT = "/tmp"
 JUDGE_ROOT = "/run/judge"  # boxes of suites, interactors and checkers: no program can write or look there
+# Weights by which the kernel shares out cores that several containers want. A reserved one has a core of its own while it runs,
+# and takes none from the others while it does not.
+SHARES, RESERVED_SHARES = 1024, 64 * 1024
 WRITE_S = 60.0  # a runner that takes no byte for so long is broken
 REFUSALS = 6  # errors of an engine that answers, some seconds long: it is not on its way down or up
 log = logging.getLogger(__name__)
@@ -74,14 +77,14 @@ class DockerSandbox(Pool):
         self._remove_left()
         self._client.close()
 
-    def _start(self) -> Worker:
+    def _start(self, reserved: bool) -> Worker:
         """A worker in a fresh container. While the engine is away it is waited for, longer from try to try: no program's
         attempts are used up by that."""
         deadline, pause, refused = time.monotonic() + self._engine_wait_s, 0.1, 0
         while True:
             try:
                 self._remove_left()
-                return self._start_container()
+                return self._start_container(reserved)
             except (APIError, DockerException, OSError) as error:
                 answers = self._engine_answers()
                 if answers and not _passes(error):
@@ -95,7 +98,7 @@ class DockerSandbox(Pool):
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, 5.0)
 
-    def _start_container(self) -> Worker:
+    def _start_container(self, reserved: bool) -> Worker:
         uid_base = random.SystemRandom().choice(self._isolation.first_uids)
         container = self._client.containers.create(
             self._tag,
@@ -115,6 +118,7 @@ class DockerSandbox(Pool):
             cap_drop=["ALL"],
             cap_add=["SETUID", "SETGID", "KILL"],
             security_opt=list(self._isolation.security_opt),
+            cpu_shares=RESERVED_SHARES if reserved else SHARES,
             pids_limit=256,
             mem_limit=f"{self._memory_mb}m",
             memswap_limit=f"{self._memory_mb}m",

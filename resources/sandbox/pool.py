@@ -1,4 +1,5 @@
-"""What every pool shares: workers on loan one program at a time, faults retried on fresh ones, bounded ``map``.
+"""What every pool shares: workers on loan one program at a time, some reserved for runs that must not be disturbed, faults
+retried on fresh workers, work side by side with a bounded number of items in flight.
 
 A pool makes its workers in ``_start`` (``docker_pool.py``, ``process.py``).
 """
@@ -11,7 +12,6 @@ import queue
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ from resources.sandbox.connection import Connection
 
 T = TypeVar("T")
 R = TypeVar("R")
+IN_FLIGHT = 4  # items a worker that are drawn and not done
+HELD = 10_000  # results that are done and wait for an earlier one
 RETRY_S = 0.5  # before the second attempt, twice that before the third …: what broke may be going down for some time
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,12 @@ class Worker:
 
 
 class Pool(ABC):
-    """``with DockerSandbox(…) as sandbox: sandbox.execute(program)``; see ``api.Sandbox``."""
+    """``with DockerSandbox(…) as sandbox: sandbox.execute(program)``; see ``api.Sandbox``.
+
+    Beside its ``workers`` a pool has a quarter as many reserved ones (one at least), made when first needed. They run what is
+    repeated because it came near a limit. Nobody waits for that but the thread that asked, and there are more threads than
+    workers, so that all others stay busy meanwhile.
+    """
 
     image = ""
     isolation_level = ""
@@ -44,8 +51,8 @@ class Pool(ABC):
     def __init__(self, workers: int | None = None, recycle_after: int = 1000, retries: int = 2) -> None:
         self.workers = workers or os.cpu_count() or 1
         self._recycle_after, self._retries = recycle_after, retries
-        self._idle: queue.LifoQueue[Worker | None] = queue.LifoQueue()  # a slot without a worker gets one when first needed
-        self._alone = threading.Lock()
+        self.reserved = max(1, self.workers // 4)
+        self._slots = _slots(self.workers, self.reserved)
         self._live: dict[int, Worker] = {}
         self._closed = False
         self._lock = threading.Lock()
@@ -53,14 +60,13 @@ class Pool(ABC):
         self.faults = 0
 
     @abstractmethod
-    def _start(self) -> Worker:
-        """A fresh worker. Raises ``SandboxUnavailable``, or ``ConnectionError`` / ``OSError`` for a passing fault."""
+    def _start(self, reserved: bool) -> Worker:
+        """A fresh worker; a ``reserved`` one goes before the others where they want the same core. Raises ``SandboxUnavailable``,
+        or ``ConnectionError`` / ``OSError`` for a passing fault."""
 
     def __enter__(self) -> Pool:
-        self._closed, self._idle = False, queue.LifoQueue()
-        for _ in range(self.workers):
-            self._idle.put(None)
-        self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")
+        self._closed, self._slots = False, _slots(self.workers, self.reserved)
+        self._executor = ThreadPoolExecutor(2 * self.workers + self.reserved, thread_name_prefix="sandbox")
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -78,46 +84,36 @@ class Pool(ABC):
             worker.end()
 
     def execute(
-        self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, alone: bool = False
+        self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, reserved: bool = False
     ) -> Outcome:
         """Run a program on a free worker; on a fault again on a fresh one."""
-        if not alone:
-            return self._execute(program, until)
-        with self._alone:  # all slots but one are held back until it is done
-            held = [self._idle.get() for _ in range(self.workers - 1)]
-            try:
-                return self._execute(program, until)
-            finally:
-                for slot in held:
-                    self._idle.put(slot)
-
-    def _execute(self, program: Program, until: Callable[[int, RunOutcome], bool] | None) -> Outcome:
+        slots = self._slots[reserved]
         problem: Exception | None = None
         for attempt in range(self._retries + 1):
             time.sleep(RETRY_S * attempt)
-            worker = self._idle.get()
+            worker = slots.get()
             try:
                 if worker is None:
-                    worker = self._begin()
+                    worker = self._begin(reserved)
                 answer, runs = worker.connection.run(program, until)
             except (ConnectionError, OSError, KeyError, ValueError) as error:
                 problem = error
                 self.faults += 1
                 log.warning("sandbox fault (attempt %d of %d): %s", attempt + 1, self._retries + 1, error)
                 self._retire(worker)
-                self._idle.put(None)
+                slots.put(None)
                 continue
             except BaseException:
                 self._retire(worker)
-                self._idle.put(None)
+                slots.put(None)
                 raise
             worker.programs += 1
             speed = worker.connection.host_speed
             if worker.programs >= self._recycle_after:
                 self._retire(worker)
-                self._idle.put(None)
+                slots.put(None)
             else:
-                self._idle.put(worker)
+                slots.put(worker)
             interactor = None if answer.get("interactor_compiled", True) else str(answer["interactor_message"])
             return Outcome(
                 bool(answer["compiled"]), str(answer["message"]), runs, self.image, self.isolation_level, speed,
@@ -127,15 +123,18 @@ class Pool(ABC):
 
     def times(self) -> dict[str, float]:
         """Seconds the runners at work have spent so far, by part of the work. Waits for programs in flight."""
-        slots = [self._idle.get() for _ in range(self.workers)]
-        found = [slot.connection.times() for slot in slots if slot is not None]
-        for slot in reversed(slots):  # the one used last is used next
-            self._idle.put(slot)
+        workers: list[Worker | None] = []
+        for reserved, count in ((False, self.workers), (True, self.reserved)):
+            taken = [self._slots[reserved].get() for _ in range(count)]
+            for worker in reversed(taken):  # the one used last is used next
+                self._slots[reserved].put(worker)
+            workers += taken
+        found = [worker.connection.times() for worker in workers if worker is not None]
         return {name: sum(times.get(name, 0.0) for times in found) for name in sorted({name for one in found for name in one})}
 
-    def _begin(self) -> Worker:
+    def _begin(self, reserved: bool) -> Worker:
         if not self._closed:
-            worker = self._start()
+            worker = self._start(reserved)
             with self._lock:
                 if not self._closed:
                     self._live[id(worker)] = worker
@@ -144,30 +143,30 @@ class Pool(ABC):
         raise SandboxUnavailable("the sandbox is closed")
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """``function`` over ``items``, ``workers`` at once, results in order; at most four a worker are in flight."""
-        if self._executor is None:
-            raise RuntimeError("the sandbox is closed; use `with sandbox:`")
-        waiting: deque[Future[R]] = deque()
-        try:
-            for item in items:
-                waiting.append(self._executor.submit(function, item))
-                if len(waiting) >= 4 * self.workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        """``completed``, results in the order of ``items``. Those behind a slow item are worked on and held until it is done, up
+        to ``HELD`` of them."""
+        held: dict[int, R] = {}
+        wanted = 0
+        full = lambda: len(held) >= HELD  # noqa: E731
+        for number, result in self._completed(lambda work: (work[0], function(work[1])), enumerate(items), full):
+            held[number] = result
+            while wanted in held:
+                yield held.pop(wanted)
+                wanted += 1
 
     def completed(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """``function`` over ``items``, ``workers`` at once, results as they come; at most four a worker are in flight."""
+        """``function`` over ``items``, side by side, results as they come; at most four a worker are in flight."""
+        return self._completed(function, items, lambda: False)
+
+    def _completed(self, function: Callable[[T], R], items: Iterable[T], full: Callable[[], bool]) -> Iterator[R]:
+        """``full``: nothing more is drawn while this says so."""
         if self._executor is None:
             raise RuntimeError("the sandbox is closed; use `with sandbox:`")
         waiting: set[Future[R]] = set()
         try:
             for item in items:
                 waiting.add(self._executor.submit(function, item))
-                if len(waiting) >= 4 * self.workers:
+                while len(waiting) >= IN_FLIGHT * self.workers or (waiting and full()):
                     ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in ready)
             yield from (future.result() for future in as_completed(waiting))
@@ -180,3 +179,12 @@ class Pool(ABC):
             with self._lock:
                 self._live.pop(id(worker), None)
             worker.end()
+
+
+def _slots(workers: int, reserved: int) -> dict[bool, queue.LifoQueue[Worker | None]]:
+    """Where free workers wait, by whether they are reserved. A slot without a worker gets one when first needed."""
+    slots: dict[bool, queue.LifoQueue[Worker | None]] = {False: queue.LifoQueue(), True: queue.LifoQueue()}
+    for kind, count in ((False, workers), (True, reserved)):
+        for _ in range(count):
+            slots[kind].put(None)
+    return slots

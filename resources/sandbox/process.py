@@ -25,7 +25,7 @@ class ProcessSandbox(Pool):
     image = "none"
     isolation_level = "process"
 
-    def _start(self) -> Worker:
+    def _start(self, reserved: bool) -> Worker:
         box_root = tempfile.mkdtemp(prefix="ocr-box-")
         process = subprocess.Popen(
             [sys.executable, "-s", "-P", "-B", str(RUNNER)],

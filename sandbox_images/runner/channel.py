@@ -8,6 +8,7 @@ import time
 
 FLUSH_S = 0.005  # answers wait at most this long for company: a message costs more than a quick test
 CHUNK = 1024 * 1024
+END = json.dumps({"op": "end", "sizes": []}).encode()
 
 
 class Channel:
@@ -24,30 +25,38 @@ class Channel:
         os.close(self._source)
         os.close(self._sink)
 
-    def receive(self, wait=True):
-        """The next message; None at the end of the stream, or (not ``wait``) where no whole message has come yet."""
+    def receive(self):
+        """The next message; None at the end of the stream."""
         while True:
             message = self._parse()
             if message is not None:
                 return message
-            if wait:
-                self.flush()
-            elif not select.select([self._source], [], [], 0)[0]:
-                return None
+            self.flush()
             chunk = os.read(self._source, CHUNK)
             if not chunk:
-                if wait:
-                    return None
-                os._exit(0)  # the client is gone
+                return None
             self._inbox += chunk
 
     def look(self):
-        """Take in what the client sends meanwhile; end with it where it is gone, however long a run may still last."""
+        """Take in what the client sends meanwhile; end with it where it is gone, however long a run may still last. Whether it
+        wants no more of the runs it has sent."""
         if select.select([self._source], [], [], 0)[0]:
             chunk = os.read(self._source, CHUNK)
             if not chunk:
                 os._exit(0)
             self._inbox += chunk
+        return self._inbox.endswith(END) and self._ends()
+
+    def _ends(self):
+        """Whether an ``end`` is among the messages that have come. The client waits for its answer, so it is the last."""
+        box, position, message = self._inbox, 0, {}
+        while len(box) >= position + 4:
+            size = struct.unpack_from(">I", box, position)[0]
+            if len(box) < position + 4 + size:
+                return False
+            message = json.loads(box[position + 4 : position + 4 + size])
+            position += 4 + size + sum(message["sizes"])
+        return message.get("op") == "end"
 
     def _parse(self):
         box = self._inbox

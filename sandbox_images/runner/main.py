@@ -75,7 +75,8 @@ class Supervisor:
             if message["op"] == "program":
                 self._open(message)
             elif message["op"] == "run":
-                if self._slot is not None:  # else it did not compile, or the client wanted no more
+                # Not where it did not compile, or the client has seen enough: then it drops answers until it is told "clean".
+                if self._slot is not None and not self._channel.look():
                     self._run(message)
                     if message.get("last"):
                         self._close()

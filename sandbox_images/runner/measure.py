@@ -19,7 +19,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Meter:
-    """Watches runs and stops those that cross a limit. ``look``: called now and then, to notice that the client is gone."""
+    """Watches runs and stops those that cross a limit. ``look``: called now and then, to notice that the client is gone; says
+    whether it wants no more of the program's runs."""
 
     def __init__(self, cleaner, look, confined):
         self._cleaner, self._look, self._confined = cleaner, look, confined
@@ -50,7 +51,9 @@ class Meter:
                     unread += on_end(job)
             if not readable or time.monotonic() - sampled > interval:
                 sampled = time.monotonic()
-                self._look()
+                if self._look():
+                    for job in waiting:
+                        self.stop(job, "unwanted")
                 for job in sorted(waiting, key=lambda job: not job.judges):  # what those use is taken off the program's
                     self._sample(job, [other for other in jobs if other is not job])
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)

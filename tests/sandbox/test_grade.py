@@ -187,7 +187,7 @@ def test_a_broken_checker_is_never_the_solutions_fault(sandbox: DockerSandbox, s
 class Broken:
     workers = 1
 
-    def execute(self, program: Program, until=None, *, alone: bool = False) -> Outcome:
+    def execute(self, program: Program, until=None, *, reserved: bool = False) -> Outcome:
         raise SandboxFault("the engine is gone")
 
 
@@ -301,7 +301,7 @@ class Counting:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def execute(self, program: Program, until: Any = None, *, alone: bool = False) -> Outcome:
+    def execute(self, program: Program, until: Any = None, *, reserved: bool = False) -> Outcome:
         self.asked.append(program.code)
         time.sleep(0.01)  # so that equal programs are in flight together
         run = RunOutcome("ok", 0.1, 0.1, 10.0, 0, None, program.code.encode(), b"")

@@ -6,12 +6,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import docker
 import pytest
 
 from resources.sandbox.api import Program, Run, RunLimits, RunOutcome, SandboxFault
-from resources.sandbox.docker_pool import DockerSandbox
+from resources.sandbox.docker_pool import RESERVED_SHARES, SHARES, DockerSandbox
 from resources.sandbox.images import engine
 from resources.sandbox.process import ProcessSandbox
 from resources.sandbox.reaper import LABEL, reap
@@ -149,19 +151,64 @@ def test_the_reaper_removes_what_dead_owners_left(sandbox: DockerSandbox) -> Non
     assert serves(sandbox)
 
 
-def test_map_keeps_order_and_bounds_what_is_in_flight() -> None:
-    drawn = []
+def test_map_keeps_order_and_a_slow_head_holds_up_none_behind_it() -> None:
+    released, done = threading.Event(), []
 
-    def items():
-        for number in range(40):
-            drawn.append(number)
-            yield number
+    def work(number: int) -> int:
+        if number == 0:
+            assert released.wait(60), "those behind the head were not worked on"
+        done.append(number)
+        if len(done) == 99:
+            released.set()
+        return number
 
     with ProcessSandbox(workers=2) as pool:
-        results = pool.map(lambda n: (time.sleep(0.001 * (n % 3)), n)[1], items())
-        assert next(results) == 0
-        assert len(drawn) <= 8
-        assert list(results) == list(range(1, 40))
+        assert list(pool.map(work, range(100))) == list(range(100))
+    assert done[-1] == 0
+
+
+def test_a_bounded_number_is_in_flight_and_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resources.sandbox.pool.HELD", 10)
+    drawn: list[int] = []
+
+    def work(number: int) -> int:
+        if number == 0:
+            time.sleep(0.5)  # whatever will be drawn is drawn by then
+        return len(drawn)
+
+    with ProcessSandbox(workers=2) as pool:
+        assert next(pool.map(work, (drawn.append(number) or number for number in range(100)))) <= 18, "eight in flight, ten held"
+
+
+def test_a_run_on_the_reserved_worker_holds_up_none_of_the_others(tmp_path: Path) -> None:
+    waits = f"import os, time\nwhile not os.path.exists('{tmp_path}/go'): time.sleep(0.01)\nprint('seen')"
+    limits = RunLimits(cpu_s=60, wall_s=60)
+    with ProcessSandbox(workers=1) as pool, ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(pool.execute, Program("python", waits, [Run()], limits), reserved=True)
+        for _ in range(5):
+            assert pool.execute(Program("python", "print(1)", [Run()], limits)).runs[0].stdout == b"1\n"
+        (tmp_path / "go").touch()
+        assert waiting.result().runs[0].stdout == b"seen\n"
+
+
+def test_reserved_containers_go_before_the_others() -> None:
+    with DockerSandbox(workers=1) as own:
+        for reserved in (False, True):
+            own.execute(Program("python", "print(1)", [Run()], LIMITS), reserved=reserved)
+        found = [engine().containers.get(name) for name in containers_of_this_process()]
+        shares = {one.attrs["HostConfig"]["CpuShares"] for one in found}
+    assert {SHARES, RESERVED_SHARES} <= shares
+
+
+def test_runs_that_were_sent_ahead_are_not_run_once_they_are_unwanted(sandbox: DockerSandbox) -> None:
+    """The first is wrong; the endless ones behind it have long been sent."""
+    code = "if input() == 'loop':\n    while True: pass"
+    runs = [Run(stdin=b"wrong\n"), *[Run(stdin=b"loop\n")] * 5]
+    before = time.monotonic()
+    outcome = sandbox.execute(Program("python", code, runs, RunLimits(cpu_s=30, wall_s=60)), lambda index, run: True)
+    assert len(outcome.runs) == 1
+    assert time.monotonic() - before < 30, "one of the others was run to its end"
+    assert serves(sandbox)
 
 
 def test_the_process_sandbox_runs_the_same_programs_and_says_what_it_is() -> None:

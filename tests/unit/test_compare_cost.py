@@ -175,7 +175,7 @@ def test_what_is_too_costly_is_the_programs_output_limit() -> None:
         "expected_may_be_nested": False, "public": False, "origin": "x",
     }  # fmt: skip
     suite: Any = {"tests": [test], "compare": rule("unordered_lines"), "checker": None, "interactor": None, "limits": NO_LIMITS}
-    verdict, message = grade_run(prepare(test), outcome(near(1_999, 2, 2) + b"\n0.0 0.001"), suite)
+    verdict, message = grade_run(prepare(0, test), outcome(near(1_999, 2, 2) + b"\n0.0 0.001"), suite)
     assert verdict == "output_limit"
     assert "too costly to compare" in message
 
@@ -185,7 +185,7 @@ def test_only_the_end_of_stderr_is_read() -> None:
     run = outcome(b"", "runtime_error", b"ab\n" * 2_000_000 + b"ValueError: 5\n")
     tracemalloc.start()
     try:
-        assert grade_run(prepare(test), run, {"compare": None}) == ("runtime_error", "ValueError: 5")  # type: ignore[typeddict-item]
+        assert grade_run(prepare(0, test), run, {"compare": None}) == ("runtime_error", "ValueError: 5")  # type: ignore[typeddict-item]
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()

@@ -29,9 +29,9 @@ class Scripted:
         self.asked: list[tuple[Program, bool]] = []
 
     def execute(
-        self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, alone: bool = False
+        self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, reserved: bool = False
     ) -> Outcome:
-        self.asked.append((program, alone))
+        self.asked.append((program, reserved))
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Outcome):
             return outcome
@@ -63,16 +63,81 @@ def test_far_from_the_limits_one_run_is_enough(cpu_s: float, memory_mb: float) -
 
 
 @given(st.floats(2 * (1 - NEAR) + 0.01, 2 * (1 + NEAR) - 0.01), st.floats(0, 4))
-def test_near_the_time_limit_a_run_alone_decides(first: float, second: float) -> None:
+def test_near_the_time_limit_an_undisturbed_run_decides(first: float, second: float) -> None:
     sandbox = Scripted([replace(OK, cpu_s=first)], [replace(OK, cpu_s=second)])
     assert judged(sandbox)["verdict"] == ("time_limit" if second > 2 else "accepted")
-    assert [alone for _, alone in sandbox.asked] == [False, True]
+    assert [reserved for _, reserved in sandbox.asked] == [False, True]
 
 
 @pytest.mark.parametrize("memory_mb", [86, 100, 114])
-def test_near_the_memory_limit_a_run_alone_decides(memory_mb: float) -> None:
+def test_near_the_memory_limit_an_undisturbed_run_decides(memory_mb: float) -> None:
     sandbox = Scripted([replace(OK, memory_mb=memory_mb)], [replace(OK, memory_mb=memory_mb)])
     assert judged(sandbox)["verdict"] == ("memory_limit" if memory_mb > 100 else "accepted")
+
+
+NEAR_TIME = replace(OK, cpu_s=1.9)
+
+
+def runs_asked(sandbox: Scripted) -> list[tuple[list[bytes], bool]]:
+    return [([run.stdin for run in program.runs], reserved) for program, reserved in sandbox.asked]
+
+
+def numbered(count: int) -> Suite:
+    return suite_from_json(
+        {"tests": [{"kind": "stdin", "input": str(n), "output": "3"} for n in range(count)], "limits": {"cpu_s": 2}}
+    )
+
+
+def test_only_tests_near_a_limit_are_repeated() -> None:
+    sandbox = Scripted([OK, NEAR_TIME, OK, NEAR_TIME, OK], [replace(OK, cpu_s=1.2), replace(OK, cpu_s=1.95)])
+    found = judged(sandbox, asked=numbered(5))
+    assert runs_asked(sandbox)[1:] == [([b"1", b"3"], True)]
+    assert (found["verdict"], [test["cpu_s"] for test in found["tests"]]) == ("accepted", [0.1, 1.2, 0.1, 1.95, 0.1])
+
+
+def test_a_test_that_fails_when_repeated_ends_the_verdict_there() -> None:
+    found = judged(Scripted([OK, NEAR_TIME, OK], [replace(OK, cpu_s=2.1)]), asked=numbered(3))
+    assert (found["verdict"], found["first_failure"], len(found["tests"])) == ("time_limit", 1, 2)
+    whole = Scripted([OK, NEAR_TIME, OK], [replace(OK, cpu_s=2.1)])
+    found = judged(whole, asked=numbered(3), stop_at_first_failure=False)
+    assert (found["verdict"], found["first_failure"], found["tests_passed"]) == ("time_limit", 1, 2)
+
+
+def test_tests_behind_a_failure_that_is_none_when_repeated_follow() -> None:
+    over = replace(OK, cpu_s=2.1)
+    sandbox = Scripted([OK, over], [replace(OK, cpu_s=1.0)], [OK, over], [over])
+    found = judged(sandbox, asked=numbered(5))
+    assert runs_asked(sandbox)[1:] == [([b"1"], True), ([b"2", b"3", b"4"], False), ([b"3"], True)]
+    assert (found["verdict"], found["first_failure"], found["tests_passed"]) == ("time_limit", 3, 3)
+
+
+def test_on_a_slower_host_only_what_ran_out_of_time_is_repeated() -> None:
+    slow = replace(OK, status="time_limit", cpu_s=2.4)
+    sandbox = Scripted([OK, slow], [replace(OK, cpu_s=3.0)], [OK], host_speed=0.5)
+    assert judged(sandbox, asked=numbered(3))["verdict"] == "accepted"
+    assert runs_asked(sandbox)[1:] == [([b"1"], False), ([b"2"], False)]
+
+
+def test_what_compiled_once_and_not_again_is_no_verdict() -> None:
+    assert judged(Scripted([NEAR_TIME], replace(BROKEN, diagnosed=False)))["verdict"] == "sandbox_error"
+
+
+def test_why_a_repeated_test_proves_little_is_what_its_last_run_says() -> None:
+    tests = [{"kind": "pytest", "code": f"def test_{n}():\n    assert True"} for n in range(2)]
+    asked = suite_from_json({"tests": tests, "limits": {"cpu_s": 2, "language_factor": {"python": 1}}})
+    doubt = replace(NEAR_TIME, untrusted_reason="its own word")
+    wrong = replace(OK, status="runtime_error", value={"wrong": True}, untrusted_reason="another")
+    scripted = [replace(COMPILED, runs=[doubt, wrong]), replace(COMPILED, runs=[OK])]
+
+    class Reasoned(Scripted):
+        def execute(self, program: Program, until: Any = None, *, reserved: bool = False) -> Outcome:
+            outcome = scripted.pop(0)
+            for place, run in enumerate(outcome.runs):
+                until(place, run)
+            return outcome
+
+    found = grade(Reasoned(), "python", "code", asked)  # type: ignore[arg-type]
+    assert (found["verdict"], found["first_failure"], found["untrusted_reason"]) == ("wrong_answer", 1, "another")
 
 
 def test_a_run_may_use_more_than_its_limit_so_that_it_is_known_by_how_much() -> None:
@@ -130,9 +195,9 @@ def test_the_first_failing_test_gives_the_verdict() -> None:
 class Restarting(Scripted):
     """Breaks once after the first run and begins anew, as a pool does."""
 
-    def execute(self, program: Program, until: Any = None, *, alone: bool = False) -> Outcome:
+    def execute(self, program: Program, until: Any = None, *, reserved: bool = False) -> Outcome:
         until(0, replace(OK, stdout=b"from a sandbox that broke"))
-        return super().execute(program, until, alone=alone)
+        return super().execute(program, until, reserved=reserved)
 
 
 def test_runs_of_a_broken_sandbox_do_not_count() -> None:

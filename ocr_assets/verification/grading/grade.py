@@ -6,8 +6,9 @@ that an accepted program must fail in ``tampering/altered_suites.py``; many solu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypedDict
 
 from ocr_assets.programs.suites import Suite
@@ -62,26 +63,33 @@ def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, setting
         return job.graded([], "sandbox_error", reason, None)
     limits = resolve_limits(suite["limits"], language, settings)
     try:
-        outcome, tests = job.run(limits)
-        if outcome.host_speed < 1.0 and any(test["verdict"] == "time_limit" for test in tests):
+        tested = job.run(job.tests, limits)
+        outcome = tested.outcome
+        slow = [test["index"] for test in tested.verdicts if test["verdict"] == "time_limit"]
+        if slow and outcome.host_speed < 1.0:
             # A slower host gets more CPU seconds, so that the same program gets the same verdict everywhere.
             limits = resolve_limits(suite["limits"], language, settings, outcome.host_speed)
-            outcome, tests = job.run(limits)
-        if near_limit(tests, limits):
-            outcome, tests = job.run(limits, alone=True)
-        failure = next((test for test in tests if test["verdict"] != "accepted"), None)
+            tested = job.repeated(tested, slow, limits)
+        confirmed = set[int]()
+        while near := [test["index"] for test in tested.verdicts if near_limit(test, limits)]:
+            if confirmed.issuperset(near):
+                break
+            tested = job.repeated(tested, [index for index in near if index not in confirmed], limits, reserved=True)
+            confirmed.update(near)
+        failure = next((test for test in tested.verdicts if test["verdict"] != "accepted"), None)
         if outcome.interactor_message is not None:
             message = f"the interactor does not compile: {outcome.interactor_message[:500]}"
             return job.graded([], "sandbox_error", message, outcome)
         if not outcome.compiled:
             return job.graded([], "compile_error", outcome.compile_message, outcome)
-        if failure is None and _untrusted(outcome) and (reason := job.passes_altered_suite(limits)) is not None:
-            return job.graded(tests, "suspect", reason, outcome)
+        untrusted = tested.untrusted
+        if failure is None and untrusted and (reason := job.passes_altered_suite(limits)) is not None:
+            return job.graded(tested.verdicts, "suspect", reason, outcome, untrusted)
     except SandboxFault as error:
         return job.graded([], "sandbox_error", str(error), None)
     if failure is None:
-        return job.graded(tests, "accepted", "", outcome)
-    return job.graded(tests, failure["verdict"], failure["message"], outcome)
+        return job.graded(tested.verdicts, "accepted", "", outcome, untrusted)
+    return job.graded(tested.verdicts, failure["verdict"], failure["message"], outcome, untrusted)
 
 
 def ungradable(suite: Suite, language: Language) -> str | None:
@@ -96,59 +104,86 @@ def ungradable(suite: Suite, language: Language) -> str | None:
 
 
 @dataclass(frozen=True)
+class _Tested:
+    """What tests came to, in the order of the suite. ``outcome``: of the program as a whole. ``reasons``: by index, why a test
+    that passed proves little."""
+
+    outcome: Outcome
+    verdicts: list[TestVerdict]
+    reasons: Mapping[int, str]
+
+    @property
+    def untrusted(self) -> str | None:
+        """Why these verdicts prove little, or None."""
+        return next((self.reasons[test["index"]] for test in self.verdicts if test["index"] in self.reasons), None)
+
+
 class _Job:
     """One solution before one suite."""
 
-    sandbox: Sandbox
-    language: Language
-    code: str
-    suite: Suite
-    settings: GradingSettings
+    def __init__(self, sandbox: Sandbox, language: Language, code: str, suite: Suite, settings: GradingSettings) -> None:
+        self.sandbox, self.language, self.code, self.suite, self.settings = sandbox, language, code, suite, settings
 
-    def run(self, limits: RunLimits, *, alone: bool = False) -> tuple[Outcome, list[TestVerdict]]:
-        """All tests, or those up to the first failure."""
-        tests = [prepare(test) for test in self.suite["tests"]]
+    @cached_property
+    def tests(self) -> Sequence[PreparedTest]:
+        """The suite's tests, ready to run."""
+        return [prepare(index, test) for index, test in enumerate(self.suite["tests"])]
+
+    def run(self, tests: Sequence[PreparedTest], limits: RunLimits, *, reserved: bool = False) -> _Tested:
+        """These tests, or those of them up to the first failure."""
         if self.suite["interactor"] is not None:
-            return self._interactive(tests, limits, alone)
+            return self._interactive(tests, limits, reserved)
         if self.suite["checker"] is not None:
-            return self._checked(tests, limits, alone)
-        return self._compared(tests, limits, alone)
+            return self._checked(tests, limits, reserved)
+        return self._compared(tests, limits, reserved)
 
-    def _compared(self, tests: Sequence[PreparedTest], limits: RunLimits, alone: bool) -> tuple[Outcome, list[TestVerdict]]:
+    def repeated(self, tested: _Tested, indices: Sequence[int], limits: RunLimits, *, reserved: bool = False) -> _Tested:
+        """``tested`` with the tests of these indices run again: what they come to now counts. Tests behind a failure that is none
+        any more follow; those behind a new one do not count."""
+        again = self.run([self.tests[index] for index in indices], limits, reserved=reserved)
+        found = _merged(tested, again)
+        if not self.settings.stop_at_first_failure:
+            return found
+        failed = next((place for place, test in enumerate(found.verdicts) if test["verdict"] != "accepted"), None)
+        if failed is not None:
+            return replace(found, verdicts=found.verdicts[: failed + 1])
+        left = self.tests[len(found.verdicts) :]
+        return _merged(found, self.run(left, limits)) if left else found
+
+    def _compared(self, tests: Sequence[PreparedTest], limits: RunLimits, reserved: bool) -> _Tested:
         verdicts: list[TestVerdict] = []
 
-        def until(index: int, run: RunOutcome) -> bool:
-            del verdicts[index:]  # called anew from 0 after a fault of the sandbox
+        def until(place: int, run: RunOutcome) -> bool:
+            del verdicts[place:]  # called anew from 0 after a fault of the sandbox
             run = within(run, limits)
-            verdicts.append(test_row(index, *grade_run(tests[index], run, self.suite), run))
+            verdicts.append(test_row(tests[place].index, *grade_run(tests[place], run, self.suite), run))
             return self._enough(verdicts)
 
-        return self._execute([test.run for test in tests], limits, until, alone), verdicts
+        outcome = self._execute([test.run for test in tests], limits, until, reserved)
+        return _Tested(outcome, verdicts, _reasons(tests, outcome))
 
-    def _checked(self, tests: Sequence[PreparedTest], limits: RunLimits, alone: bool) -> tuple[Outcome, list[TestVerdict]]:
+    def _checked(self, tests: Sequence[PreparedTest], limits: RunLimits, reserved: bool) -> _Tested:
         """Outputs are collected and then shown to the checker: it needs a sandbox of its own, and this one is on loan until
         the program ends. Where outputs are large that is done in parts."""
         checker = self.suite["checker"]
         assert checker is not None
         verdicts: list[TestVerdict] = []
         while True:
-            start, held = len(verdicts), list[RunOutcome]()
+            left, held = tests[len(verdicts) :], list[RunOutcome]()
 
-            def until(index: int, run: RunOutcome, held: list[RunOutcome] = held) -> bool:
-                del held[index:]
+            def until(place: int, run: RunOutcome, held: list[RunOutcome] = held) -> bool:
+                del held[place:]
                 held.append(within(run, limits))
                 ended = self.settings.stop_at_first_failure and held[-1].status != "ok"
                 return ended or sum(len(run.stdout) for run in held) > HELD_BYTES
 
-            outcome = self._execute([test.run for test in tests[start:]], limits, until, alone)
-            verdicts += self._by_checker(checker, tests[start:], held, start)
+            outcome = self._execute([test.run for test in left], limits, until, reserved)
+            verdicts += self._by_checker(checker, left, held)
             if not held or len(verdicts) == len(tests) or self._enough(verdicts):
-                return outcome, verdicts
+                return _Tested(outcome, verdicts, {})
 
-    def _by_checker(
-        self, checker: Checker, tests: Sequence[PreparedTest], runs: Sequence[RunOutcome], start: int
-    ) -> list[TestVerdict]:
-        """Verdicts of the runs that the checker was asked about, or that ended before it could be; ``start``: the first index."""
+    def _by_checker(self, checker: Checker, tests: Sequence[PreparedTest], runs: Sequence[RunOutcome]) -> list[TestVerdict]:
+        """Verdicts of the runs that the checker was asked about, or that ended before it could be."""
         ended = [position for position, run in enumerate(runs) if run.status == "ok"]
         questions = [_question(tests[position].test, runs[position].stdout) for position in ended]
         rulings = dict(zip(ended, self._ask(checker, questions), strict=False))
@@ -162,45 +197,45 @@ class _Job:
                 ruling = rulings[position]
                 verdict = "sandbox_error" if ruling.fault else "accepted" if ruling.right else "wrong_answer"
                 message = "" if verdict == "accepted" else ruling.message
-            verdicts.append(test_row(start + position, verdict, message, run))
+            verdicts.append(test_row(tests[position].index, verdict, message, run))
             if self._enough(verdicts):
                 break
         return verdicts
 
-    def _interactive(self, tests: Sequence[PreparedTest], limits: RunLimits, alone: bool) -> tuple[Outcome, list[TestVerdict]]:
+    def _interactive(self, tests: Sequence[PreparedTest], limits: RunLimits, reserved: bool) -> _Tested:
         interactor = self.suite["interactor"]
         assert interactor is not None
         verdicts: list[TestVerdict] = []
         logs: list[bytes] = []
 
-        def until(index: int, run: RunOutcome) -> bool:
-            del verdicts[index:], logs[index:]
+        def until(place: int, run: RunOutcome) -> bool:
+            del verdicts[place:], logs[place:]
             run = within(run, limits)
-            verdicts.append(test_row(index, *grade_interaction(interactor, tests[index], run, self.suite), run))
+            verdicts.append(test_row(tests[place].index, *grade_interaction(interactor, tests[place], run, self.suite), run))
             logs.append(checkers.log(run.interactor) if run.interactor is not None else b"")
             return self._enough(verdicts)
 
         runs = [checkers.interaction(interactor, as_bytes(test.test["input"]), as_bytes(test.test["output"])) for test in tests]
         for standard in STANDARDS if interactor["language"] == "cpp" else STANDARDS[:1]:
-            outcome = self._execute(runs, limits, until, alone, checkers.as_interactor(interactor, standard))
+            outcome = self._execute(runs, limits, until, reserved, checkers.as_interactor(interactor, standard))
             if outcome.interactor_message is None:
                 break
         if self.suite["checker"] is not None:
             self._check_logs(self.suite["checker"], tests, logs, verdicts)
-        return outcome, verdicts
+        return _Tested(outcome, verdicts, {})
 
     def _check_logs(
         self, checker: Checker, tests: Sequence[PreparedTest], logs: Sequence[bytes], verdicts: list[TestVerdict]
     ) -> None:
         """Where a problem has both, its checker has the last word on an interaction that its interactor found right."""
-        passed = [index for index, test in enumerate(verdicts) if test["verdict"] == "accepted"]
-        rulings = self._ask(checker, [_question(tests[index].test, logs[index]) for index in passed])
-        for index, ruling in zip(passed, rulings, strict=False):
+        passed = [place for place, test in enumerate(verdicts) if test["verdict"] == "accepted"]
+        rulings = self._ask(checker, [_question(tests[place].test, logs[place]) for place in passed])
+        for place, ruling in zip(passed, rulings, strict=False):
             if not ruling.right:
                 verdict: VerdictName = "sandbox_error" if ruling.fault else "wrong_answer"
-                verdicts[index] = {**verdicts[index], "verdict": verdict, "message": ruling.message[:500]}
+                verdicts[place] = {**verdicts[place], "verdict": verdict, "message": ruling.message[:500]}
                 if self.settings.stop_at_first_failure:
-                    del verdicts[index + 1 :]
+                    del verdicts[place + 1 :]
                     return
 
     def _ask(self, checker: Checker, questions: Sequence[checkers.Question]) -> Sequence[checkers.Ruling]:
@@ -216,11 +251,11 @@ class _Job:
         runs: Sequence[Run],
         limits: RunLimits,
         until: Callable[[int, RunOutcome], bool],
-        alone: bool = False,
+        reserved: bool = False,
         interactor: Interactor | None = None,
     ) -> Outcome:
         program = Program(self.language, self.code, runs, generous(limits), interactor=interactor)
-        return execute(self.sandbox, program, until, alone=alone)
+        return execute(self.sandbox, program, until, reserved=reserved)
 
     def _enough(self, verdicts: Sequence[TestVerdict]) -> bool:
         return self.settings.stop_at_first_failure and verdicts[-1]["verdict"] != "accepted"
@@ -248,7 +283,9 @@ class _Job:
         self._execute([Run(test["kind"], code=test["code"]) for test in tests], limits, until)
         return passed
 
-    def graded(self, tests: list[TestVerdict], verdict: VerdictName, message: str, outcome: Outcome | None) -> Graded:
+    def graded(
+        self, tests: list[TestVerdict], verdict: VerdictName, message: str, outcome: Outcome | None, untrusted: str | None = None
+    ) -> Graded:
         return {
             "verdict": verdict,
             "tests_passed": sum(test["verdict"] == "accepted" for test in tests),
@@ -265,14 +302,24 @@ class _Job:
             "grader_version": grader_version(self.suite["tests"]),
             "host_speed": outcome.host_speed if outcome else 0.0,
             "flags": flags(self.code) if self.language == "python" else [],
-            "untrusted_reason": _untrusted(outcome),
+            "untrusted_reason": untrusted,
         }
 
 
-def _untrusted(outcome: Outcome | None) -> str | None:
-    """Why tests that passed prove little, or None."""
-    reasons = [run.untrusted_reason for run in outcome.runs if run.untrusted_reason] if outcome is not None else []
-    return reasons[0] if reasons else None
+def _merged(tested: _Tested, again: _Tested) -> _Tested:
+    """``tested`` with the verdicts of ``again`` in their places. Raises ``SandboxFault`` if the program, or its interactor, did
+    not compile this time: both did before."""
+    if not again.outcome.compiled or again.outcome.interactor_message is not None:
+        raise SandboxFault(f"it compiled at first, and then it did not: {again.outcome.compile_message[:500]}")
+    repeated = {test["index"]: test for test in again.verdicts}
+    verdicts = {test["index"]: test for test in tested.verdicts} | repeated
+    kept = {index: reason for index, reason in tested.reasons.items() if index not in repeated}
+    return _Tested(tested.outcome, [verdicts[index] for index in sorted(verdicts)], {**kept, **again.reasons})
+
+
+def _reasons(tests: Sequence[PreparedTest], outcome: Outcome) -> dict[int, str]:
+    pairs = zip(tests, outcome.runs, strict=False)
+    return {test.index: run.untrusted_reason for test, run in pairs if run.untrusted_reason is not None}
 
 
 def _question(test: Test, output: bytes) -> checkers.Question:

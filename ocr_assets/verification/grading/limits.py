@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ocr_assets.schema import Language, Limits, TestVerdict
 from ocr_assets.verification.settings import DefaultLimits
 from resources.sandbox.api import RunLimits, RunOutcome
 
-NEAR = 0.15  # a verdict this close to a limit is run again alone before it is recorded (docs/grading.md, §1)
+NEAR = 0.15  # a test this close to a limit is run again, undisturbed, before its verdict is recorded (docs/grading.md, §1)
 
 
 def resolve_limits(limits: Limits, language: Language, settings: DefaultLimits, host_speed: float = 1.0) -> RunLimits:
@@ -47,10 +46,9 @@ def within(run: RunOutcome, limits: RunLimits) -> RunOutcome:
     return run
 
 
-def near_limit(tests: Sequence[TestVerdict], limits: RunLimits) -> bool:
+def near_limit(test: TestVerdict, limits: RunLimits) -> bool:
     """Whether a test's CPU time or memory lies within 15 % of its limit, on either side."""
-    return any(
+    return (
         abs(test["cpu_s"] - limits.cpu_s) < NEAR * limits.cpu_s
         or abs(test["memory_mb"] - limits.memory_mb) < NEAR * limits.memory_mb
-        for test in tests
     )

@@ -23,23 +23,25 @@ HEAD = 200  # characters of a failed test's outputs that are stored
 
 @dataclass(frozen=True)
 class PreparedTest:
-    """A test as the run of a program. ``call``: where an assert became a call."""
+    """A test as the run of a program. ``index``: in its suite. ``call``: where an assert became a call."""
 
+    index: int
     test: Test
     run: Run
     call: AssertedCall | None = None
 
 
-def prepare(test: Test) -> PreparedTest:
+def prepare(index: int, test: Test) -> PreparedTest:
     """What the sandbox is to run for a test. An assert becomes a call where it can (``asserts.py``)."""
     if test["kind"] == "stdin":
-        return PreparedTest(test, Run("stdin", stdin=as_bytes(test["input"])))
+        return PreparedTest(index, test, Run("stdin", stdin=as_bytes(test["input"])))
     if test["kind"] == "call":
         arguments = json.loads(test["input"])
-        return PreparedTest(test, Run("call", entry=test["entry_point"], args=arguments["args"], kwargs=arguments["kwargs"]))
+        run = Run("call", entry=test["entry_point"], args=arguments["args"], kwargs=arguments["kwargs"])
+        return PreparedTest(index, test, run)
     code = test["code"] or ""
     call = as_call(code) if test["kind"] == "assert" else None
-    return PreparedTest(test, Run(test["kind"], code=code) if call is None else call.run, call)
+    return PreparedTest(index, test, Run(test["kind"], code=code) if call is None else call.run, call)
 
 
 def grade_run(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:

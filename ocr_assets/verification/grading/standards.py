@@ -10,10 +10,10 @@ from resources.sandbox.api import Outcome, Program, RunOutcome, Sandbox
 STANDARDS = ("gnu++17", "gnu++20")
 
 
-def execute(sandbox: Sandbox, program: Program, until: Callable[[int, RunOutcome], bool], *, alone: bool = False) -> Outcome:
+def execute(sandbox: Sandbox, program: Program, until: Callable[[int, RunOutcome], bool], *, reserved: bool = False) -> Outcome:
     """``sandbox.execute``, a C++ program by the first standard that takes it (else the last one's complaint)."""
     for standard in STANDARDS:
-        outcome = sandbox.execute(replace(program, std=standard), until, alone=alone)
+        outcome = sandbox.execute(replace(program, std=standard), until, reserved=reserved)
         if outcome.compiled or program.language != "cpp" or not outcome.diagnosed:
             break
     return outcome
