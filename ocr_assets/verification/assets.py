@@ -14,6 +14,7 @@ from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import SUITE_QUALITY, SUITE_VALIDATION, VERDICTS, VERIFIED_TRIPLETS
 from ocr_assets.verification.grading.batch import grade_many
 from ocr_assets.verification.grading.version import GRADER_VERSION
+from ocr_assets.verification.grading.version import parameters as version_parameters
 from ocr_assets.verification.settings import GradingSettings, QualitySettings, ValidationSettings
 from ocr_assets.verification.storing import run_and_store, store_validation, store_verdicts
 from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS
@@ -50,7 +51,7 @@ def suite_validation(
 
     Only suites are run that were not validated yet by this grader with these reference solutions.
     """
-    parameters = {"salt": plan_salt(config), "grader": GRADER_VERSION}
+    parameters = {"salt": plan_salt(config), **version_parameters(online_judge=sandbox.online_judge)}
 
     def gather(store: Lake, write: Write) -> Mapping[str, Any]:
         counts: Counter[str] = Counter()
@@ -121,7 +122,7 @@ def verdicts(
         counts: Counter[str] = Counter()
 
         def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
-            for verdict in grade_many(pool, ungraded(store, GRADER_VERSION, config), config):
+            for verdict in grade_many(pool, ungraded(store, config, online_judge=sandbox.online_judge), config):
                 counts[verdict["verdict"]] += 1
                 progress.add(1, ", ".join(f"{n} {name}" for name, n in counts.most_common(4)))
                 yield [verdict]
@@ -129,7 +130,7 @@ def verdicts(
         pool = sandbox.opened(trusted=sources.only_bundled)
         progress = partial(Progress, "verdicts", log=context.log.info, unit="programs")
         with Journal(lake.journals, "verdicts") as journal:
-            owed = (UNGRADED, {"grader": GRADER_VERSION})
+            owed = (UNGRADED, version_parameters(online_judge=sandbox.online_judge))
             speed = run_and_store(store, run_info(context), journal, pool, owed, graded, store_verdicts, progress)
         context.log.info(f"verdicts: {sum(counts.values()):,} sandbox runs")
         return {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts), **speed}
@@ -142,12 +143,13 @@ def verdicts(
 
 
 @lake_asset(VERIFIED_TRIPLETS, deps=[verdicts, suite_quality, "solutions", "clean_problems", "deduped_problems"])
-def verified_triplets(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
+def verified_triplets(context: dg.AssetExecutionContext, lake: LakeResource, sandbox: SandboxResource) -> Results:
     """Question, solution and suite with their verdict: every solution of a clean problem, whatever became of it."""
+    parameters = version_parameters(online_judge=sandbox.online_judge)
 
     def join(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.sync_query(VERIFIED_TRIPLETS, TRIPLETS, {"grader": GRADER_VERSION})
-        write.edges_query(TRIPLET_EDGES, {"grader": GRADER_VERSION})
+        write.sync_query(VERIFIED_TRIPLETS, TRIPLETS, parameters)
+        write.edges_query(TRIPLET_EDGES, parameters)
         return {}
 
     def pictures(store: Lake) -> Mapping[str, Any]:

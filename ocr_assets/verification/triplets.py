@@ -5,12 +5,12 @@ The columns are ``Triplet`` in ``ocr_assets/schema``. Which solutions still need
 
 from __future__ import annotations
 
-from ocr_assets.verification.grading.version import SUITE_PART, VERSION_OF_SUITE
+from ocr_assets.verification.grading.version import VERSION_OF_VERDICT
 
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
 # answer is not to be trusted where several answers are right and no checker came with the problem (docs/grading.md, §3.5),
 # and no verdict is where reference solutions fail the suite (docs/grading.md, §6) or where the grader says that it proves
-# little. Parameter: grader.
+# little. Parameters: grader, online_judge.
 TRIPLETS = f"""
 SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.problem_id, s.response_id, s.solution_id, v.verdict_id, p.suite_id, s.language,
@@ -33,7 +33,7 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        v.created_at AS graded_at
 FROM solutions s SEMI JOIN clean_problems USING (problem_id)
 JOIN problems p USING (problem_id) JOIN test_suites t USING (suite_id)
-LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_SUITE}
+LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_VERDICT}
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
 """
 
@@ -50,7 +50,7 @@ BY_GROUP = """
 SELECT {column} AS value, verdict, count(*) AS rows FROM verified_triplets GROUP BY ALL ORDER BY ALL
 """
 
-DISTRIBUTION = f"""
-SELECT verdict, count(*) AS rows FROM verdicts WHERE grader_version IN ($grader, $grader || '{SUITE_PART}')
+DISTRIBUTION = """
+SELECT verdict, count(*) AS rows FROM verdicts WHERE grader_version = $grader OR starts_with(grader_version, $grader || '+')
 GROUP BY ALL ORDER BY rows DESC
 """

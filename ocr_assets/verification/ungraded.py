@@ -7,21 +7,21 @@ from typing import cast
 
 from ocr_assets.programs.suites import Suite
 from ocr_assets.verification.grading.batch import Item
-from ocr_assets.verification.grading.version import VERSION_OF_SUITE
+from ocr_assets.verification.grading.version import VERSION_OF_VERDICT, parameters
 from ocr_assets.verification.settings import DefaultLimits
 from ocr_assets.verification.validation.validate import MARGIN, calibrated
 from resources.lake import Lake
 
 # Code of clean problems with tests that the sandbox can run, without a verdict from this grader on the problem's present suite.
 # A sandbox error is no verdict, and neither is a time limit that a reference solution has since shown to be too low.
-# Parameter: grader.
+# Parameters: grader, online_judge.
 UNGRADED = f"""
 SELECT s.solution_id, s.problem_id, s.language, s.code, p.suite_id
 FROM solutions s SEMI JOIN clean_problems USING (problem_id)
 JOIN deduped_problems p USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
 ANTI JOIN (SELECT * FROM verdicts WHERE verdict <> 'sandbox_error') v
-    ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_SUITE} AND NOT (
+    ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_VERDICT} AND NOT (
         v.verdict = 'time_limit'
         AND v.cpu_limit_s < {MARGIN} * coalesce(CASE s.language WHEN 'python' THEN q.python_need_s ELSE q.cpp_need_s END, 0))
 WHERE s.code IS NOT NULL AND t.test_count > 0 AND (s.language = 'python' OR t.test_kinds = ['stdin'])
@@ -41,12 +41,12 @@ LEFT JOIN suite_quality q USING (problem_id, suite_id)
 """
 
 
-def ungraded(store: Lake, grader_version: str, settings: DefaultLimits) -> Iterator[tuple[Item, Suite]]:
+def ungraded(store: Lake, settings: DefaultLimits, *, online_judge: bool = True) -> Iterator[tuple[Item, Suite]]:
     """Each solution that needs a verdict, with its problem's suite; solutions of one problem stand together.
 
-    The suite's limits allow at least what its reference solutions need (``calibrated``).
+    ``online_judge``: as the sandbox has it. The suite's limits allow at least what its reference solutions need (``calibrated``).
     """
-    for row in store.stream(_BY_PROBLEM, {"grader": grader_version}):
+    for row in store.stream(_BY_PROBLEM, parameters(online_judge=online_judge)):
         needs = {"python": row["python_need_s"], "cpp": row["cpp_need_s"]}
         limits = calibrated(row["limits"], needs, settings)  # type: ignore[arg-type]
         suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor")} | {"limits": limits}

@@ -79,9 +79,9 @@ class Interactor:
 class Program:
     """A program with all its runs. ``runs`` happen one after another, each in a fresh process and empty folder.
 
-    ``std``: the C++ standard. ``judge``: a checker, which may include ``testlib.h``. With an ``interactor`` each run starts
-    both, each one's stdout being the other's stdin. ``hash_seed``: of Python's strings (PYTHONHASHSEED), by which sets of them
-    are in order.
+    ``std``: the C++ standard; ``defines``: macros that C++ finds defined. ``judge``: a checker, which may include
+    ``testlib.h``. With an ``interactor`` each run starts both, each one's stdout being the other's stdin. ``hash_seed``: of
+    Python's strings (PYTHONHASHSEED), by which sets of them are in order.
     """
 
     language: Language
@@ -92,6 +92,7 @@ class Program:
     judge: bool = False
     interactor: Interactor | None = None
     hash_seed: int = 0
+    defines: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,11 @@ class Outcome:
 
 
 class Sandbox(Protocol):
-    """An open pool of sandboxes. Threads may share it; ``workers`` programs run at once, and some reserved ones beside."""
+    """An open pool of sandboxes. Threads may share it; ``workers`` programs run at once, and some reserved ones beside.
+    ``online_judge``: C++ programs find ``ONLINE_JUDGE`` defined, as on most judges."""
 
     workers: int
+    online_judge: bool
 
     def execute(
         self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, reserved: bool = False

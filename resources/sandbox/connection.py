@@ -121,7 +121,7 @@ def _message(header: dict[str, Any], blobs: Sequence[bytes]) -> bytes:
 def _program_message(program: Program) -> bytes:
     header: dict[str, Any] = {
         "op": "program", "language": program.language, "std": program.std, "judge": program.judge,
-        "limits": asdict(program.limits), "hash_seed": program.hash_seed,
+        "limits": asdict(program.limits), "hash_seed": program.hash_seed, "defines": list(program.defines),
     }  # fmt: skip
     blobs = [_source(program.code)]
     if (interactor := program.interactor) is not None:

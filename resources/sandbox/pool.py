@@ -47,6 +47,7 @@ class Pool(ABC):
 
     image = ""
     isolation_level = ""
+    online_judge = True
 
     def __init__(self, workers: int | None = None, recycle_after: int = 1000, retries: int = 2) -> None:
         self.workers = workers or os.cpu_count() or 1

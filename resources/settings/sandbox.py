@@ -43,6 +43,12 @@ class SandboxResource(Settings):
         description="Seconds a restarting engine is waited for",
         json_schema_extra={"env": "OCR_SANDBOX_ENGINE_WAIT"},
     )
+    online_judge: bool = Field(
+        True,
+        description="Whether C++ programs find ONLINE_JUDGE defined, as on most judges; such programs that look at it are judged "
+        "anew when this changes",
+        json_schema_extra={"env": "OCR_ONLINE_JUDGE"},
+    )
 
     def opened(self, *, trusted: bool = False) -> Pool:
         """The pool, not yet started. ``trusted``: all programs are this project's own. Raises ``SandboxUnavailable``."""
@@ -52,13 +58,15 @@ class SandboxResource(Settings):
         from resources.sandbox.process import ProcessSandbox
 
         if self.kind != "process" and engine_answers():
-            return DockerSandbox(
-                self.workers or None,
-                self.base,
-                self.runtime,
-                self.memory_mb,
-                self.recycle_after,
-                engine_wait_s=self.engine_wait_s,
+            return self._configured(
+                DockerSandbox(
+                    self.workers or None,
+                    self.base,
+                    self.runtime,
+                    self.memory_mb,
+                    self.recycle_after,
+                    engine_wait_s=self.engine_wait_s,
+                )
             )
         if self.kind == "docker" or (self.kind == "auto" and not trusted):
             raise SandboxUnavailable(
@@ -66,4 +74,8 @@ class SandboxResource(Settings):
                 "or set OCR_SANDBOX=process to run them as this user WITHOUT isolation"
             )
         log.warning("NO ISOLATION: programs run as local processes under rlimits only (OCR_SANDBOX=%s); %s", self.kind, REMEDY)
-        return ProcessSandbox(self.workers or None, self.recycle_after)
+        return self._configured(ProcessSandbox(self.workers or None, self.recycle_after))
+
+    def _configured(self, pool: Pool) -> Pool:
+        pool.online_judge = self.online_judge
+        return pool

@@ -56,7 +56,8 @@ class Programs:
             slot, answer = self._open_template(flavour, limits, source, language, wanted.get("hash_seed", 0))
             return (slot if answer["compiled"] else None), answer
         slot, answer = self._open_template("plain", limits, b"", language)
-        flags = [f"-std={wanted['std']}", *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
+        defines = [f"-D{name}" for name in wanted.get("defines", ())]
+        flags = [f"-std={wanted['std']}", *defines, *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
         key = hashlib.sha256("\0".join(flags).encode() + b"\0" + source).digest()
         if key in self._binaries:
             self._binaries.move_to_end(key)

@@ -6,7 +6,7 @@ import pytest
 from ocr_assets.verification.triplets import TRIPLETS
 from ocr_assets.verification.ungraded import UNGRADED
 
-GRADER = {"grader": "9"}
+GRADER = {"grader": "9", "online_judge": True}
 
 
 @pytest.fixture

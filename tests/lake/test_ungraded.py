@@ -33,7 +33,7 @@ def filled(folder: Path, count: int) -> Lake:
 
 def test_solutions_of_one_problem_stand_together_with_its_suite(tmp_path: Path) -> None:
     with filled(tmp_path, 5) as lake:
-        rows = list(ungraded(lake, "2", GradingSettings()))
+        rows = list(ungraded(lake, GradingSettings()))
     assert len(rows) == 10
     suites = [item["suite_id"] for item, _ in rows]
     assert suites == [name for name in dict.fromkeys(suites) for _ in range(2)]
@@ -50,6 +50,6 @@ def test_the_lake_is_asked_as_often_for_many_problems_as_for_one(tmp_path: Path,
             cursors = []
             original = lake.cursor
             monkeypatch.setattr(lake, "cursor", lambda original=original, cursors=cursors: cursors.append(1) or original())
-            assert len(list(ungraded(lake, "2", GradingSettings()))) == 2 * count
+            assert len(list(ungraded(lake, GradingSettings()))) == 2 * count
             counts.append(len(cursors))
     assert counts[0] == counts[1]

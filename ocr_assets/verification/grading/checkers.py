@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ocr_assets.schema import Checker
-from ocr_assets.verification.grading.standards import STANDARDS, execute
+from ocr_assets.verification.grading.standards import USUAL, execute
 from resources.sandbox.api import Interactor, InteractorOutcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 LIMITS = RunLimits(cpu_s=30.0, wall_s=60.0, memory_mb=1024, output_mb=8, processes=32)
@@ -79,8 +79,8 @@ def _ask(sandbox: Sandbox, checker: Checker, questions: Sequence[Question], stop
     return rulings
 
 
-def as_interactor(interactor: Checker, standard: str = STANDARDS[0]) -> Interactor:
-    """A problem's interactor as what the sandbox runs beside the solution; ``standard``: of C++, as in ``STANDARDS``."""
+def as_interactor(interactor: Checker, standard: str = USUAL[0]) -> Interactor:
+    """A problem's interactor as what the sandbox runs beside the solution; ``standard``: of C++, see ``standards.py``."""
     return Interactor(interactor["language"], interactor["source"], LIMITS, standard)
 
 

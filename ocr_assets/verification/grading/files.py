@@ -19,7 +19,7 @@ from ocr_assets.schema import content_id, json_text
 from ocr_assets.verification.grading.batch import GradedOnce
 from ocr_assets.verification.grading.grade import Graded
 from ocr_assets.verification.grading.known_verdicts import KnownVerdicts
-from ocr_assets.verification.grading.version import GRADER_VERSION, SUITE_PART
+from ocr_assets.verification.grading.version import COMPILER_PART, GRADER_VERSION, JUDGE_PART, SUITE_PART, wants_judge_macro
 from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
@@ -48,7 +48,7 @@ class _Verifier:
         self, problems: Path, sandbox: Sandbox, settings: GradingSettings, counts: Counts, known: KnownVerdicts | None
     ) -> None:
         self._file = problems.name
-        self._settings, self._counts, self._known = settings, counts, known
+        self._sandbox, self._settings, self._counts, self._known = sandbox, settings, counts, known
         self._once = GradedOnce(sandbox, settings)
         self._problems = _Problems(problems, self._refuse)
 
@@ -79,8 +79,7 @@ class _Verifier:
         if suite_hash is None:
             reason = self._problems.refused.get(problem_id, f"is not in {self._file}")
             return {**head, **_no_verdict(f"problem {problem_id} {reason}"), "fingerprint": "", **extra}
-        parts = (solution["language"], solution["code"], suite_hash, self._settings.model_dump(), GRADER_VERSION + SUITE_PART)
-        fingerprint = content_id("fp", *parts)
+        fingerprint = self._fingerprint(solution["language"], solution["code"], suite_hash)
         earlier = self._known.find(str(solution["solution_id"]), fingerprint) if self._known else None
         if earlier is not None:
             self._counts.known += 1
@@ -92,6 +91,13 @@ class _Verifier:
         if self._known and row != earlier:
             self._known.add(row)
         return row
+
+    def _fingerprint(self, language: str, code: str, suite_hash: str) -> str:
+        """A hash of all that a verdict depends on: another one is judged anew."""
+        version = GRADER_VERSION + SUITE_PART + (COMPILER_PART if language == "cpp" else "")
+        if self._sandbox.online_judge and wants_judge_macro(language, code):
+            version += JUDGE_PART
+        return content_id("fp", language, code, suite_hash, self._settings.model_dump(), version)
 
     def counted(self, row: dict[str, Any]) -> dict[str, Any]:
         self._counts.solutions += 1

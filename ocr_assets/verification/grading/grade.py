@@ -24,8 +24,8 @@ from ocr_assets.verification.grading.runs import (
     storable,
     test_row,
 )
-from ocr_assets.verification.grading.standards import STANDARDS, execute
-from ocr_assets.verification.grading.version import grader_version
+from ocr_assets.verification.grading.standards import execute, first_accepted
+from ocr_assets.verification.grading.version import JUDGE_MACRO, version_of_verdict, wants_judge_macro
 from ocr_assets.verification.settings import GradingSettings
 from ocr_assets.verification.tampering.altered_suites import altered_suites
 from ocr_assets.verification.tampering.flags import flags
@@ -216,10 +216,14 @@ class _Job:
             return self._enough(verdicts)
 
         runs = [checkers.interaction(interactor, as_bytes(test.test["input"]), as_bytes(test.test["output"])) for test in tests]
-        for standard in STANDARDS if interactor["language"] == "cpp" else STANDARDS[:1]:
-            outcome = self._execute(runs, limits, until, reserved, checkers.as_interactor(interactor, standard))
-            if outcome.interactor_message is None:
-                break
+
+        def compiled(standard: str) -> Outcome:
+            return self._execute(runs, limits, until, reserved, checkers.as_interactor(interactor, standard))
+
+        if interactor["language"] == "cpp":
+            outcome = first_accepted(interactor["source"], compiled, lambda outcome: outcome.interactor_message)
+        else:
+            outcome = self._execute(runs, limits, until, reserved, checkers.as_interactor(interactor))
         if self.suite["checker"] is not None:
             self._check_logs(self.suite["checker"], tests, logs, verdicts)
         return _Tested(outcome, verdicts, {})
@@ -254,7 +258,9 @@ class _Job:
         reserved: bool = False,
         interactor: Interactor | None = None,
     ) -> Outcome:
-        program = Program(self.language, self.code, runs, generous(limits), interactor=interactor)
+        judge = self.sandbox.online_judge and wants_judge_macro(self.language, self.code)
+        defines = (JUDGE_MACRO,) if judge else ()
+        program = Program(self.language, self.code, runs, generous(limits), interactor=interactor, defines=defines)
         return execute(self.sandbox, program, until, reserved=reserved)
 
     def _enough(self, verdicts: Sequence[TestVerdict]) -> bool:
@@ -299,7 +305,9 @@ class _Job:
             "cpu_limit_s": resolve_limits(self.suite["limits"], self.language, self.settings).cpu_s,
             "image": outcome.image if outcome else "",
             "isolation_level": outcome.isolation_level if outcome else "",
-            "grader_version": grader_version(self.suite["tests"]),
+            "grader_version": version_of_verdict(
+                self.suite["tests"], self.language, self.code, verdict, online_judge=self.sandbox.online_judge
+            ),
             "host_speed": outcome.host_speed if outcome else 0.0,
             "flags": flags(self.code) if self.language == "python" else [],
             "untrusted_reason": untrusted,

@@ -1,24 +1,65 @@
 """The grader's version, by what decides: a verdict counts as long as the grader that gave it would give it again.
 
-Tests that are compared on the host and test suites that run in the sandbox change at different times, so suites add a part of
-their own: a change there leaves the verdicts of all other problems as they are.
+Parts are added for exactly those verdicts that a change concerns, so that all others stay as they are and are not paid for again:
+test suites that run in the sandbox, C++ programs that ask for ``ONLINE_JUDGE``, and C++ programs that no standard took.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ocr_assets.schema import Test
 
 GRADER_VERSION = "2"
 SUITE_PART = "+apart"  # suites in a process of their own
+JUDGE_PART = "+judge"  # compiled with ONLINE_JUDGE defined, by a program that looks at it
+COMPILER_PART = "+cxx23"  # refused by C++14, 17, 20 and 23; before, only by 17 and 20
+JUDGE_MACRO = "ONLINE_JUDGE"
 
 # The version for a suite ``t`` of the table test_suites, in SQL. Parameter: grader.
 VERSION_OF_SUITE = f"""
 $grader || CASE WHEN len(list_intersect(t.test_kinds, ['assert', 'pytest'])) > 0 THEN '{SUITE_PART}' ELSE '' END
 """.strip()
 
+# The version of a verdict ``v`` on a solution ``s`` by a suite ``t``. Parameters: grader, online_judge.
+VERSION_OF_VERDICT = f"""
+{VERSION_OF_SUITE}
+|| CASE WHEN $online_judge AND s.language = 'cpp' AND contains(s.code, '{JUDGE_MACRO}') THEN '{JUDGE_PART}' ELSE '' END
+|| CASE WHEN s.language = 'cpp' AND v.verdict = 'compile_error' THEN '{COMPILER_PART}' ELSE '' END
+""".strip()
 
-def grader_version(tests: Sequence[Test]) -> str:
-    """The version for a suite of these tests."""
+# The version of the validation of a problem ``p`` by a suite ``t``; all its rows have one. Parameters: grader, online_judge.
+VERSION_OF_VALIDATION = f"""
+{VERSION_OF_SUITE}
+|| CASE WHEN $online_judge AND len(list_filter(p.reference_solutions, lambda r:
+        r.language = 'cpp' AND contains(r.code, '{JUDGE_MACRO}'))) > 0 THEN '{JUDGE_PART}' ELSE '' END
+""".strip()
+
+
+def parameters(*, online_judge: bool) -> dict[str, Any]:
+    """The parameters of ``VERSION_OF_VERDICT`` and ``VERSION_OF_VALIDATION``. ``online_judge``: as the sandbox has it."""
+    return {"grader": GRADER_VERSION, "online_judge": online_judge}
+
+
+def version_of_suite(tests: Sequence[Test]) -> str:
+    """``VERSION_OF_SUITE`` for a suite of these tests."""
     return GRADER_VERSION + (SUITE_PART if any(test["kind"] in ("assert", "pytest") for test in tests) else "")
+
+
+def wants_judge_macro(language: str, code: str) -> bool:
+    """Whether it can matter to a program that ``ONLINE_JUDGE`` is defined."""
+    return language == "cpp" and JUDGE_MACRO in code
+
+
+def version_of_verdict(tests: Sequence[Test], language: str, code: str, verdict: str, *, online_judge: bool) -> str:
+    """``VERSION_OF_VERDICT`` for a verdict on a solution by a suite of these tests."""
+    judge = JUDGE_PART if online_judge and wants_judge_macro(language, code) else ""
+    compiler = COMPILER_PART if language == "cpp" and verdict == "compile_error" else ""
+    return version_of_suite(tests) + judge + compiler
+
+
+def version_of_validation(tests: Sequence[Test], references: Sequence[Any], *, online_judge: bool) -> str:
+    """``VERSION_OF_VALIDATION`` for the reference solutions of a problem (rows with language and code)."""
+    judge = online_judge and any(wants_judge_macro(row["language"], row["code"]) for row in references)
+    return version_of_suite(tests) + (JUDGE_PART if judge else "")

@@ -5,7 +5,7 @@ Rates are summed up from the stored rows, so another threshold needs no new run.
 
 from __future__ import annotations
 
-from ocr_assets.verification.grading.version import VERSION_OF_SUITE
+from ocr_assets.verification.grading.version import JUDGE_PART, VERSION_OF_SUITE, VERSION_OF_VALIDATION
 
 # Reference solutions that can be run here, of each clean problem.
 _RUNNABLE = """
@@ -13,7 +13,8 @@ len(list_filter(reference_solutions, lambda s:
     s.language = 'python' OR s.language = 'cpp' AND test_kinds = ['stdin']))
 """
 
-# Suites that were not validated by the present plan, or with a fault of the sandbox in it. Parameters: salt, grader.
+# Suites that were not validated by the present plan, or with a fault of the sandbox in it. Parameters: salt, grader,
+# online_judge.
 UNVALIDATED = f"""
 SELECT p.problem_id, p.suite_id, p.plan, p.reference_solutions, t.tests, t.compare, t.checker, t.interactor, t.limits
 FROM (SELECT *, md5(to_json(reference_solutions) || $salt) AS plan FROM deduped_problems) p
@@ -21,7 +22,7 @@ SEMI JOIN clean_problems USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN (
     SELECT problem_id, suite_id, plan, grader_version, bool_or(verdict = 'sandbox_error') AS faulty
     FROM suite_validation GROUP BY ALL
-) e ON e.problem_id = p.problem_id AND e.suite_id = p.suite_id AND e.plan = p.plan AND e.grader_version = {VERSION_OF_SUITE}
+) e ON e.problem_id = p.problem_id AND e.suite_id = p.suite_id AND e.plan = p.plan AND e.grader_version = {VERSION_OF_VALIDATION}
 WHERE {_RUNNABLE} > 0 AND t.test_count > 0 AND coalesce(e.faulty, true)
 ORDER BY p.problem_id
 """
@@ -44,8 +45,9 @@ WITH e AS (
             FILTER (role = 'reference' AND verdict = 'accepted' AND language = 'cpp') AS cpp_need_s,
         min(message) FILTER (role = 'reference' AND verdict <> 'accepted') AS complaint
     FROM suite_validation JOIN test_suites t USING (suite_id)
-    WHERE grader_version = {VERSION_OF_SUITE} AND verdict NOT IN ('sandbox_error', 'compile_error')
-    GROUP BY problem_id, suite_id, plan
+    WHERE grader_version IN ({VERSION_OF_SUITE}, {VERSION_OF_SUITE} || '{JUDGE_PART}')
+        AND verdict NOT IN ('sandbox_error', 'compile_error')
+    GROUP BY problem_id, suite_id, plan, grader_version
     QUALIFY row_number() OVER (PARTITION BY problem_id, suite_id ORDER BY max(created_at) DESC, plan) = 1
 ), q AS (
     SELECT p.problem_id, p.suite_id, {_RUNNABLE} AS runnable, t.test_count AS tests, e.complaint,

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypedDict, cast
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Language, Limits, ReferenceSolution, SuiteValidation, content_id
 from ocr_assets.verification.grading.grade import Graded, grade, ungradable
+from ocr_assets.verification.grading.version import version_of_validation
 from ocr_assets.verification.settings import DefaultLimits, GradingSettings, ValidationSettings
 from ocr_assets.verification.validation.mutants import mutants
 from resources.sandbox.api import Sandbox
@@ -74,12 +75,12 @@ def validate(sandbox: Sandbox, candidate: Candidate, settings: ValidationSetting
     suite = candidate["suite"]
     generous = _with(suite, _times(suite["limits"], GENEROUS, grading))
     good = [
-        _row(candidate, "reference", language, code, grade(sandbox, language, code, generous, grading))
+        _row(candidate, "reference", language, code, _graded(sandbox, candidate, language, code, generous, grading))
         for language, code in _references(candidate, settings.references, correct=True)
     ]
     fair = _with(suite, calibrated(suite["limits"], needs_of(good), grading))
     bad = [
-        _row(candidate, "rejected", language, code, grade(sandbox, language, code, fair, grading))
+        _row(candidate, "rejected", language, code, _graded(sandbox, candidate, language, code, fair, grading))
         for language, code in _references(candidate, settings.rejected, correct=False)
     ]
     return [*good, *bad, *_mutated(sandbox, candidate, good, fair, settings.mutants, grading)]
@@ -100,8 +101,18 @@ def _mutated(
     original = next((row for row in passing if row["language"] == "python"), passing[0])
     language: Language = original["language"]
     for mutant in mutants(original["code"], language, count):
-        graded = grade(sandbox, language, mutant.code, suite, grading)
+        graded = _graded(sandbox, candidate, language, mutant.code, suite, grading)
         yield _row(candidate, "mutant", language, mutant.code, graded, mutant.mutation)
+
+
+def _graded(
+    sandbox: Sandbox, candidate: Candidate, language: Language, code: str, suite: Suite, grading: GradingSettings
+) -> Graded:
+    """The verdict on a program, with the version that all rows of this validation have."""
+    graded = grade(sandbox, language, code, suite, grading)
+    references = candidate["reference_solutions"]
+    version = version_of_validation(suite["tests"], references, online_judge=sandbox.online_judge)
+    return {**graded, "grader_version": version}
 
 
 def needs_of(validation: Iterable[SuiteValidation]) -> Needs:

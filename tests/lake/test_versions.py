@@ -1,0 +1,48 @@
+"""Which verdicts a change of the grader concerns: the same rule in Python and in SQL."""
+
+import duckdb
+import pytest
+
+from ocr_assets.verification.grading import version
+
+STDIN, CALL, ASSERT = ({"kind": kind} for kind in ("stdin", "call", "assert"))
+PLAIN, LOOKS = "int main() {}", "#ifndef ONLINE_JUDGE\n#endif\nint main() {}"
+CASES = [
+    ([STDIN], "python", "ONLINE_JUDGE = 1", "accepted", True, "2"),
+    ([STDIN], "python", "x", "compile_error", True, "2"),
+    ([ASSERT], "python", "x", "accepted", True, "2+apart"),
+    ([STDIN], "cpp", PLAIN, "accepted", True, "2"),
+    ([STDIN], "cpp", LOOKS, "wrong_answer", True, "2+judge"),
+    ([STDIN], "cpp", LOOKS, "wrong_answer", False, "2"),
+    ([STDIN], "cpp", PLAIN, "compile_error", True, "2+cxx23"),
+    ([CALL], "cpp", LOOKS, "compile_error", True, "2+judge+cxx23"),
+]
+
+
+@pytest.mark.parametrize(("tests", "language", "code", "verdict", "online_judge", "expected"), CASES)
+def test_a_version_has_a_part_for_what_concerns_it(
+    tests: list, language: str, code: str, verdict: str, online_judge: bool, expected: str
+) -> None:
+    assert version.version_of_verdict(tests, language, code, verdict, online_judge=online_judge) == expected
+    query = f"""
+        SELECT {version.VERSION_OF_VERDICT} FROM (SELECT $kinds::VARCHAR[] AS test_kinds) t,
+            (SELECT $language AS language, $code AS code) s, (SELECT $verdict AS verdict) v
+    """
+    values = {"kinds": [test["kind"] for test in tests], "language": language, "code": code, "verdict": verdict}
+    found = duckdb.execute(query, {**values, **version.parameters(online_judge=online_judge)}).fetchone()
+    assert found == (expected,)
+
+
+@pytest.mark.parametrize("online_judge", [True, False])
+@pytest.mark.parametrize(
+    ("language", "code", "concerned"), [("cpp", LOOKS, True), ("cpp", PLAIN, False), ("python", LOOKS, False)]
+)
+def test_a_validation_has_one_version(language: str, code: str, concerned: bool, online_judge: bool) -> None:
+    references = [{"language": "python", "code": "x"}, {"language": language, "code": code}]
+    expected = "2+judge" if concerned and online_judge else "2"
+    assert version.version_of_validation([STDIN], references, online_judge=online_judge) == expected
+    query = f"""
+        SELECT {version.VERSION_OF_VALIDATION} FROM (SELECT ['stdin'] AS test_kinds) t, (SELECT $references AS reference_solutions) p
+    """
+    values = {"references": references, **version.parameters(online_judge=online_judge)}
+    assert duckdb.execute(query, values).fetchone() == (expected,)

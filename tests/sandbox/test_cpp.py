@@ -1,0 +1,58 @@
+"""C++ as a judge compiles it: standards by what the source says, ``ONLINE_JUDGE``."""
+
+import pytest
+
+from ocr_assets.programs.suites import suite_from_json
+from ocr_assets.verification.grading.grade import grade
+from resources.sandbox.docker_pool import DockerSandbox
+
+SUM = suite_from_json({"tests": [{"kind": "stdin", "input": "1 2\n", "output": "3\n"}]})
+STD = "#include <bits/stdc++.h>\nusing namespace std;\n"
+READ = "int a, b; std::cin >> a >> b;"
+ONLY_BY = {
+    "14, for a name that 17 took": STD + f"int data = 0;\nint main() {{ {READ} data = a + b; cout << data; }}",
+    "14, for an exception specification": STD + f"void f() throw(int) {{}}\nint main() {{ {READ} f(); cout << a + b; }}",
+    "17": STD + f"int main() {{ {READ} if (auto s = a + b; s) cout << s; }}",
+    "20": STD + "bool operator<(auto, int) = delete;\ntemplate <class T> concept C = requires(T t) { t + t; };\n"
+    f"C auto twice(C auto x) {{ return x + x; }}\nint main() {{ {READ} cout << a + b + twice(0); }}",
+    "23": STD + "struct S { int operator[](int i, int j) const { return i + j; } };\n"
+    f"int main() {{ {READ} if consteval {{}} else {{ cout << S{{}}[a, b]; }} }}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("standard", ONLY_BY)
+def test_a_program_of_any_standard_is_compiled(sandbox: DockerSandbox, standard: str) -> None:
+    judged = grade(sandbox, "cpp", ONLY_BY[standard], SUM)
+    assert judged["verdict"] == "accepted", judged
+
+
+def test_a_program_that_no_standard_takes(sandbox: DockerSandbox) -> None:
+    judged = grade(sandbox, "cpp", STD + "int main() { cout << undeclared; }", SUM)
+    assert judged["verdict"] == "compile_error" and "undeclared" in judged["message"]
+    assert judged["grader_version"].endswith("+cxx23")
+
+
+LOCAL = (
+    STD
+    + """
+int main() {
+#ifndef ONLINE_JUDGE
+    freopen("input.txt", "r", stdin);
+#endif
+    int a = 0, b = 0;
+    cin >> a >> b;
+    cout << a + b;
+}
+"""
+)
+
+
+def test_online_judge_is_defined_and_can_be_left_out(sandbox: DockerSandbox) -> None:
+    judged = grade(sandbox, "cpp", LOCAL, SUM)
+    assert judged["verdict"] == "accepted" and judged["grader_version"] == "2+judge"
+    sandbox.online_judge = False
+    try:
+        judged = grade(sandbox, "cpp", LOCAL, SUM)
+    finally:
+        sandbox.online_judge = True
+    assert judged["verdict"] == "wrong_answer" and judged["grader_version"] == "2"
