@@ -67,7 +67,7 @@ class Catalog:
         if self.is_postgres:
             server = self._address.removeprefix("postgres:").replace("'", "''")
             connection.execute(f"ATTACH IF NOT EXISTS '{server}' AS lake_lock (TYPE postgres)")
-        connection.execute("USE lake")
+        use_lake(connection)
 
     @contextlib.contextmanager
     def writer_lock(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -90,6 +90,15 @@ class Catalog:
                 yield
             finally:
                 cursor.execute("ROLLBACK")
+
+
+def use_lake(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Have ``connection`` find the lake's tables by their bare names; returns it.
+
+    DuckDB's own schema stays first: otherwise the catalog would be asked for every function that a query calls.
+    """
+    connection.execute("SET search_path = 'system.main,lake.main'")
+    return connection
 
 
 @contextlib.contextmanager

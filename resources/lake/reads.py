@@ -24,6 +24,7 @@ class ReadTables:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._known: dict[str, frozenset[str]] = {}
+        self._parsed: dict[str, set[str]] = {}
         self._definitions: Mapping[str, str] | None = None
 
     def of(self, query: str) -> frozenset[str]:
@@ -46,6 +47,11 @@ class ReadTables:
                 yield from self._resolved(definition, seen)
 
     def _named(self, query: str) -> set[str]:
+        if query not in self._parsed:
+            self._parsed[query] = self._parse(query)
+        return self._parsed[query]
+
+    def _parse(self, query: str) -> set[str]:
         begin = _BEGIN.search(query)
         with self._connection.cursor() as cursor:
             row = begin and cursor.execute("SELECT json_serialize_sql(?)", [query[begin.start() :]]).fetchone()

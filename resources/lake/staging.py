@@ -123,30 +123,30 @@ def hash_and_count(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[int, 
 def breaches_of(cursor: duckdb.DuckDBPyConnection, table: Table, relation: str) -> list[str]:
     """How the rows of ``relation`` break the declaration of ``table``: nulls, values outside the set, doubled keys."""
     key = ", ".join(f'"{column}"' for column in table.key)
-    found = []
+    rules = []
     for column in table.columns:
-        conditions = []
         if not column.nullable:
-            conditions.append((f'"{column.name}" IS NULL', f"column {column.name} must not be null"))
+            rules.append((f'"{column.name}" IS NULL', f"column {column.name} must not be null"))
         if column.one_of:
             allowed = ", ".join(f"'{value}'" for value in column.one_of)
-            conditions.append(
-                (
-                    f'"{column.name}" NOT IN ({allowed})',
-                    f"column {column.name} must be one of {', '.join(column.one_of)}",
-                )
+            rules.append(
+                (f'"{column.name}" NOT IN ({allowed})', f"column {column.name} must be one of {', '.join(column.one_of)}")
             )
-        for condition, rule in conditions:
-            examples = cursor.execute(f"SELECT {key}, count(*) OVER () FROM {relation} WHERE {condition} LIMIT 3").fetchall()
-            if examples:
-                found.append(f"{rule} ({examples[0][-1]} rows, e.g. {', '.join(str(e[:-1]) for e in examples)})")
+    breaches = []
+    if rules:
+        counts = ", ".join(f"count(*) FILTER ({condition})" for condition, _ in rules)
+        broken = cursor.execute(f"SELECT {counts} FROM {relation}").fetchone() or ()
+        for (condition, rule), rows in zip(rules, broken, strict=True):
+            if rows:
+                examples = cursor.execute(f"SELECT {key} FROM {relation} WHERE {condition} LIMIT 3").fetchall()
+                breaches.append(f"{rule} ({rows} rows, e.g. {', '.join(map(str, examples))})")
     doubled = cursor.execute(
         f"SELECT {key}, count(*) OVER () FROM (SELECT {key} FROM {relation} GROUP BY ALL HAVING count(*) > 1) LIMIT 3"
     ).fetchall()
     if doubled:
-        examples_text = ", ".join(str(example[:-1]) for example in doubled)
-        found.append(f"key ({', '.join(table.key)}) must be unique ({doubled[0][-1]} doubled, e.g. {examples_text})")
-    return found
+        keys = ", ".join(str(row[:-1]) for row in doubled)
+        breaches.append(f"key ({', '.join(table.key)}) must be unique ({doubled[0][-1]} doubled, e.g. {keys})")
+    return breaches
 
 
 def row_hash(table: Table, alias: str, without: tuple[str, ...] = ()) -> str:

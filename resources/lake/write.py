@@ -5,7 +5,7 @@ How a staged table meets the published one is in ``staging.py``; opening and rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -177,6 +177,10 @@ class Write:
     def knows(self, query: str) -> bool:
         """Whether this query's tables are noted already."""
         return query in self._noted
+
+    def not_noted(self, datasets: Collection[str]) -> set[str]:
+        """Those of ``datasets`` whose version is not noted yet."""
+        return set(datasets) - self._inputs.keys()
 
     def note_inputs(self, query: str, versions: Mapping[str, str]) -> None:
         """Note what a query read: datasets and their data versions at that time; the first version counts. Called by the lake."""
