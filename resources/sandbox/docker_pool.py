@@ -122,10 +122,11 @@ class DockerSandbox(Pool):
             pids_limit=256,
             mem_limit=f"{self._memory_mb}m",
             memswap_limit=f"{self._memory_mb}m",
-            shm_size="64m",
             tmpfs={
                 BOX_ROOT: "rw,nosuid,nodev,exec,mode=1777,size=256m,nr_inodes=16k",
-                JUDGE_ROOT: "rw,nosuid,nodev,exec,mode=711,size=64m,nr_inodes=4k",
+                JUDGE_ROOT: "rw,nosuid,nodev,exec,mode=711,size=256m,nr_inodes=4k",
+                "/dev/shm": "rw,nosuid,nodev,noexec,mode=1777,size=64m,nr_inodes=4k",
+                "/dev/pts": "ro,nosuid,nodev,noexec,mode=555,size=4k,nr_inodes=1",  # a host has few terminals, for all
             },
             ulimits=[
                 docker.types.Ulimit(name="stack", soft=1 << 30, hard=1 << 30),

@@ -32,6 +32,18 @@ class Cleaner:
         finally:
             os.setresuid(0, 0, 0)
 
+    @contextlib.contextmanager
+    def as_group(self, gid):
+        """With the group of a run's user, which bears the same number. To look into its processes takes both."""
+        if gid is None:
+            yield
+            return
+        os.setegid(gid)
+        try:
+            yield
+        finally:
+            os.setegid(0)
+
     def kill_all(self, job):
         """Kill what is left of a run, again until nothing is; returns CPU seconds and highest memory of its strays."""
         cpu, memory = 0.0, 0
@@ -44,22 +56,25 @@ class Cleaner:
             time.sleep(0.0005 if attempt < 10 else 0.002)
         raise RuntimeError("processes of the test cannot be killed")
 
+    def end_user(self, uid):
+        """Kill all processes of a user."""
+        with self.as_user(uid), contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+
     def signal(self, job):
         """SIGKILL to a run, without waiting for its end."""
         if job.uid is None:
             self._kill_family(job)
-            return
-        with self.as_user(job.uid), contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
+        else:
+            self.end_user(job.uid)
 
     def _kill_family(self, job):
         """SIGKILL to all processes of the run, in one call of the kernel where the run has a user of its own: no fork
         slips through. False: there was none."""
         if job.uid is not None:
-            with self.as_user(job.uid), contextlib.suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)
+            self.end_user(job.uid)
             if job.ended is not None and (strays := kernel.children()) is not None:
-                return set(strays) != self.zygotes
+                return set(strays) != self.zygotes and any(kernel.real_uid(pid) == job.uid for pid in strays)
         living = [pid for pid in self.processes(job) if kernel.state(pid) not in ("Z", "X", None)]
         for pid in living:
             with contextlib.suppress(ProcessLookupError):
@@ -74,7 +89,8 @@ class Cleaner:
                 continue
             try:
                 if job.uid is not None:
-                    if os.stat(f"/proc/{name}").st_uid == job.uid or kernel.real_uid(name) == job.uid:
+                    # Its template acts as the same user, and is another.
+                    if os.stat(f"/proc/{name}").st_uid == job.uid == kernel.real_uid(name):
                         found.append(int(name))
                 elif kernel.is_of_a_test(int(name), os.getpid()):
                     found.append(int(name))

@@ -32,6 +32,29 @@ def shared_kb(root=CGROUP):
     return 0
 
 
+def kernel_kb(root=CGROUP):
+    """Memory that the kernel holds for this container (buffers of sockets and pipes, open files, folders' entries, page tables),
+    by cgroup v2, less what it would give back, or v1; 0 where neither tells."""
+    with contextlib.suppress(OSError, KeyError), open(f"{root}/memory.stat", "rb") as file:
+        found = dict(line.split() for line in file)
+        return (int(found[b"kernel"]) - int(found.get(b"slab_reclaimable", 0))) // 1024
+    with contextlib.suppress(OSError), open(f"{root}/memory/memory.kmem.usage_in_bytes", "rb") as file:
+        return int(file.read()) // 1024
+    return 0
+
+
+def proportional_kb(pid):
+    """Memory of a process, what it shares with others divided among them; 0 if it has ended, None where it cannot be told
+    (it made itself unreadable, or the kernel does not count so). Walks all of its pages: to be asked where it matters."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith(b"Pss:"))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0 if os.path.exists("/proc/self/smaps_rollup") else None
+    except OSError:
+        return None
+
+
 def state(pid):
     """The letter of a process's state; None if there is none."""
     try:
@@ -65,7 +88,7 @@ def starved_s(pids, proc="/proc"):
 
 def real_uid(name):
     """Whose process it really is, whatever it acts as."""
-    with open(f"/proc/{name}/status") as file:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{name}/status") as file:
         for line in file:
             if line.startswith("Uid:"):
                 return int(line.split()[1])

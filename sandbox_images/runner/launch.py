@@ -73,7 +73,9 @@ def run(link_fd):
             link.close()
             return _locked_in(data, fds)
         _close(fds)
-        _, status, used = os.wait4(pid, 0)
+        ended = None
+        while ended != pid:  # who else is our child here is none we made
+            ended, status, used = os.wait4(-1, 0)
         link.send(REPORT.pack(status, used.ru_utime + used.ru_stime, used.ru_maxrss, time.monotonic()))
 
 

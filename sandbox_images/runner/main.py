@@ -27,6 +27,7 @@ from runner.measure import Meter
 from runner.programs import Programs
 from runner.runs import Runs
 from runner.speed import host_speed
+from runner.users import Users
 
 
 class Supervisor:
@@ -38,8 +39,9 @@ class Supervisor:
         link, zygote_pid = self._fork_zygote()
         self._cleaner = cleaner = Cleaner({box_root, judge_root}, uid_base, {zygote_pid})
         self._meter = Meter(cleaner, channel.look, self._confined)
-        self._runs = Runs(cleaner, self._meter, box_root, judge_root, uid_base)
-        self._programs = Programs(link, self._runs, self._spawn_zygote)
+        users = Users(uid_base)
+        self._runs = Runs(cleaner, self._meter, box_root, judge_root, users)
+        self._programs = Programs(link, self._runs, cleaner, users, self._spawn_zygote)
         self._slot = self._interactor = self._shared = None
         self._times = collections.Counter()
 
@@ -103,7 +105,7 @@ class Supervisor:
     def _close(self):
         for slot in (self._slot, self._interactor, self._shared):
             if slot is not None:
-                slot.close()
+                self._programs.close(slot)
         self._slot = self._interactor = self._shared = None
 
     def _run(self, message):

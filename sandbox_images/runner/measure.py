@@ -29,7 +29,7 @@ class Meter:
 
     def at_rest(self):
         """Note how much shared memory the container holds while no program runs."""
-        self._idle_shared_kb = kernel.shared_kb()
+        self._idle_shared_kb, self._idle_kernel_kb = kernel.shared_kb(), kernel.kernel_kb()
 
     def watch(self, jobs, on_end=None):
         """Until all are done: measure every few milliseconds, kill what crosses a limit. ``on_end(job)`` is called at once
@@ -60,7 +60,7 @@ class Meter:
                 interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
 
     def _sample(self, job, others):
-        cpu, memory_kb = 0, 0
+        cpu, own_kb = 0, {}
         shared = 0 if job.kind == "exec" else job.slot.base_kb
         pids = self._cleaner.processes(job)
         for pid in pids:
@@ -71,14 +71,18 @@ class Meter:
                 continue
             cpu += sum(int(field) for field in fields[11:15])
             # What a fork shares with the program's template counts once, not in each process.
-            memory_kb += max(0, int(fields[21]) * PAGE // 1024 - shared)
-        job.cpu_s = cpu / TICK
+            own_kb[pid] = max(0, int(fields[21]) * PAGE // 1024 - shared)
+        if len(own_kb) > 1 and sum(own_kb.values()) * 2 > job.limits["memory_mb"] * 1024:
+            self._share(job, own_kb)
+        memory_kb = sum(own_kb.values())
+        job.cpu_s, job.sampled = cpu / TICK, True
         limits, wall_s = job.limits, time.monotonic() - job.started
         written = job.written()
         # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
         elsewhere = written + job.given + sum(other.written() + other.given for other in others)
         unmapped_kb = kernel.shared_kb() - self._idle_shared_kb - elsewhere // 1024
-        job.peak_kb = max(job.peak_kb, memory_kb + shared, 0 if job.judges else unmapped_kb)
+        unmapped_kb += kernel.kernel_kb() - self._idle_kernel_kb  # it fills sockets, pipes and folders as well
+        job.peak_kb = max(job.peak_kb, memory_kb + shared, 0 if job.judges and others else unmapped_kb)
         if max(job.cpu_s, self.untold_cpu_s(job, others)) > limits["cpu_s"]:
             self.stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
@@ -87,6 +91,13 @@ class Meter:
             self.stop(job, "output_limit")
         elif wall_s > limits["wall_s"] and wall_s - min(self._starved_s(pids, others), STARVED_S) > limits["wall_s"]:
             self.stop(job, "idle_limit")
+
+    def _share(self, job, own_kb):
+        """Count what processes share among themselves, as those of a pool do, once: ``own_kb`` by process, corrected."""
+        with self._cleaner.as_group(job.uid), self._cleaner.as_user(job.uid):  # nobody else may look
+            for pid, kb in own_kb.items():
+                found = kernel.proportional_kb(pid)
+                own_kb[pid] = kb if found is None else min(kb, found)
 
     def _starved_s(self, pids, others):
         """Seconds that a busy host took: of one that waits for another, the other's count as well."""

@@ -21,7 +21,9 @@ ANSWER_S = 90  # a template that says nothing for so long is broken
 
 @dataclass
 class Slot:
-    """A program ready to run: its template, and the binary where it is compiled. ``base_kb``: the template's own memory."""
+    """A program ready to run: its template, and the binary where it is compiled. ``base_kb``: the template's own memory.
+    ``users``: of template and runs, see ``users.py``; null where each run has one of its own, or none has. ``judge``: it is
+    the problem's own."""
 
     link: socket.socket
     language: str
@@ -29,21 +31,19 @@ class Slot:
     base_kb: int
     source: bytes = b""
     binary: int | None = None
+    users: tuple | None = None
+    judge: bool = False
     hash_seed: int = 0
-
-    def close(self):
-        """End the template, and with it whatever still runs of it."""
-        self.link.close()
 
 
 class Programs:
     """Opens programs. ``plain``: the link to the zygote that all others are forked from; ``runs``: what runs the compiler;
     ``spawn``: makes a plain zygote whose strings hash by another seed than ours, 0, and gives its link."""
 
-    def __init__(self, plain, runs, spawn):
+    def __init__(self, plain, runs, cleaner, users, spawn):
         self._zygotes = {("plain", 0): plain}
         self._spawn = spawn
-        self._runs = runs
+        self._runs, self._cleaner, self._users = runs, cleaner, users
         self._suites = {}  # by flavour: templates without a program, which run test suites
         self._binaries = collections.OrderedDict()
 
@@ -53,9 +53,13 @@ class Programs:
         if language == "python":
             flavour = "numpy" if b"numpy" in source else "plain"
             source = source or b"\n"  # none at all means a binary
-            slot, answer = self._open_template(flavour, limits, source, language, wanted.get("hash_seed", 0))
-            return (slot if answer["compiled"] else None), answer
-        slot, answer = self._open_template("plain", limits, b"", language)
+            users, seed = self._users.of_program(), wanted.get("hash_seed", 0)
+            slot, answer = self._open_template(flavour, limits, source, language, users, wanted["judge"], seed)
+            if slot is not None and not answer["compiled"]:
+                self.close(slot)
+                slot = None
+            return slot, answer
+        slot, answer = self._open_template("plain", limits, b"", language, self._users.of_program(), wanted["judge"])
         defines = [f"-D{name}" for name in wanted.get("defines", ())]
         flags = [f"-std={wanted['std']}", *defines, *(["-I/opt/sandbox/include"] if wanted["judge"] else [])]
         key = hashlib.sha256("\0".join(flags).encode() + b"\0" + source).digest()
@@ -64,22 +68,29 @@ class Programs:
         else:
             binary, answer = self._compile_cpp(slot, flags, source)
             if binary is None:
-                slot.close()
+                self.close(slot)
                 return None, answer
             self._keep_binary(key, binary)
         slot.binary = self._binaries[key]
         return slot, answer
 
+    def close(self, slot):
+        """End a program's template, and with it whatever still runs of it: it has read untrusted source, so it is not asked."""
+        slot.link.close()
+        if slot.users is not None:
+            self._cleaner.end_user(slot.users[0])
+
     def open_with_pytest(self, slot):
         """The program of ``slot`` once more, in a process that has pytest loaded: for a suite that shares its process."""
-        return self._open_template("pytest", slot.limits, slot.source, slot.language, slot.hash_seed)[0]
+        users = self._users.of_program()
+        return self._open_template("pytest", slot.limits, slot.source, slot.language, users, seed=slot.hash_seed)[0]
 
     def suite(self, flavour, limits):
         """A slot without a program, for test suites in processes of their own. It lasts as long as the container: its
         memory never holds a suite, as a clean zygote's never holds a program."""
         slot = self._suites.get(flavour)
         if slot is None:
-            slot, _ = self._open_template(flavour, limits, b"", "python")
+            slot, _ = self._open_template(flavour, limits, b"", "python", users=None)
             self._suites[flavour] = slot
         slot.limits = limits
         return slot
@@ -96,11 +107,11 @@ class Programs:
             self._zygotes[flavour, seed] = link
         return self._zygotes[flavour, seed]
 
-    def _open_template(self, flavour, limits, source, language, seed=0, again=False):
+    def _open_template(self, flavour, limits, source, language, users, judge=False, seed=0, again=False):
         zygote_link = self._zygote(flavour, seed)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         code_fd = memfd("code", source)
-        socket.send_fds(zygote_link, [b"template"], [theirs.fileno(), code_fd])
+        socket.send_fds(zygote_link, [" ".join(["template", *map(str, users or ())]).encode()], [theirs.fileno(), code_fd])
         theirs.close()
         os.close(code_fd)
         if not select.select([ours], [], [], ANSWER_S)[0]:
@@ -109,12 +120,13 @@ class Programs:
         if not data:  # the compiler itself crashed on it (too deeply nested source, say), or somebody killed our processes
             ours.close()
             if not again:
-                return self._open_template(flavour, limits, source, language, seed, again=True)
+                return self._open_template(flavour, limits, source, language, users, judge, seed, again=True)
             return None, {"compiled": False, "message": "the Python compiler crashed on this source"}
         if data.startswith(b"fault"):
             raise RuntimeError(data.decode("utf-8", "replace"))
         memory_kb, _, wrong = data.decode().partition(" ")
-        return Slot(ours, language, limits, int(memory_kb), source, hash_seed=seed), {"compiled": not wrong, "message": wrong}
+        slot = Slot(ours, language, limits, int(memory_kb), source, users=users, judge=judge, hash_seed=seed)
+        return slot, {"compiled": not wrong, "message": wrong}
 
     def _compile_cpp(self, slot, flags, source):
         slot.limits, wanted = COMPILE_LIMITS, slot.limits

@@ -13,6 +13,7 @@ from runner import answers, boxes, child, launch
 from runner.basics import ENVIRONMENT, HEAD, MIB, memfd
 from runner.measure import judge
 
+PROCESSES = 192  # of a run at most: a container has 256, and the runner needs some
 # Kinds of a run that are given data on a descriptor of its own; a result comes back on it.
 WITH_DATA = ("call", "assert", "pytest", "serve", "suite")
 
@@ -35,6 +36,7 @@ class Job:
     cpu_before: float | None = None
     cause: str | None = None
     peak_kb: int = 0
+    sampled: bool = False
     cpu_s: float = 0.0
     wall_s: float = 0.0
     ended: object = None
@@ -48,9 +50,9 @@ class Job:
 class Runs:
     """Starts and finishes runs. ``judge_root``: where boxes of the problem's own programs lie, out of the program's reach."""
 
-    def __init__(self, cleaner, meter, box_root, judge_root, uid_base):
+    def __init__(self, cleaner, meter, box_root, judge_root, users):
         self._cleaner, self._meter = cleaner, meter
-        self._box_root, self._judge_root, self._uid_base = box_root, judge_root, uid_base
+        self._box_root, self._judge_root, self._users = box_root, judge_root, users
         self._number = 0
         self.times = {}
 
@@ -142,7 +144,7 @@ class Runs:
         """One process from fork to a wiped box: its facts and [stdout, stderr, (result,) *collected]."""
         start = time.monotonic()
         cpu_before = self._meter.programs_cpu_s()
-        job = self._start(slot, spec, [memfd("stdin", stdin), memfd("stdout")], files, data)
+        job = self._start(slot, spec, [memfd("stdin", stdin), memfd("stdout")], files, data, judges=slot.judge)
         job.cpu_before = cpu_before
         sent = time.monotonic()
         self._meter.watch([job])
@@ -161,7 +163,7 @@ class Runs:
         self._number += 1
         root = self._judge_root if judges else self._box_root
         box = f"{root}/box{self._number}"
-        uid = None if self._uid_base is None else self._uid_base + self._number % 1000
+        uid = self._users.of_run() if slot.users is None else slot.users[1]
         self._make_box(root, box, uid, files)
         limits, kind, text, command = slot.limits, spec["kind"], b"", None
         pipes = spec.get("pipes", False)
@@ -176,7 +178,7 @@ class Runs:
         binary = [] if slot.binary is None or kind != "exec" or "program" in spec else [slot.binary]
         cpu_s = int(limits["cpu_s"]) + 2  # a backstop: what all processes of the run have used is measured here
         file_bytes = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
-        message = launch.pack(uid, box, cpu_s, limits["processes"], file_bytes, text, command)
+        message = launch.pack(uid, box, cpu_s, min(limits["processes"], PROCESSES), file_bytes, text, command)
         job = Job(slot, kind, limits, uid, box, [None if pipes else inout[1], stderr_fd, *extra], time.monotonic(), judges)
         job.given = sum(os.fstat(fd).st_size for fd in ([] if pipes else inout[:1]) + extra)
         socket.send_fds(slot.link, [message], [*inout, stderr_fd, *extra, *links, *binary])
@@ -235,7 +237,8 @@ class Runs:
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "error": "",
         }
-        if outcome["signal"] == signal.SIGKILL and job.cause is None and self._meter.kernel_killed():
+        # One of its children may have gone. What ended before it was looked at can't have filled a container.
+        if job.cause is None and (job.sampled or outcome["signal"] == signal.SIGKILL) and self._meter.kernel_killed():
             job.cause = "memory_limit"
         outcome["status"] = judge(outcome, limits, job.cause, written, blobs[1])
         if outcome["exit_code"] == 125 and blobs[1].startswith(b"sandbox start failed"):

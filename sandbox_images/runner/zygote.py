@@ -33,8 +33,8 @@ def serve(link_fd, confined):
     while True:
         data, fds = launch.program(link_fd)  # in a child of the zygote: a template, or another zygote
         try:
-            if data == b"template":
-                template(*fds, confined)
+            if data.startswith(b"template"):
+                template(*fds, confined, [int(user) for user in data.split()[1:]])
             else:
                 link_fd = fds[0]
                 child.set_name(b"ocr-zygote")
@@ -113,15 +113,18 @@ def load_both():
 LOADERS = {"numpy": load_numpy, "pytest": load_pytest, "pytest numpy": load_both}
 
 
-def template(link_fd, code_fd, confined):
+def template(link_fd, code_fd, confined, users):
     """Holds one program: compiles it, then becomes a child for each run it is told of. Few lines and cheap ones: each page
-    of the zygote's that is touched here is copied. The answer: its memory in KB, and what is wrong with the program."""
+    of the zygote's that is touched here is copied. ``users``: who it and its runs are, none where it may stay who it is: without
+    a container, or where it compiles nothing. The answer: its memory in KB, and what is wrong with the program."""
     if confined:
         try:
             child.kill_me_first()
         except OSError as error:  # or it would pass for a crash of the compiler
             os.write(link_fd, f"fault: {error!r}".encode())
             raise
+    if users:
+        child.give_up_root(*users)
     source = child.read_all(code_fd)
     os.close(code_fd)
     code, wrong = compile_python(source) if source else (None, "")

@@ -154,12 +154,15 @@ def test_the_runners_filter_alone_denies_by_number_and_architecture() -> None:
             elif operation == 0x06:
                 return constant
             else:
-                hit = value == constant if operation == 0x15 else value >= constant
+                hit = {0x15: value == constant, 0x35: value >= constant, 0x45: value & constant != 0}[operation]
                 position += yes if hit else no
 
     native, allow, deny = child._AUDIT_ARCH[machine], 0x7FFF0000, 0x00050001
     assert verdict(0, native) == allow and verdict(0, 0x40000003) == deny
     assert {verdict(number, native) for number in child._DENIED[machine].values()} == {deny}
+    clone, unknown = child._CLONE[machine], 0x00050026
+    assert verdict(clone, native, 17) == verdict(clone, native, 0x01200011) == allow and verdict(child._CLONE3, native) == unknown
+    assert {verdict(clone, native, flag | 17) for flag in (0x8000, 0x10000000, 0x20000, 0x40000000, 0x20000000)} == {deny}
     assert verdict(child._SOCKET[machine], native, 1) == allow and verdict(child._SOCKET[machine], native, 2) == deny
 
 
