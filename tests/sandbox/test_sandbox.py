@@ -35,11 +35,26 @@ def run(sandbox, code: str, language: str = "python", limits: RunLimits = LIMITS
     return outcome.runs[0]
 
 
+# Processes of users other than root, the runner's; what the last program's template leaves takes a moment to go.
+SERVED = """
+import os, time
+mine = {os.getpid(), os.getppid()}
+for _ in range(200):
+    others = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            if int(pid) not in mine and os.stat(f'/proc/{pid}').st_uid: others.append(pid)
+        except FileNotFoundError: pass
+    if not others: break
+    time.sleep(0.01)
+print(os.listdir('.'), os.listdir('/dev/shm'), others)
+"""
+
+
 def serves(sandbox) -> bool:
-    """An honest program still gets the right answer, in an empty box, alone but for the runner, its zygotes and itself."""
-    code = "import os\nprint(os.listdir('.'), os.listdir('/dev/shm'), len([p for p in os.listdir('/proc') if p.isdigit()]) <= 6)"
-    found = run(sandbox, code)
-    return found.status == "ok" and found.stdout == b"[] [] True\n"
+    """An honest program still gets the right answer, in an empty box, alone but for the runner and itself."""
+    found = run(sandbox, SERVED)
+    return found.status == "ok" and found.stdout == b"[] [] []\n"
 
 
 def test_a_run_never_sees_another_runs_input_or_files(sandbox: DockerSandbox) -> None:
