@@ -11,6 +11,7 @@ import errno
 import gc
 import io
 import json
+import linecache
 import os
 import platform
 import resource
@@ -141,6 +142,10 @@ def read_all(fd):
 # ---- running ----------------------------------------------------------------------------------------------------
 
 
+_RUNNER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_ASKS_FOR_ITS_SOURCE = (b"inspect", b"__file__", b"argv[0]")
+
+
 class Spec:
     """What a run's process is told, as ``main.py`` joins it: fields with a NUL between them, quicker to take apart than JSON.
 
@@ -168,7 +173,16 @@ def run(text, code, source):
     if spec.kind != "stdin" or b"random" in source:  # else nobody can tell that it is the zygote's seed
         sys.modules["random"].seed()
     gc.enable()
-    _leave(_guarded(_TASKS[spec.kind], spec, code, (data, source) if spec.kind in ("pytest", "serve") else data))
+    if any(word in source for word in _ASKS_FOR_ITS_SOURCE):
+        _put_source(source)
+    _leave(_guarded(source, _TASKS[spec.kind], spec, code, (data, source) if spec.kind in ("pytest", "serve") else data))
+
+
+def _put_source(source):
+    """Into the working folder, where a program finds its own text: by ``__file__``, and by the name it was compiled under."""
+    for name in ("main.py", "solution.py"):
+        with open(name, "wb") as file:
+            file.write(source)
 
 
 def fresh_streams():
@@ -187,7 +201,7 @@ def fresh_streams():
     )
 
 
-def _guarded(task, *arguments):
+def _guarded(source, task, *arguments):
     """Run ``task`` as the interpreter runs a program: SystemExit gives its code, other errors a traceback and 1."""
     try:
         task(*arguments)
@@ -201,10 +215,35 @@ def _guarded(task, *arguments):
         return 1
     except BaseException as error:
         trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_RUNNER):
             trace = trace.tb_next  # the program's own frames are what its author wants to see
-        sys.excepthook(type(error), error, trace)
+        _show(error.with_traceback(trace), source)
         return 1
+
+
+def _show(error, source):
+    """The traceback, with the lines of a program that lies in no file; or whatever the program shows instead."""
+    if sys.excepthook is sys.__excepthook__ and sys.stderr is not None:
+        lines = source.decode("utf-8", "replace").splitlines(keepends=True)
+        linecache.cache["main.py"] = (len(source), None, lines, "main.py")
+        seen = []
+        while error is not None and len(seen) < 20:
+            seen.append(error)
+            _shorten(error.__traceback__)
+            error = error.__cause__ or error.__context__
+        traceback.print_exception(seen[0])
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _shorten(trace, kept=50):
+    """Leave out the middle of a deep recursion: to write down half a million calls takes minutes."""
+    frames = []
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    if len(frames) > 2 * kept:
+        frames[kept].tb_next = frames[-kept]
 
 
 def _leave(code):
@@ -251,12 +290,14 @@ def _call(spec, code, data):
         function = getattr(namespace[owner](), name) if owner else namespace[name]
         args, kwargs = ast.literal_eval(data.decode("utf-8", "surrogatepass"))
         found = function(*args, **kwargs)
+        _result(json.dumps(values.encode(found)).encode())
     else:
+        sys.setrecursionlimit(platform_helpers.RECURSION)
         function = platform_helpers.find_entry(_module(code, "solution", platform_helpers.BUILTINS).__dict__, spec.entry)
         call = json.loads(data)
-        args, kwargs = platform_helpers.convert_arguments(function, call["args"], call["kwargs"])
-        found = platform_helpers.result(function, function(*args, **kwargs))
-    _result(json.dumps(values.encode(found)).encode())
+        call = platform_helpers.Call(function, code, call["args"], call["kwargs"])
+        found = values.encode(call.result())
+        _result(json.dumps({"p": found} if call.in_place_of_none else found).encode())
 
 
 def _assert(spec, code, data):
@@ -290,10 +331,7 @@ def _verdict(result, nonce):
 
 def _serve(spec, code, data):
     """The solution, tested by a suite in another process: it answers calls on the socket that is its fourth descriptor."""
-    kind, source = data
-    if b"inspect" in source or b"__file__" in source:
-        with open("solution.py", "wb") as file:
-            file.write(source)
+    kind, _ = data
     program.serve(code, _LINK_FD_OF_PROGRAM, pytest=kind == b"pytest")
 
 

@@ -3,7 +3,9 @@
 Encoding (JSON): null, true/false, integers as numbers, strings; lists as arrays; all else as an object with one key:
 ``f`` a float by its repr (also nan, inf), ``i`` an integer of thousands of digits (hex), ``t`` a tuple, ``s`` a set or the
 keys of a dict, ``q`` a deque (arrays), ``d`` a dict ([[key, value], …]), ``b`` bytes (hex), ``n`` another number
-([``Fraction`` | ``Decimal`` | ``complex``, text]), ``o`` the type's name of anything else, which equals nothing.
+([``Fraction`` | ``Decimal`` | ``complex``, text]), ``a`` an array or a truth value of numpy's (what its ``tolist`` gives),
+``o`` the type's name of anything else, which equals nothing. A whole result may be ``p``: None was returned, and this is what
+a judge shows in its place.
 """
 
 import collections
@@ -55,5 +57,6 @@ def encode(value, depth=0):
 
 def _numpy(value, kind, depth):
     if kind.__module__ == "numpy" and hasattr(kind, "tolist"):
-        return encode(kind.tolist(value), depth + 1)
+        plain = encode(kind.tolist(value), depth + 1)
+        return {"a": plain} if type(plain) in (list, bool) else plain
     return {"o": kind.__qualname__}

@@ -36,6 +36,8 @@ def well_formed(value: Any, depth: int = 0) -> bool:
     if not (isinstance(value, dict) and len(value) == 1):
         return False
     ((key, inner),) = value.items()
+    if key == "a":
+        return isinstance(inner, list | bool) and well_formed(inner, depth + 1)
     if key in ("t", "s", "q"):
         return isinstance(inner, list) and all(well_formed(item, depth + 1) for item in inner)
     if key == "d":
@@ -71,6 +73,56 @@ class Opaque:
         return f"<{self._name}>"
 
 
+class Array:
+    """An array, or a truth value, of numpy's. As there, comparing it compares the items, and of several results no one is the
+    truth; unlike there, no more than one item is compared at all."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, items: Any) -> None:
+        self._items = items
+
+    def __repr__(self) -> str:
+        return f"array({brief(self._items)})"
+
+    def _only(self, other: Any) -> tuple[Any, Any]:
+        mine, theirs = _single(self._items), _single(other._items if isinstance(other, Array) else other)
+        if isinstance(mine, list | tuple) or isinstance(theirs, list | tuple):
+            raise ValueError("the truth value of an array with more than one item is ambiguous")
+        return mine, theirs
+
+    def __eq__(self, other: object) -> bool:
+        mine, theirs = self._only(other)
+        return bool(mine == theirs)
+
+    def __ne__(self, other: object) -> bool:
+        mine, theirs = self._only(other)
+        return bool(mine != theirs)
+
+    def __lt__(self, other: Any) -> bool:
+        mine, theirs = self._only(other)
+        return bool(mine < theirs)
+
+    def __gt__(self, other: Any) -> bool:
+        mine, theirs = self._only(other)
+        return bool(mine > theirs)
+
+    def __le__(self, other: Any) -> bool:
+        mine, theirs = self._only(other)
+        return bool(mine <= theirs)
+
+    def __ge__(self, other: Any) -> bool:
+        mine, theirs = self._only(other)
+        return bool(mine >= theirs)
+
+
+def _single(items: Any) -> Any:
+    """The one item of lists of one item each; else ``items``."""
+    while isinstance(items, list | tuple) and len(items) == 1:
+        items = items[0]
+    return items
+
+
 def decode(value: Any) -> Any:
     """A well-formed encoding as the Python value it was."""
     if isinstance(value, list):
@@ -90,6 +142,8 @@ def decode(value: Any) -> Any:
         return bytes.fromhex(inner)
     if key == "n":
         return _number(inner)
+    if key == "a":
+        return Array(decode(inner))
     try:
         if key == "s":
             return set(_spread([decode(item) for item in inner]))

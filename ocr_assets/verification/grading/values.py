@@ -55,6 +55,8 @@ class _Comparison:
 
     def value(self, expected: Any, value: Any, place: str) -> str | None:
         """None if equal, else the first difference."""
+        if isinstance(value, dict) and "a" in value:
+            value = value["a"]
         if isinstance(value, dict) and "o" in value:
             return f"{place}: a {value['o']} is not plain data"
         if isinstance(expected, dict):
@@ -240,6 +242,8 @@ def _canonical_result(encoded: Any) -> str:
     def reduced(value: Any) -> Any:
         if isinstance(value, dict):
             ((key, inner),) = value.items()
+            if key == "a":
+                return reduced(inner)
             if key in ("t", "q"):
                 return [reduced(item) for item in inner]
             if key == "d":
@@ -254,7 +258,7 @@ def _canonical_result(encoded: Any) -> str:
 def _items(value: Any) -> Any:
     """The items of an encoded list, tuple, set or deque; JSON has one sequence, so these are alike to a call test."""
     if isinstance(value, dict):
-        return next((value[key] for key in ("t", "s", "q") if key in value), None)
+        return next((value[key] for key in ("t", "s", "q", "a") if key in value), None)
     return value
 
 
