@@ -18,7 +18,8 @@ from ocr_assets.programs.syntax import AST_LOCK
 
 # What is known of a value: it may be a set; it may hold sets, or make them.
 _SET, _BOX = 1, 2
-_MAY_BUILD_SETS = re.compile(r"\b(?:frozenset|[sS]et|hash)\b|\b(?:keys|items)\s*\(|\{")
+# Quick to tell, and in the database as well (``verification/grading/version.py``): a program without any of this builds no sets.
+MAY_BUILD_SETS = re.compile(r"\b(?:frozenset|[sS]et|hash)\b|\b(?:keys|items)\s*\(|\{", re.ASCII)
 _SET_NOTE = re.compile(r"\b(?:[sS]et|frozenset|FrozenSet)\b")
 _MAKE_SETS = {"set", "frozenset", "union", "intersection", "difference", "symmetric_difference"}
 _DRAW_ONE = {"min", "max", "next", "heappop", "pop", "popleft", "popitem", "get", "setdefault", "choice"}
@@ -36,7 +37,7 @@ _PASS_ON = {"list", "tuple", "map", "filter", "chain", "iter"}  # what matters i
 
 def order_can_matter(code: str) -> bool:
     """Whether what Python ``code`` does can change with the hash seed; True also where that cannot be told."""
-    if not _MAY_BUILD_SETS.search(code):
+    if not MAY_BUILD_SETS.search(code):
         return False
     try:
         with AST_LOCK:

@@ -59,7 +59,11 @@ class Verdict(TypedDict):
     isolation_level: Annotated[str, "What locked the program in: docker+uid+seccomp:…, docker+runsc+uid, process …"]
     grader_version: Annotated[str, "Of our grader"]
     host_speed: Annotated[float, "Speed of the host relative to the reference loop"]
-    flags: Annotated[list[str], "For people, not for the verdict: what in the code could deceive a test, such as os._exit"]
+    flags: Annotated[
+        list[str],
+        "hash_order: right by luck, and wrong where sets have another order; the others are for people: what in the code could "
+        "deceive a test, such as os._exit",
+    ]
     created_at: Annotated[datetime, "When (UTC)"]
     untrusted_reason: Annotated[str | None, "Why the verdict proves little, such as tests that shared a process with the program"]
 

@@ -10,7 +10,7 @@ from ocr_assets.verification.grading.version import VERSION_OF_VERDICT
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
 # answer is not to be trusted where several answers are right and no checker came with the problem (docs/grading.md, §3.5),
 # and no verdict is where reference solutions fail the suite (docs/grading.md, §6) or where the grader says that it proves
-# little. Parameters: grader, online_judge.
+# little. Of several verdicts, as after a fault of the sandbox, the last one counts. Parameters: grader, online_judge.
 TRIPLETS = f"""
 SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.problem_id, s.response_id, s.solution_id, v.verdict_id, p.suite_id, s.language,
@@ -35,6 +35,7 @@ FROM solutions s SEMI JOIN clean_problems USING (problem_id)
 JOIN problems p USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_VERDICT}
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
+QUALIFY row_number() OVER (PARTITION BY s.solution_id ORDER BY v.verdict = 'sandbox_error', v.created_at DESC) = 1
 """
 
 # A triplet comes from its problem, its solution and its verdict; a solution whose problem is no longer clean is dropped.

@@ -16,6 +16,16 @@ CASES = [
     ([STDIN], "cpp", LOOKS, "wrong_answer", False, "2"),
     ([STDIN], "cpp", PLAIN, "compile_error", True, "2+cxx23"),
     ([CALL], "cpp", LOOKS, "compile_error", True, "2+judge+cxx23"),
+    ([STDIN], "python", "print(set(input()))", "accepted", True, "2+order"),
+    ([STDIN], "python", "print(set(input()))", "wrong_answer", True, "2"),
+    ([STDIN], "python", "émotset = 1", "accepted", True, "2"),
+    ([STDIN], "python", "print(reset(input()))", "accepted", True, "2"),
+    ([ASSERT], "python", "a = {1, 2}", "accepted", True, "2+apart+order"),
+    ([CALL], "python", "a.keys() & b", "accepted", True, "2+order"),
+    ([CALL], "python", "a.keys() & b", "runtime_error", True, "2+manners"),
+    ([CALL], "python", "x", "wrong_answer", True, "2+manners"),
+    ([CALL], "python", "x", "time_limit", True, "2"),
+    ([CALL], "python", "x", "sandbox_error", True, "2"),
 ]
 
 

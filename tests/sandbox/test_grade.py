@@ -340,3 +340,51 @@ def test_a_slow_program_at_the_head_holds_up_none_behind_it(sandbox: DockerSandb
     work = [2.0, *[0.0] * 40]
     order = [place for place, _ in sandbox.completed(lambda item: (item[0], time.sleep(item[1])), enumerate(work))]
     assert sorted(order) == list(range(41)) and order.index(0) > 20
+
+
+def test_a_program_that_is_right_by_the_luck_of_a_hash_seed_is_wrong(sandbox: DockerSandbox) -> None:
+    shown = grade(sandbox, "python", "print(''.join(set(input())))", suite(("abcdef", "?")))["tests"][0]["stdout_head"]
+    assert shown is not None
+    order = shown.strip()
+    kinds = [
+        ("print(''.join(set(input())))", suite(("x", "x"), ("abcdef", order), ("y", "y"))),
+        ("def f(s): return list(set(s))", call("f", ["abcdef"], list(order))),
+        ("def f(s): return list(set(s))", of("assert", f"assert f('abcdef') == {list(order)}")),
+        ("def f(s): return list(set(s))", of("assert", f"found = f('abcdef')\nassert found == {list(order)}")),
+        (
+            "def f(s): return list(set(s))",
+            of("pytest", f"from solution import f\ndef test(): assert f('abcdef') == {list(order)}"),
+        ),
+    ]
+    for code, tests in kinds:
+        judged = grade(sandbox, "python", code, tests)
+        assert (judged["verdict"], judged["flags"]) == ("wrong_answer", ["hash_order"]), judged
+        assert "right by luck" in judged["message"] and judged["untrusted_reason"] is None
+        deciding = judged["first_failure"]
+        assert deciding == judged["tests_total"] // 2 and judged["tests"][deciding]["verdict"] == "wrong_answer"
+    everything = grade(sandbox, "python", *kinds[0], GradingSettings(stop_at_first_failure=False))
+    assert [test["verdict"] for test in everything["tests"]] == ["accepted", "wrong_answer", "accepted"]
+    assert everything["tests_passed"] == 2
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(''.join(sorted(set(input()))))",
+        "print(''.join(dict.fromkeys(input())))",
+        "s = set(input())\nfor c in 'abcdef':\n    if c in s: print(c, end='')",
+        # wrong now and then, whatever the seed: that is no matter of order
+        "import random\nprint('abcdef' if {1} or next(iter({input()})) and random.random() < 2 else '')",
+    ],
+)
+def test_a_program_that_does_not_depend_on_the_order_of_sets_stays_right(sandbox: DockerSandbox, code: str) -> None:
+    judged = grade(sandbox, "python", code, suite(("abcdef", "abcdef")))
+    assert (judged["verdict"], judged["flags"]) == ("accepted", [])
+
+
+def call(entry: str, args: list[Any], expected: Any) -> Suite:
+    return suite_from_json({"tests": [{"kind": "call", "entry": entry, "args": args, "expected": expected}]})
+
+
+def of(kind: str, code: str) -> Suite:
+    return suite_from_json({"tests": [{"kind": kind, "code": code}]})

@@ -19,14 +19,22 @@ from ocr_assets.schema import content_id, json_text
 from ocr_assets.verification.grading.batch import GradedOnce
 from ocr_assets.verification.grading.grade import Graded
 from ocr_assets.verification.grading.known_verdicts import KnownVerdicts
-from ocr_assets.verification.grading.version import COMPILER_PART, GRADER_VERSION, JUDGE_PART, SUITE_PART, wants_judge_macro
+from ocr_assets.verification.grading.version import (
+    CALL_PART,
+    COMPILER_PART,
+    GRADER_VERSION,
+    JUDGE_PART,
+    ORDER_PART,
+    SUITE_PART,
+    wants_judge_macro,
+)
 from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
 SOLUTION_FIELDS = ("solution_id", "problem_id", "language", "code")
 VERDICT_FIELDS = (
     "verdict", "tests_passed", "tests_total", "first_failure", "cpu_s", "wall_s", "memory_mb", "tests", "message", "image",
-    "isolation_level", "grader_version", "trusted", "untrusted_reason",
+    "isolation_level", "grader_version", "trusted", "untrusted_reason", "flags",
 )  # fmt: skip
 
 
@@ -94,7 +102,7 @@ class _Verifier:
 
     def _fingerprint(self, language: str, code: str, suite_hash: str) -> str:
         """A hash of all that a verdict depends on: another one is judged anew."""
-        version = GRADER_VERSION + SUITE_PART + (COMPILER_PART if language == "cpp" else "")
+        version = GRADER_VERSION + SUITE_PART + (COMPILER_PART if language == "cpp" else ORDER_PART + CALL_PART)
         if self._sandbox.online_judge and wants_judge_macro(language, code):
             version += JUDGE_PART
         return content_id("fp", language, code, suite_hash, self._settings.model_dump(), version)
@@ -219,5 +227,5 @@ def _no_verdict(message: str) -> dict[str, Any]:
     return {
         "verdict": "sandbox_error", "tests_passed": 0, "tests_total": 0, "first_failure": None, "cpu_s": 0.0,
         "wall_s": 0.0, "memory_mb": 0.0, "tests": [], "message": message, "image": "", "isolation_level": "",
-        "grader_version": GRADER_VERSION, "untrusted_reason": None, "trusted": False,
+        "grader_version": GRADER_VERSION, "untrusted_reason": None, "trusted": False, "flags": [],
     }  # fmt: skip

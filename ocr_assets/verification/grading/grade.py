@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypedDict
 
+from ocr_assets.programs.hash_order import order_can_matter
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Checker, Language, Test, TestVerdict, VerdictName
 from ocr_assets.verification.grading import checkers
@@ -31,6 +32,7 @@ from ocr_assets.verification.tampering.altered_suites import altered_suites
 from ocr_assets.verification.tampering.flags import flags
 from resources.sandbox.api import Interactor, Outcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
+OTHER_SEED = 1  # of a second run, by which sets of strings have another order
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
 
 
@@ -85,6 +87,11 @@ def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, setting
         untrusted = tested.untrusted
         if failure is None and untrusted and (reason := job.passes_altered_suite(limits)) is not None:
             return job.graded(tested.verdicts, "suspect", reason, outcome, untrusted)
+        if failure is None and not untrusted and (unlucky := job.by_another_order(limits)) is not None:
+            tests = [unlucky if test["index"] == unlucky["index"] else test for test in tested.verdicts]
+            if settings.stop_at_first_failure:
+                tests = tests[: unlucky["index"] + 1]
+            return job.graded(tests, "wrong_answer", unlucky["message"], outcome, signs=["hash_order"])
     except SandboxFault as error:
         return job.graded([], "sandbox_error", str(error), None)
     if failure is None:
@@ -121,8 +128,11 @@ class _Tested:
 class _Job:
     """One solution before one suite."""
 
-    def __init__(self, sandbox: Sandbox, language: Language, code: str, suite: Suite, settings: GradingSettings) -> None:
+    def __init__(
+        self, sandbox: Sandbox, language: Language, code: str, suite: Suite, settings: GradingSettings, hash_seed: int = 0
+    ) -> None:
         self.sandbox, self.language, self.code, self.suite, self.settings = sandbox, language, code, suite, settings
+        self.hash_seed = hash_seed
 
     @cached_property
     def tests(self) -> Sequence[PreparedTest]:
@@ -260,11 +270,26 @@ class _Job:
     ) -> Outcome:
         judge = self.sandbox.online_judge and wants_judge_macro(self.language, self.code)
         defines = (JUDGE_MACRO,) if judge else ()
-        program = Program(self.language, self.code, runs, generous(limits), interactor=interactor, defines=defines)
+        program = Program(
+            self.language, self.code, runs, generous(limits), interactor=interactor, defines=defines, hash_seed=self.hash_seed
+        )
         return execute(self.sandbox, program, until, reserved=reserved)
 
     def _enough(self, verdicts: Sequence[TestVerdict]) -> bool:
         return self.settings.stop_at_first_failure and verdicts[-1]["verdict"] != "accepted"
+
+    def by_another_order(self, limits: RunLimits) -> TestVerdict | None:
+        """Of an accepted program the first test that it fails, twice, under another hash seed, where sets have another order: it
+        was right by luck. None: it fails none, or cannot see the order of a set."""
+        if self.language != "python" or not order_can_matter(self.code):
+            return None
+        other = _Job(self.sandbox, self.language, self.code, self.suite, self.settings, OTHER_SEED)
+        failed = _first_wrong(other.run(self.tests, limits))
+        again = None if failed is None else _first_wrong(other.run([self.tests[failed["index"]]], limits))
+        if again is None:  # or it fails now and then, whatever the seed
+            return None
+        message = storable(f"right by luck, and wrong where sets have another order: {again['message']}", 500)
+        return {**again, "verdict": "wrong_answer", "message": message}
 
     def passes_altered_suite(self, limits: RunLimits) -> str | None:
         """Why an accepted program is suspect: a test it must fail, and passed. None: it fails them all, as it should."""
@@ -290,7 +315,13 @@ class _Job:
         return passed
 
     def graded(
-        self, tests: list[TestVerdict], verdict: VerdictName, message: str, outcome: Outcome | None, untrusted: str | None = None
+        self,
+        tests: list[TestVerdict],
+        verdict: VerdictName,
+        message: str,
+        outcome: Outcome | None,
+        untrusted: str | None = None,
+        signs: Sequence[str] = (),
     ) -> Graded:
         return {
             "verdict": verdict,
@@ -309,9 +340,14 @@ class _Job:
                 self.suite["tests"], self.language, self.code, verdict, online_judge=self.sandbox.online_judge
             ),
             "host_speed": outcome.host_speed if outcome else 0.0,
-            "flags": flags(self.code) if self.language == "python" else [],
+            "flags": [*signs, *(flags(self.code) if self.language == "python" else [])],
             "untrusted_reason": untrusted,
         }
+
+
+def _first_wrong(tested: _Tested) -> TestVerdict | None:
+    """The first test that was answered wrong; one that crossed a limit says nothing of the order of sets."""
+    return next((test for test in tested.verdicts if test["verdict"] in ("wrong_answer", "runtime_error")), None)
 
 
 def _merged(tested: _Tested, again: _Tested) -> _Tested:

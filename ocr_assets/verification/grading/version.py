@@ -1,7 +1,8 @@
 """The grader's version, by what decides: a verdict counts as long as the grader that gave it would give it again.
 
 Parts are added for exactly those verdicts that a change concerns, so that all others stay as they are and are not paid for again:
-test suites that run in the sandbox, C++ programs that ask for ``ONLINE_JUDGE``, and C++ programs that no standard took.
+test suites that run in the sandbox, C++ programs that ask for ``ONLINE_JUDGE``, C++ programs that no standard took, accepted
+Python programs that may build sets, and calls that failed.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ocr_assets.programs.hash_order import MAY_BUILD_SETS
 from ocr_assets.schema import Test
 
 GRADER_VERSION = "2"
 SUITE_PART = "+apart"  # suites in a process of their own
 JUDGE_PART = "+judge"  # compiled with ONLINE_JUDGE defined, by a program that looks at it
 COMPILER_PART = "+cxx23"  # refused by C++14, 17, 20 and 23; before, only by 17 and 20
+ORDER_PART = "+order"  # accepted, and where it may build sets under another hash seed as well
+CALL_PART = "+manners"  # a call that failed: with nodes by a parameter's name, arguments changed in place, deep recursion
 JUDGE_MACRO = "ONLINE_JUDGE"
 
 # The version for a suite ``t`` of the table test_suites, in SQL. Parameter: grader.
@@ -27,6 +31,10 @@ VERSION_OF_VERDICT = f"""
 {VERSION_OF_SUITE}
 || CASE WHEN $online_judge AND s.language = 'cpp' AND contains(s.code, '{JUDGE_MACRO}') THEN '{JUDGE_PART}' ELSE '' END
 || CASE WHEN s.language = 'cpp' AND v.verdict = 'compile_error' THEN '{COMPILER_PART}' ELSE '' END
+|| CASE WHEN s.language = 'python' AND v.verdict = 'accepted' AND regexp_matches(s.code, '{MAY_BUILD_SETS.pattern}')
+        THEN '{ORDER_PART}' ELSE '' END
+|| CASE WHEN s.language = 'python' AND v.verdict IN ('wrong_answer', 'runtime_error') AND list_contains(t.test_kinds, 'call')
+        THEN '{CALL_PART}' ELSE '' END
 """.strip()
 
 # The version of the validation of a problem ``p`` by a suite ``t``; all its rows have one. Parameters: grader, online_judge.
@@ -56,7 +64,10 @@ def version_of_verdict(tests: Sequence[Test], language: str, code: str, verdict:
     """``VERSION_OF_VERDICT`` for a verdict on a solution by a suite of these tests."""
     judge = JUDGE_PART if online_judge and wants_judge_macro(language, code) else ""
     compiler = COMPILER_PART if language == "cpp" and verdict == "compile_error" else ""
-    return version_of_suite(tests) + judge + compiler
+    order = language == "python" and verdict == "accepted" and MAY_BUILD_SETS.search(code)
+    failed = language == "python" and verdict in ("wrong_answer", "runtime_error")
+    call = failed and any(test["kind"] == "call" for test in tests)
+    return version_of_suite(tests) + judge + compiler + (ORDER_PART if order else "") + (CALL_PART if call else "")
 
 
 def version_of_validation(tests: Sequence[Test], references: Sequence[Any], *, online_judge: bool) -> str:
