@@ -186,6 +186,7 @@ def test_a_broken_checker_is_never_the_solutions_fault(sandbox: DockerSandbox, s
 
 class Broken:
     workers = 1
+    online_judge = False
 
     def execute(self, program: Program, until=None, *, reserved: bool = False) -> Outcome:
         raise SandboxFault("the engine is gone")
@@ -297,6 +298,7 @@ class Counting:
     """A sandbox that counts what it is asked; every program prints its own code."""
 
     workers = 2
+    online_judge = False
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_assets.programs.suites import Suite, suite_from_json
+from ocr_assets.verification.grading import standards
 from ocr_assets.verification.grading.grade import grade
 from ocr_assets.verification.grading.limits import NEAR
 from ocr_assets.verification.settings import GradingSettings
@@ -23,6 +24,7 @@ class Scripted:
     """A sandbox that answers each call with the next of ``outcomes``: a list of runs, or an outcome that did not compile."""
 
     workers = 1
+    online_judge = False
 
     def __init__(self, *outcomes: Any, host_speed: float = 1.0) -> None:
         self.outcomes, self.host_speed = list(outcomes), host_speed
@@ -39,6 +41,11 @@ class Scripted:
             if until is not None and until(index, run):
                 break
         return replace(COMPILED, host_speed=self.host_speed)
+
+
+@pytest.fixture(autouse=True)
+def no_standard_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standards, "_taken", standards._Taken())
 
 
 def suite(count: int = 1, **more: Any) -> Suite:
@@ -167,7 +174,8 @@ def test_what_one_cpp_standard_refuses_the_other_may_take() -> None:
     sandbox = Scripted(BROKEN, [OK])
     assert judged(sandbox)["verdict"] == "accepted"
     assert [program.std for program, _ in sandbox.asked] == ["gnu++17", "gnu++20"]
-    assert judged(Scripted(BROKEN, BROKEN))["verdict"] == "compile_error"
+    standards._taken = standards._Taken()
+    assert judged(Scripted(BROKEN, BROKEN, BROKEN))["verdict"] == "compile_error"
     assert judged(Scripted(replace(BROKEN, diagnosed=False)))["verdict"] == "compile_error"  # out of time: not tried again
     assert judged(Scripted(BROKEN), "python")["verdict"] == "compile_error"
 
@@ -283,11 +291,13 @@ def test_checkers_and_interactors_are_tried_by_both_cpp_standards() -> None:
     sandbox = Scripted([OK], BROKEN, checks(42))
     assert judged(sandbox, asked=suite(checker=cpp))["verdict"] == "accepted"
     assert [program.std for program, _ in sandbox.asked[1:]] == ["gnu++17", "gnu++20"]
+    standards._taken = standards._Taken()
     refused = replace(COMPILED, interactor_message="no such name")
     sandbox = Scripted(refused, [interaction(42, False)])
     assert judged(sandbox, asked=suite(interactor=cpp))["verdict"] == "accepted"
     assert [program.interactor and program.interactor.std for program, _ in sandbox.asked] == ["gnu++17", "gnu++20"]
-    assert judged(Scripted(refused, refused), asked=suite(interactor=cpp))["verdict"] == "sandbox_error"
+    standards._taken = standards._Taken()
+    assert judged(Scripted(refused, refused, refused), asked=suite(interactor=cpp))["verdict"] == "sandbox_error"
 
 
 @pytest.mark.parametrize(("run", "verdict"), INTERACTIONS)
