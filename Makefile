@@ -30,7 +30,7 @@ both_parts = failed=0; \
 	exit $$failed
 
 test-fast: .venv/dev.stamp ## tests without Docker and without models: under a minute
-	@$(PYTEST) $(BESIDE) -m "not long" tests/unit tests/lake $(PYTEST_ARGS)
+	@$(PYTEST) $(BESIDE) -m "not long and not slow" tests/unit tests/lake $(PYTEST_ARGS)
 
 test: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## everything a change can break, in real sandboxes, with real vLLM and a real browser
 	@echo "test: side by side, then those that measure, one at a time"

@@ -2,9 +2,9 @@
 
 What a test stands on decides its folder: ``unit`` (nothing but Python), ``lake`` (a real DuckDB), ``sandbox`` (a real Docker
 engine), ``model`` (chat models over HTTP, vLLM, the embedder), ``e2e`` (the whole graph, the UI), ``chaos`` (kills and
-faults). Helpers are in ``support``, measured figures in ``benchmarks``. Three markers, declared in ``pyproject.toml``: ``long``
-is left to ``make test-long``; ``sized`` is run there again, larger; ``alone`` runs with no other test beside it, because it measures time, memory or
-what the whole host holds.
+faults). Helpers are in ``support``, measured figures in ``benchmarks``. Four markers, declared in ``pyproject.toml``: ``slow``
+is left out by ``make test-fast``; ``long`` is left to ``make test-long``; ``sized`` is run there again, larger; ``alone`` runs with
+no other test beside it, because it measures time, memory or what the whole host holds.
 """
 
 import os

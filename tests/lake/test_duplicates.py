@@ -80,6 +80,7 @@ corpora = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.sized
 @settings(max_examples=size(2, 25))
 @given(corpora, st.data())
@@ -121,6 +122,7 @@ def problems(lake: Lake) -> list[list[str]]:
     return sorted(sorted(row["raw_ids"]) for row in lake.rows("SELECT raw_ids FROM deduped_problems"))
 
 
+@pytest.mark.slow
 def test_layers_are_switched_on_and_off_and_the_exact_one_is_the_default(lake: Lake) -> None:
     fill(lake, [raw("a", STORY), raw("b", STORY.upper()), raw("c", replaced(STORY, 3, "baskets")), raw("d", STATEMENTS[6])])
     dedup(lake, DedupSettings())
@@ -141,6 +143,7 @@ def test_layers_are_switched_on_and_off_and_the_exact_one_is_the_default(lake: L
     assert problems(lake) == [["raw_a", "raw_b"], ["raw_c"], ["raw_d"]]
 
 
+@pytest.mark.slow
 def test_another_threshold_measures_nothing_again(lake: Lake) -> None:
     fill(lake, [raw("a", STORY), raw("c", replaced(STORY, 3, "baskets"))])
     dedup(lake, DedupSettings(near=True, near_threshold=0.7))
@@ -154,6 +157,7 @@ def test_another_threshold_measures_nothing_again(lake: Lake) -> None:
         DedupSettings(semantic=True, semantic_threshold=0.5)
 
 
+@pytest.mark.slow
 def test_a_statement_that_went_and_came_back_is_compared_again(lake: Lake) -> None:
     one, other = raw("a", STORY), raw("b", replaced(STORY, 3, "baskets"))
     for layers in (DedupSettings(near=True), DedupSettings()):  # whether or not the layer is on while the row is away
@@ -176,6 +180,7 @@ def test_versions_of_a_problem_stay_apart(lake: Lake) -> None:
     assert reasons == {"each names a number, or one of two opposites, the other does not"}
 
 
+@pytest.mark.slow
 def test_tests_that_disagree_keep_alike_statements_apart_also_when_they_come_later(lake: Lake) -> None:
     one, other = raw("a", STORY, [("1", "1")]), raw("b", replaced(STORY, 3, "baskets"), [("2", "2")])
     fill(lake, [one, other])
@@ -188,6 +193,7 @@ def test_tests_that_disagree_keep_alike_statements_apart_also_when_they_come_lat
     assert (pair["decision"], pair["reason"]) == ("variant", "tests disagree on 1 of 1 shared inputs")
 
 
+@pytest.mark.slow
 def test_only_what_is_new_is_embedded_and_compared(lake: Lake) -> None:
     rows = [raw(f"{n}", f"Problem {n} asks for {n * 37} things of the kind number {n * 11}") for n in range(30)]
     fill(lake, rows)
@@ -249,6 +255,7 @@ def test_candidates_are_all_pairs_that_share_enough_bands_each_once(rows, agree,
     assert len(found) == len(set(found)) and set(found) == wanted
 
 
+@pytest.mark.slow
 def test_a_problem_whose_source_row_is_gone_is_not_left_out_silently(tmp_path: Path) -> None:
     """Sources were read anew, deduplication has not followed: whoever needs the problem is told, and nobody gets one row less."""
     staying, going, twin = raw("staying"), raw("going", STORY, [("1", "2")]), raw("twin", STORY)

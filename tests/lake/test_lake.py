@@ -222,6 +222,7 @@ def test_a_commit_on_the_way_has_the_inputs_read_so_far(lake: Lake) -> None:
     assert lake.scalar("SELECT count(*) FROM run_io WHERE run_id = 'r2' AND direction = 'input' AND dataset = 'items'") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.sized
 @settings(max_examples=size(5, 40))
 @given(
@@ -297,6 +298,7 @@ def _append_many(home: str, name: str) -> None:
                 (write.append if number % 2 else write.upsert)(ITEMS, rows)
 
 
+@pytest.mark.slow
 def test_several_processes_write_while_another_client_reads(tmp_path: Path) -> None:
     home = tmp_path / "lake"
     with Lake(home, tables=[ITEMS]):

@@ -157,6 +157,7 @@ def _open(home: str, barrier: Any) -> None:
         assert lake.scalar("SELECT count(*) FROM things") == 3000
 
 
+@pytest.mark.slow
 def test_processes_that_open_an_older_lake_at_once_migrate_it_once(old: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(3)

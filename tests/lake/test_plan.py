@@ -84,6 +84,7 @@ def test_cpp_is_not_asked_for_python_functions(lake: Lake) -> None:
     assert len({item.request.key for item in items}) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.sized
 @settings(max_examples=size(3, 20), suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3), st.randoms(use_true_random=False))
@@ -139,6 +140,7 @@ def test_seeds_differ_and_stay(lake: Lake) -> None:
     assert all(seed is not None and 0 <= seed < 2**31 for seed in seeds)
 
 
+@pytest.mark.slow
 def test_hard_problems_get_more_samples_and_solved_ones_none(lake: Lake) -> None:
     policy = UntilPassing(passing=1, limit=4, first=2, step=1)
     some = replace(wanted(), attempts={"python": policy})

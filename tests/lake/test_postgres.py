@@ -42,7 +42,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("writers", [1, 4, 8])
+@pytest.mark.slow
+@pytest.mark.parametrize("writers", [1, 4, pytest.param(8, marks=pytest.mark.long)])
 def test_processes_that_write_at_once_lose_and_double_nothing(server: str, tmp_path: Path, writers: int) -> None:
     with Lake(tmp_path / "lake", server, tables=[ITEMS]):
         pass

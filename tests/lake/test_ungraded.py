@@ -43,6 +43,7 @@ def test_solutions_of_one_problem_stand_together_with_its_suite(tmp_path: Path) 
     assert allowed["suite_1"] * 2.0 == 6.0
 
 
+@pytest.mark.slow
 def test_the_lake_is_asked_as_often_for_many_problems_as_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = []
     for count in (1, 40):

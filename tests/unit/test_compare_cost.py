@@ -68,6 +68,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("policy", ["unordered_lines", "unordered_tokens", "lines", "tokens"])
 def test_four_times_the_output_is_not_much_more_than_four_times_the_work(name: str, policy: str) -> None:
@@ -93,6 +94,7 @@ def test_numbers_in_any_order_cost_n_log_n() -> None:
     assert many < 6 * few
 
 
+@pytest.mark.slow
 def test_containers_in_any_order_stay_within_their_budget() -> None:
     wanted = [[x / 1e9, y / 1e9] for x in range(40) for y in range(40)]
     answers = [[{"f": repr(y / 1e9 + 4e-7)}, {"f": repr(x / 1e9)}] for x in range(40) for y in range(40)]

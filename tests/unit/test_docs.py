@@ -1,5 +1,6 @@
 """What docs/ promises: every citation in the code names a section that exists, every link leads somewhere."""
 
+import functools
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -117,9 +118,14 @@ def test_the_page_of_tables_has_each_table_and_column_once() -> None:
     assert {"Test", "Limits", "TestVerdict"} <= named.keys(), "types inside columns are told too"
 
 
+@functools.cache
+def file_names() -> set[str]:
+    return {path.name for path in ours("*.py", "*.md", "*.sql", "*.toml", "*.json", "*.jinja")} | FOREIGN
+
+
 def dead_names(text: str, beside: Path) -> list[str]:
     """Paths of the repository that do not exist, and names of modules (in backquotes) that no folder of ours has."""
-    names = {path.name for path in ours("*.py", "*.md", "*.sql", "*.toml", "*.json", "*.jinja")} | FOREIGN
+    names = file_names()
     paths = [path.rstrip("/.") for path in PATH.findall(text)]
     return [path for path in paths if not (ROOT / path).exists() and not (beside / path).exists()] + [
         name for name in MODULE.findall(text) if name not in names

@@ -10,6 +10,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from resources.lake.journal import Journal
 
 WRITER = """
@@ -47,6 +49,7 @@ def test_a_torn_last_line_is_counted_not_believed(tmp_path: Path) -> None:
         assert journal.torn == 1
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     chance = random.Random(5)
     for attempt in range(8):
