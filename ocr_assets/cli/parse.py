@@ -24,8 +24,7 @@ def parse(responses: Path, output: str) -> None:
     import pyarrow as pa
 
     from ocr_assets.platform.row_files import BadInput, place_of, read_rows
-    from ocr_assets.programs import syntax
-    from ocr_assets.traces.parse import parse as take_apart
+    from ocr_assets.traces.parse import ParsedColumns, parsed_columns
 
     def rows() -> Iterator[dict[str, Any]]:
         for number, row in read_rows(responses):
@@ -33,26 +32,11 @@ def parse(responses: Path, output: str) -> None:
             if missing or row["language"] not in ("python", "cpp"):
                 raise BadInput(f"{place_of(responses, number)}: content (text) and language (python or cpp) are needed")
             entry_point = row.get("entry_point", row.get("entry"))  # the second was its name once
-            parsed = take_apart(row["content"], row.get("reasoning"), row.get("finish_reason"), row["language"], entry_point)
-            error = None if parsed.code is None else syntax.syntax_error(parsed.code, row["language"])
-            others = {name: value for name, value in row.items() if name not in ("content", "reasoning")}
-            yield {
-                **others,
-                "parse_status": parsed.parse_status,
-                "labels": list(parsed.labels),
-                "fence_rule": parsed.fence_rule,
-                "fences": parsed.fences,
-                "reasoning": parsed.reasoning,
-                "answer": parsed.answer,
-                "code": parsed.code,
-                "parses": None if parsed.code is None else error is None,
-                "syntax_error": error,
-            }
+            columns = parsed_columns(row["content"], row.get("reasoning"), row.get("finish_reason"), row["language"], entry_point)
+            yield {**{name: value for name, value in row.items() if name not in ("content", "reasoning")}, **columns}
 
     text = pa.string()
-    declared = extended(
-        responses, ("parse_status", text), ("labels", pa.list_(text)), ("fence_rule", text), ("fences", pa.int64()),
-        ("reasoning", text), ("answer", text), ("code", text), ("parses", pa.bool_()), ("syntax_error", text),
-        without=["content"],
-    )  # fmt: skip
+    types: dict[str, pa.DataType] = {"labels": pa.list_(text), "fences": pa.int64(), "parses": pa.bool_()}
+    columns = [(name, types.get(name, text)) for name in ParsedColumns.__annotations__]
+    declared = extended(responses, *columns, without=["content"])
     stream(rows(), output, "responses", [responses], declared)

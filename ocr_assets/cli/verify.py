@@ -30,7 +30,8 @@ def verify(problems: Path, solutions: Path, output: str, all_tests: bool, unorde
 
     One verdict for each row of SOLUTIONS, in its order. File formats: docs/grading.md, §2. With -o, each verdict is on disk as
     soon as it is known (OUTPUT.known), and calling again judges only what is missing or was changed. Rows that cannot be used
-    are named and left out: exit code 2. Exit code 1 if a solution's problem is unknown or a sandbox failed.
+    are named and left out: exit code 2, and OUTPUT.known stays. Exit code 1 if a solution's problem is unknown or a sandbox
+    failed.
     """
     from ocr_assets.verification.grading.files import Counts
     from ocr_assets.verification.settings import GradingSettings
@@ -83,7 +84,8 @@ def _write(
             else:
                 rows = verified(problems, solutions, pool, settings, counts, known, bar.update)
                 write_rows(rows, Path(output), _columns(solutions))
-            known.remove()
+            if not counts.refused:  # else rows that were judged before may be missing from the output
+                known.remove()
 
 
 def _columns(solutions: Path) -> Any:

@@ -12,6 +12,7 @@ import gzip
 import io
 import json
 import math
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -132,7 +133,7 @@ def _object(line: bytes, place: str) -> dict[str, Any]:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """(line number from 1, line). A compressed file that is cut off or damaged is ``BadInput``."""
-    damage: tuple[type[Exception], ...] = (EOFError, OSError)  # what gzip raises, and the file system
+    damage: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error)  # what gzip raises, and the file system
     if path.suffix == ".zst":
         import zstandard
 

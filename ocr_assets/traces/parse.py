@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from ocr_assets.programs import syntax
 from ocr_assets.schema import FenceRule, Language, ParseStatus, Solution, content_id
@@ -141,19 +141,27 @@ def _stands_alone(block: str, blocks: Sequence[str]) -> bool:
     return not any(missing & syntax.defined_names(other, "python") for other in blocks if other is not block)
 
 
-def solution_row(response: Mapping[str, Any]) -> Solution:
-    """The solution of a response row: columns of ``Response``, ``entry_point`` of its problem, and, where the response has been
-    parsed before, ``parsed_as`` and ``parsed_code_hash``, the id and the code's hash of that solution."""
-    parsed = parse(
-        response["content"], response["reasoning"], response["finish_reason"], response["language"], response["entry_point"]
-    )
-    error = None if parsed.code is None else syntax.syntax_error(parsed.code, response["language"])
-    code_hash = None if parsed.code is None else content_id("code", response["language"], parsed.code)
+class ParsedColumns(TypedDict):
+    """What parsing says of a response, as columns of ``Solution``."""
+
+    parse_status: ParseStatus
+    labels: list[str]
+    fence_rule: FenceRule | None
+    fences: int
+    reasoning: str | None
+    answer: str | None
+    code: str | None
+    parses: bool | None
+    syntax_error: str | None
+
+
+def parsed_columns(
+    content: str, reasoning: str | None, finish_reason: str | None, language: Language, entry_point: str | None
+) -> ParsedColumns:
+    """A response taken apart (see ``parse``), and whether its code parses."""
+    parsed = parse(content, reasoning, finish_reason, language, entry_point)
+    error = None if parsed.code is None else syntax.syntax_error(parsed.code, language)
     return {
-        "solution_id": _solution_id(response, code_hash),
-        "response_id": response["response_id"],
-        "problem_id": response["problem_id"],
-        "language": response["language"],
         "parse_status": parsed.parse_status,
         "labels": list(parsed.labels),
         "fence_rule": parsed.fence_rule,
@@ -161,9 +169,25 @@ def solution_row(response: Mapping[str, Any]) -> Solution:
         "reasoning": parsed.reasoning,
         "answer": parsed.answer,
         "code": parsed.code,
-        "code_hash": code_hash,
         "parses": None if parsed.code is None else error is None,
         "syntax_error": error,
+    }
+
+
+def solution_row(response: Mapping[str, Any]) -> Solution:
+    """The solution of a response row: columns of ``Response``, ``entry_point`` of its problem, and, where the response has been
+    parsed before, ``parsed_as`` and ``parsed_code_hash``, the id and the code's hash of that solution."""
+    columns = parsed_columns(
+        response["content"], response["reasoning"], response["finish_reason"], response["language"], response["entry_point"]
+    )
+    code_hash = None if columns["code"] is None else content_id("code", response["language"], columns["code"])
+    return {
+        **columns,
+        "solution_id": _solution_id(response, code_hash),
+        "response_id": response["response_id"],
+        "problem_id": response["problem_id"],
+        "language": response["language"],
+        "code_hash": code_hash,
         "parser_version": PARSER_VERSION,
     }
 

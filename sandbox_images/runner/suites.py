@@ -7,6 +7,7 @@ import ast
 import sys
 import threading
 
+UNITTEST_MARKS = ("__unittest_skip__", "__unittest_expecting_failure__")  # what unittest's decorators leave
 PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".")
 
 
@@ -29,9 +30,10 @@ class Watch:
     def pytest_collection_modifyitems(self, items):
         for item in items:
             self.collected.add(item.nodeid)
-            owner = getattr(item, "cls", None)
-            marks = any(item.get_closest_marker(name) is not None for name in ("skip", "skipif", "xfail"))
-            if marks or getattr(item.obj, "__unittest_skip__", False) or getattr(owner, "__unittest_skip__", False):
+            marked = any(item.get_closest_marker(name) is not None for name in ("skip", "skipif", "xfail"))
+            for declared_on in (item.obj, getattr(item, "cls", None)):
+                marked = marked or any(getattr(declared_on, name, False) is True for name in UNITTEST_MARKS)
+            if marked:
                 self._marked.add(item.nodeid)
 
     def pytest_runtest_logreport(self, report):

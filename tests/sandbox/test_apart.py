@@ -278,6 +278,8 @@ class TestD(unittest.TestCase):
     @unittest.skip('later')
     def test_d(self): self.assertEqual(f(1), 2)
     def test_e(self): self.assertEqual(f(1), 1)
+    @unittest.expectedFailure
+    def test_f(self): self.assertEqual(f(1), 2)
 """),
     ("unittest and fixtures", "class Account:\n    def __init__(self): self.balance = 0\n    def put(self, n):\n        if n <= 0: raise ValueError('amount must be positive')\n        self.balance += n\n        return self.balance", IMPORT + """
 import unittest

@@ -184,6 +184,17 @@ def test_a_file_that_cannot_be_read_on_loses_nothing(tmp_path: Path) -> None:
     assert verdicts_of(out.read_text()) == {"a": "accepted", "b": "wrong_answer", "c": "accepted", "d": "runtime_error"}
 
 
+def test_a_damaged_file_takes_no_verdict_from_an_earlier_call(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    assert verify(tmp_path, PROBLEMS, SOLUTIONS, "-o", str(out)).returncode == 0
+    whole = out.read_text()
+    damaged = verify(tmp_path, PROBLEMS, json.dumps(SOLUTIONS[0]) + "\n{", "-o", str(out))
+    assert damaged.returncode == 2 and list(verdicts_of(out.read_text())) == ["a"]
+    again = verify(tmp_path, PROBLEMS, SOLUTIONS, "-o", str(out))
+    assert again.returncode == 0 and f"{len(SOLUTIONS)} known from before" in again.stderr
+    assert out.read_text() == whole and not out.with_name("out.jsonl.known").exists()
+
+
 def test_an_output_in_no_folder_is_refused(tmp_path: Path) -> None:
     done = verify(tmp_path, PROBLEMS, SOLUTIONS, "-o", str(tmp_path / "nowhere" / "out.jsonl"))
     assert done.returncode == 2 and "there is no folder" in done.stderr and "Traceback" not in done.stderr

@@ -63,6 +63,25 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, pack: Any) -> None:
         list(read_rows(tmp_path / "x.parquet"))
 
 
+@pytest.mark.parametrize(("name", "pack"), [("x.jsonl.gz", gzip.compress), ("x.jsonl.zst", zstandard.compress)])
+@given(place=st.integers(0, 10_000), flipped=st.integers(1, 255), kept=st.integers(0, 10_000))
+def test_damage_anywhere_is_told_as_such(
+    tmp_path_factory: pytest.TempPathFactory, name: str, pack: Any, place: int, flipped: int, kept: int
+) -> None:
+    rows = [{"number": number, "text": "x" * (number % 7)} for number in range(300)]
+    packed = bytearray(pack("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    packed[place % len(packed)] ^= flipped
+    path = tmp_path_factory.mktemp("damaged") / name
+    path.write_bytes(packed[: kept % len(packed) + 1])
+    refused: list[BadInput] = []
+    try:
+        found = [row for _, row in read_jsonl(path, refused.append)]
+    except BadInput as error:
+        assert name in str(error)
+    else:  # the damage lies where nothing notices it, as in a header, or makes other text
+        assert refused or len(found) <= len(rows)
+
+
 def test_all_frames_of_a_packed_file_are_read(tmp_path: Path) -> None:
     for name, pack in (("x.jsonl.gz", gzip.compress), ("x.jsonl.zst", zstandard.compress)):
         (tmp_path / name).write_bytes(pack(b'{"a": 1}\n{"b"') + pack(b": 2}\n"))
