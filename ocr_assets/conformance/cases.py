@@ -37,6 +37,7 @@ GROUPS = {
     "attacks_processes": "§5: daemons, signals, descriptors",
     "attacks_isolation": "§5: other processes, files, the network, the kernel",
     "attacks_results": "§5: forged results, patched interpreters, stolen answers",
+    "attacks_suites": "§3.4: programs that bend the suite before which they stand, and honest ones that look like them",
     "attacks_compiler": "§5: what a compiler can be made to do",
 }
 

@@ -28,7 +28,8 @@ def take_result(outcome, kind, nonce, result):
 
 def combine(outcome, of_suite, result):
     """Put the facts of a suite's process and its result into those of the program it tested. Adds ``apart`` (true),
-    ``cannot`` and ``odd``: why the run is to be repeated in one process, always or if it failed; and ``untrusted``."""
+    ``cannot`` and ``odd``: why the run is to be repeated in one process, always or if it failed; ``untrusted``; ``again``: what
+    of a suite that passed is to be looked at once more (``apart/doubts.py``)."""
     said = _json(result)
     said = said if isinstance(said, dict) else {}
     crash = outcome["signal"] if outcome["status"] == "runtime_error" and outcome["signal"] not in (None, 9) else None
@@ -37,7 +38,7 @@ def combine(outcome, of_suite, result):
     outcome["wall_s"] = max(outcome["wall_s"], of_suite["wall_s"])
     outcome["memory_mb"] = max(outcome["memory_mb"], of_suite["memory_mb"])
     outcome |= {"apart": True, "cannot": said.get("cannot"), "untrusted": said.get("untrusted"), "result": None}
-    outcome["odd"] = said.get("odd")
+    outcome["odd"], outcome["again"] = said.get("odd"), None
     outcome["exit_code"], outcome["signal"] = of_suite["exit_code"], crash
     if outcome["status"] in LIMITS:
         return
@@ -58,6 +59,7 @@ def combine(outcome, of_suite, result):
         outcome["result"] = {"wrong": said.get("wrong") is True, "passed": names}
     else:
         outcome["status"], outcome["result"] = "ok", ({"passed": names} if names else None)
+        outcome["again"] = said.get("again")
 
 
 _NOTHING = object()

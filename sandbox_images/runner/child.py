@@ -339,7 +339,7 @@ def _suite(spec, code, data):
     """A suite in a process of its own: its result and what is to be said of it, on a descriptor the solution never sees."""
     kind, tests = spec.entry, data
     text = tests.decode("utf-8", "replace")
-    seen = suite.Suite(_LINK_FD_OF_SUITE, text, main=kind == "assert")
+    seen = suite.Suite(_LINK_FD_OF_SUITE, text, kind == "assert", *spec.argv)
     tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = spec.box
     result = {"passed": [], "failed": None, "wrong": False}
     try:
@@ -347,15 +347,16 @@ def _suite(spec, code, data):
             sys.meta_path.insert(0, names.Finder(seen))
             with open("test_solution.py", "wb") as file:
                 file.write(tests)
-            result = suites.run_pytest(tests, apart=seen.distrust)
+            result = suites.run_pytest(tests, seen)
         else:
             main = types.ModuleType("__main__")
             sys.modules["__main__"] = main
             vars(main).update(seen.namespace(), __name__="__main__", __builtins__=sys.modules["builtins"])
-            result = suites.run_assertions(tests, vars(main))
+            result = suites.run_assertions(tests, vars(main), seen)
     except BaseException as error:
         result["failed"] = traceback.format_exception_only(type(error), error)[-1].strip()[:1000]
-    _result(json.dumps({**result, **seen.report(result["failed"] is not None)}).encode())
+    said = seen.report(result)
+    _result(json.dumps({**result, **said}).encode())
 
 
 def _result(payload):

@@ -112,15 +112,16 @@ class Runs:
         outcome["interactor_first"] = second.ended.at < first.ended.at
         return outcome, [b"", out[1], its_out[1], *[blob or b"" for blob in collected]]
 
-    def apart(self, slot, suite_slot, message):
-        """A suite and the program in processes of their own; what they say to each other goes through one socket pair."""
+    def apart(self, slot, suite_slot, message, way=None):
+        """A suite and the program in processes of their own; what they say to each other goes through one socket pair. ``way``:
+        how the program's answers are spoiled, null if they are not (``apart/doubts.py``)."""
         kind, blobs = message["kind"], message["blobs"]
         to_program, to_suite = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         cpu_before = self._meter.programs_cpu_s()
         spec = {"kind": "serve", "argv": message["argv"]}
         first = self._start(slot, spec, [memfd("stdin", blobs[0]), memfd("stdout")], {}, kind.encode(), [to_program.detach()])
         first.cpu_before = cpu_before
-        spec = {"kind": "suite", "argv": [], "entry": kind}
+        spec = {"kind": "suite", "argv": [] if way is None else [way], "entry": kind}
         inout = [memfd("stdin"), memfd("stdout")]
         second = self._start(suite_slot, spec, inout, {}, blobs[1], [to_suite.detach()], judges=True)
 

@@ -19,12 +19,12 @@ def forbid_tracing():
 class Watch:
     """A plugin that notes which tests there are, which passed, and which the suite declares skipped or expected to fail.
 
-    ``apart``: null, or (where the program is in another process) what takes notes of doubts. There only the suite can have
+    ``beliefs``: null, or (where the program is in another process) what takes notes of doubts. There only the suite can have
     skipped a test, even if it asked the program whether to; else only one that is marked counts as declared so.
     """
 
-    def __init__(self, apart):
-        self._apart, self._marked = apart, set()
+    def __init__(self, beliefs):
+        self._beliefs, self._marked = beliefs, set()
         self.passed, self.collected, self.declared, self.failures = set(), set(), set(), []
 
     def pytest_collection_modifyitems(self, items):
@@ -39,25 +39,28 @@ class Watch:
     def pytest_runtest_logreport(self, report):
         if report.when == "call" and report.outcome == "passed":
             self.passed.add(report.nodeid)
-        if report.outcome == "skipped" and (self._apart or report.nodeid in self._marked):
+        if report.outcome == "skipped" and (self._beliefs or report.nodeid in self._marked):
             self.declared.add(report.nodeid)
-            if self._apart and report.nodeid not in self._marked:
-                self._apart("a test was skipped while it ran")
+            if self._beliefs and report.nodeid not in self._marked:
+                self._beliefs.distrust("a test was skipped while it ran")
 
     def pytest_exception_interact(self, call):
         if call.excinfo is not None:
             self.failures.append((call.excinfo.typename, call.excinfo.exconly()))
 
 
-def run_pytest(tests, apart=None):
+def run_pytest(tests, beliefs=None):
     """Run the suite ``tests``, which lies in the working folder as well: {"passed": ids, "failed": null or why,
-    "wrong": whether assertions failed and nothing else}."""
+    "wrong": whether assertions failed and nothing else, "excused": test functions that are skipped or expected to fail}."""
     import pytest
 
-    watch = Watch(apart)
+    watch = Watch(beliefs)
+    if beliefs is not None:
+        _mark_assertions(beliefs.marks)
     status = pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[watch])
     left_out = certain_tests(tests) - {name.partition("[")[0].partition("::")[2] for name in watch.collected}
-    result = {"passed": sorted(watch.passed)[:1000], "failed": None, "wrong": False}
+    excused = sorted({name.partition("[")[0].rpartition("::")[2] for name in watch.declared})
+    result = {"passed": sorted(watch.passed)[:1000], "failed": None, "wrong": False, "excused": excused}
     done = watch.passed | watch.declared == watch.collected and not (watch.failures and status != 0)
     if status == 0 and watch.passed and done and not left_out:
         return result
@@ -68,9 +71,25 @@ def run_pytest(tests, apart=None):
     return result
 
 
-def run_assertions(code, namespace):
+def _mark_assertions(marks):
+    """Have pytest put marks into the suite before it rewrites the suite's assertions."""
+    from _pytest.assertion import rewrite
+
+    rewrite_asserts = rewrite.rewrite_asserts
+
+    def marked(tree, *args):
+        marks.put_into(tree)
+        rewrite_asserts(tree, *args)
+
+    rewrite.rewrite_asserts = marked
+
+
+def run_assertions(code, namespace, beliefs=None):
     """Run assertions in ``namespace``: a result as above, or what they raise if it is no failed assertion of theirs."""
-    test = compile(code, "test.py", "exec")
+    tree = ast.parse(code, "test.py")
+    if beliefs is not None:
+        beliefs.marks.put_into(tree)
+    test = compile(tree, "test.py", "exec")
     result = {"passed": [], "failed": None, "wrong": False}
     try:
         exec(test, namespace)

@@ -48,7 +48,7 @@ def test_every_group_has_cases_in_files_of_small_size() -> None:
     assert sum(path.stat().st_size for path in FOLDER.glob("*.jsonl")) < 2_000_000
     for group in GROUPS:
         languages = {case.language for case in ALL if case.group == group}
-        assert languages == ({"python"} if group in ("call", "assert", "pytest", "language_python") else
+        assert languages == ({"python"} if group in ("call", "assert", "pytest", "language_python", "attacks_suites") else
                              {"cpp"} if group == "language_cpp" else {"python", "cpp"})  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from ocr_assets.programs.hash_order import MAY_BUILD_SETS
 from ocr_assets.schema import Test
 
 GRADER_VERSION = "2"
-SUITE_PART = "+apart"  # suites in a process of their own
+SUITE_PART = "+apart2"  # suites in a process of their own; an assertion counts where it was executed and could fail
 JUDGE_PART = "+judge"  # compiled with ONLINE_JUDGE defined, by a program that looks at it
 COMPILER_PART = "+cxx23"  # refused by C++14, 17, 20 and 23; before, only by 17 and 20
 ORDER_PART = "+order"  # accepted, and where it may build sets under another hash seed as well

@@ -13,6 +13,7 @@ import collections
 import datetime
 import decimal
 import fractions
+import importlib
 import pathlib
 import sys
 import types
@@ -36,6 +37,29 @@ SAFE_BUILTINS = {
     "len", "list", "map", "max", "memoryview", "min", "next", "object", "oct", "ord", "pow", "print", "property", "range",
     "repr", "reversed", "round", "set", "slice", "sorted", "staticmethod", "str", "sum", "tuple", "type", "zip",
 }  # fmt: skip
+
+
+def is_plain(value):
+    """Whether a value is plain data that is no scalar."""
+    return type(value) in _ENCODERS
+
+
+def empty_like(container):
+    """An empty container of the same type as a mutable one."""
+    kind = type(container)
+    if kind is collections.deque:
+        return collections.deque(maxlen=container.maxlen)
+    if kind is collections.defaultdict:
+        return collections.defaultdict(container.default_factory)
+    return array.array(container.typecode) if kind is array.array else kind()
+
+
+def clear(container):
+    """Empty a mutable container."""
+    if type(container) is array.array:
+        del container[:]
+    else:
+        container.clear()
 
 
 class Cannot(Exception):
@@ -71,6 +95,8 @@ class Encoder:
         if encode is None:
             if self._is_node is not None and self._is_node(value):
                 return ["n", self.node(value)]
+            if (key := _zone_key(value)) is not None:
+                return ["Z", key]
             return self._foreign(value, self)
         number = self._memo.get(id(value))
         if number is not None:
@@ -157,9 +183,30 @@ def _deque(encoder, value):
 
 
 def _instant(encoder, value):
-    if value.tzinfo is not None and type(value.tzinfo) is not datetime.timezone:
+    zone = value.tzinfo
+    if zone is None or type(zone) is datetime.timezone:
+        return [value.isoformat(), value.fold, None]
+    if (key := _zone_key(zone)) is None:
         raise Cannot("a time with a time zone of its own")
-    return [value.isoformat(), value.fold]
+    return [value.replace(tzinfo=None).isoformat(), value.fold, key]
+
+
+def _delta(value):
+    return [value.days, value.seconds, value.microseconds]
+
+
+def _zone_key(zone):
+    zoneinfo = sys.modules.get("zoneinfo")
+    return zone.key if zoneinfo is not None and type(zone) is zoneinfo.ZoneInfo else None
+
+
+def _zoned(value, fold, key):
+    value = value.replace(fold=fold)
+    return value if key is None else value.replace(tzinfo=_zone(key))
+
+
+def _zone(key):
+    return importlib.import_module("zoneinfo").ZoneInfo(key)
 
 
 _ENCODERS = {
@@ -183,7 +230,8 @@ _ENCODERS = {
     datetime.datetime: _plain("dt", _instant),
     datetime.date: _plain("da", lambda encoder, value: [value.isoformat()]),
     datetime.time: _plain("ti", _instant),
-    datetime.timedelta: _plain("td", lambda encoder, value: [value.days, value.seconds, value.microseconds]),
+    datetime.timezone: _plain("tz", lambda encoder, value: _delta(value.utcoffset(None))),
+    datetime.timedelta: _plain("td", lambda encoder, value: _delta(value)),
     type({}.keys()): _plain("K", lambda encoder, value: [encoder.encode(item) for item in value]),
     type({}.values()): _plain("V", lambda encoder, value: [encoder.encode(item) for item in value]),
     type({}.items()): _plain("I", lambda encoder, value: [encoder.encode(item) for pair in value for item in pair]),
@@ -235,10 +283,7 @@ class Decoder:
         """Put ``data``, a container's content, in place of what ``value`` holds."""
         if _TAGS.get(type(value)) != data[0]:
             raise Malformed("a container of another kind")
-        if type(value) is not array.array:
-            value.clear()
-        else:
-            del value[:]
+        clear(value)
         _MAKERS[data[0]](self, value, data)
 
 
@@ -295,9 +340,11 @@ _MAKERS = {
     "F": lambda decoder, data: fractions.Fraction(int(data[1], 16), int(data[2], 16)),
     "R": lambda decoder, data: range(*map(decoder.decode, data[1:])),
     "S": lambda decoder, data: slice(*map(decoder.decode, data[1:])),
-    "dt": lambda decoder, data: datetime.datetime.fromisoformat(data[1]).replace(fold=data[2]),
+    "dt": lambda decoder, data: _zoned(datetime.datetime.fromisoformat(data[1]), *data[2:]),
     "da": lambda decoder, data: datetime.date.fromisoformat(data[1]),
-    "ti": lambda decoder, data: datetime.time.fromisoformat(data[1]).replace(fold=data[2]),
+    "ti": lambda decoder, data: _zoned(datetime.time.fromisoformat(data[1]), *data[2:]),
+    "tz": lambda decoder, data: datetime.timezone(datetime.timedelta(*data[1:4])),
+    "Z": lambda decoder, data: _zone(data[1]),
     "td": lambda decoder, data: datetime.timedelta(*data[1:4]),
     "K": _views(lambda decoder, items: dict.fromkeys(items).keys()),
     "V": _views(lambda decoder, items: dict(enumerate(items)).values()),
@@ -308,17 +355,27 @@ _MAKERS = {
 }
 
 
+_NAMED = (
+    types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
+    types.ClassMethodDescriptorType,
+)  # fmt: skip
+
+
 def global_name(value):
-    """["g", module, name] of a public function or class of the standard library, ["m", name] of a module; else None."""
+    """["g", module, name] of a public function or class of the standard library, ["m", name] of a module; else None. No
+    attribute of an object of the program's is asked for: it may have a ``__getattr__`` of its own."""
     kind = type(value)
     if kind is types.ModuleType:
         return ["m", value.__name__] if sys.modules.get(value.__name__) is value else None
-    try:
-        module, name = value.__module__ or "builtins", value.__qualname__
-    except AttributeError:
-        module, name = "typing", getattr(value, "_name", None)  # List, Optional …
-        if type(value).__module__ != "typing" or not isinstance(name, str):
-            return None
+    if kind in _NAMED:
+        module, name = value.__module__ if kind in _NAMED[:2] else None, value.__qualname__
+    elif issubclass(kind, type):
+        module, name = type.__dict__["__module__"].__get__(value), type.__dict__["__qualname__"].__get__(value)
+    elif kind.__module__ == "typing":
+        module, name = "typing", getattr(value, "_name", None) or getattr(value, "__name__", None)  # List, Optional …
+    else:
+        return None
+    module = module or "builtins"
     if not (isinstance(module, str) and isinstance(name, str)):
         return None
     for place in (module, module.lstrip("_")):  # heapq.heappush says it is of _heapq

@@ -3,6 +3,7 @@
 Runs in the program's process, calls nothing of the program's, and is believed no more than anything else from there.
 """
 
+import collections
 import enum
 import types
 
@@ -17,6 +18,10 @@ _SPECIAL_NAMES = """
     dir fspath
 """
 SPECIAL = frozenset(f"__{name}__" for name in _SPECIAL_NAMES.split())
+# Types whose objects are plain data, and those of their subclasses at heart.
+PLAIN_BASES = (str, bytes, bool, int, float, complex, list, tuple, dict, set, frozenset, collections.deque, bytearray)
+# How plain data compares is the same for a subclass that says nothing of it.
+OF_CONTENT = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__", "__len__"}
 _ITERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
@@ -24,7 +29,7 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 def description(program, value, encoder):
     """What the suite's process needs to make a stand-in of ``value``; ``k`` says of what kind."""
     kind = type(value)
-    if isinstance(value, type):
+    if issubclass(kind, type):
         return _class(program, value, encoder)
     if kind in _FUNCTIONS and not (kind is types.FunctionType and set(vars(value)) - {"__wrapped__"}):
         return {"k": "f", **_function(value)}
@@ -32,7 +37,7 @@ def description(program, value, encoder):
         return {"k": {"generator": "g", "coroutine": "co", "async_generator": "ag"}[kind.__name__], "name": value.__name__}
     if hasattr(kind, "__next__") and kind.__module__ in ("builtins", "itertools"):
         return {"k": "it", "name": kind.__name__}
-    if issubclass(kind, enum.Enum) and isinstance(value, enum.Enum):
+    if issubclass(kind, enum.Enum):
         return {"k": "e", "c": program.foreign(kind, encoder), "name": value._name_, "value": encoder.encode(value._value_)}
     return {"k": "o", "c": program.handle(kind, encoder) if data.global_name(kind) is None else _class(program, kind, encoder)}
 
@@ -56,6 +61,8 @@ def _class(program, cls, encoder):
     for base in reversed(mro):
         if not (is_error and peer.exception_name(base) is not None):
             names.update(vars(base))
+    plain = issubclass(cls, PLAIN_BASES) and not is_error and not issubclass(cls, enum.Enum)
+    own = {name for base in mro if base.__module__ not in ("builtins", "collections") for name in vars(base)}
     members = None
     if issubclass(cls, enum.Enum):
         members = {name: program.foreign(member, encoder) for name, member in cls.__members__.items()}
@@ -68,6 +75,8 @@ def _class(program, cls, encoder):
         "methods": {name: _function(value) for name, value in names.items()
                     if isinstance(value, types.FunctionType) and name not in SPECIAL},
         "error": is_error, "members": members, "mixed": members is not None and issubclass(cls, int | str | float),
+        "content": sorted(OF_CONTENT - own) if plain else [],
+        "fields": [str(name) for name in names.get("__dataclass_fields__", ())],
     }  # fmt: skip
 
 

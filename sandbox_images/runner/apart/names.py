@@ -8,7 +8,6 @@ import importlib.machinery
 import os
 import re
 import sys
-import types
 
 from runner.apart import standins
 
@@ -27,54 +26,65 @@ USUAL = frozenset(dir(builtins)) | {
 }  # fmt: skip
 
 
-def used(code):
-    """Names that a suite's code reads, binds or imports, at any depth; none where it does not compile."""
-    try:
-        waiting = [compile(code, "test.py", "exec", dont_inherit=True)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-    names = set()
-    while waiting:
-        part = waiting.pop()
-        names.update(part.co_names)
-        waiting += [constant for constant in part.co_consts if isinstance(constant, types.CodeType)]
-    return names
+class SuiteCode:
+    """What a suite's source says of names, from one walk over its syntax tree.
 
+    ``used``: names it reads, binds or imports, attributes among them, at any depth; ``read``: those it reads as variables;
+    ``imported``: those it binds by imports, but for those of the solution; ``bound``: those it binds otherwise. All empty where
+    it is no program. ``tree``: the syntax tree.
+    """
 
-def imported(code):
-    """Names that a suite's code binds by imports, but for those of the solution."""
-    statements = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import | ast.ImportFrom)]
-    own = [node for node in statements if isinstance(node, ast.Import) or node.module != "solution"]
-    return {(alias.asname or alias.name).partition(".")[0] for node in own for alias in node.names}
+    def __init__(self, source):
+        self.source = source
+        self.used, self.read, self.imported, self.bound = set(), set(), set(), set()
+        self._star = 0  # the last line on which it imports from the solution
+        try:
+            self.tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.tree = ast.Module([], [])
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Name):
+                self.used.add(node.id)
+                (self.read if isinstance(node.ctx, ast.Load) else self.bound).add(node.id)
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+                self.bound.add(node.name)
+            elif isinstance(node, ast.arg):
+                self.bound.add(node.arg)
+            elif isinstance(node, ast.Attribute):
+                self.used.add(node.attr)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                self._import(node)
 
+    def _import(self, node):
+        is_solution = isinstance(node, ast.ImportFrom) and node.module == "solution"
+        if is_solution:
+            self._star = max(self._star, node.lineno)
+        for alias in node.names:
+            self.used.update((*alias.name.split("."), alias.asname or alias.name))
+            if not is_solution:
+                self.imported.add((alias.asname or alias.name).partition(".")[0])
 
-def read(code):
-    """Names that a suite's code reads as variables, at any depth."""
-    return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-
-
-def bound_before(code):
-    """Names that a suite's code binds before it imports everything from the solution, which may bind them anew: the objects
-    that imports bind, None for all others."""
-    tree, bound = ast.parse(code), {}
-    stars = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "solution"]
-    for statement in tree.body:
-        if statement.lineno >= max(stars, default=0):
-            break
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            bound[statement.name] = None
-            continue
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                bound[node.id] = None
-            elif isinstance(node, ast.Import):
-                for alias in node.names:
-                    name = alias.name if alias.asname else alias.name.partition(".")[0]
-                    bound[alias.asname or name] = sys.modules.get(name)
-            elif isinstance(node, ast.ImportFrom) and node.module != "solution":
-                for alias in node.names:
-                    bound[alias.asname or alias.name] = getattr(sys.modules.get(node.module), alias.name, None)
-    return bound
+    def bound_before(self):
+        """Names that the suite binds before it imports everything from the solution, which may bind them anew: the objects
+        that imports bind, None for all others."""
+        bound = {}
+        for statement in self.tree.body:
+            if statement.lineno >= self._star:
+                break
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                bound[statement.name] = None
+                continue
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    bound[node.id] = None
+                elif isinstance(node, ast.Import):
+                    for alias in node.names:
+                        name = alias.name if alias.asname else alias.name.partition(".")[0]
+                        bound[alias.asname or name] = sys.modules.get(name)
+                elif isinstance(node, ast.ImportFrom) and node.module != "solution":
+                    for alias in node.names:
+                        bound[alias.asname or alias.name] = getattr(sys.modules.get(node.module), alias.name, None)
+        return bound
 
 
 def is_usual(name, value):

@@ -31,14 +31,16 @@ class Gone(BaseException):
 
 
 class Link:
-    """Frames of JSON on a stream socket: 4 bytes length, then the text."""
+    """Frames of JSON on a stream socket: 4 bytes length, then the text. ``constant``: makes the values NaN and infinity."""
 
-    def __init__(self, fd):
+    def __init__(self, fd, constant=float):
         self._fd, self._buffer = fd, b""
+        self._encode = json.JSONEncoder(check_circular=False).encode  # lists in themselves are numbered
+        self._decode = json.JSONDecoder(parse_constant=constant).decode
 
     def send(self, message):
         try:
-            text = json.dumps(message).encode()
+            text = self._encode(message).encode()
         except (RecursionError, ValueError) as error:
             raise data.Cannot("data that JSON cannot hold") from error
         if len(text) > LARGEST:
@@ -55,7 +57,7 @@ class Link:
         if size > LARGEST:
             raise data.Malformed(f"a message of {size} bytes")
         try:
-            message = json.loads(self._exactly(size))
+            message = self._decode(self._exactly(size).decode())
         except (ValueError, RecursionError) as error:
             raise data.Malformed("no JSON") from error
         if type(message) is not dict:
@@ -83,7 +85,7 @@ class Peer:
     """One side. A subclass says what its operations are and how its own objects are carried."""
 
     def __init__(self, fd):
-        self._link = Link(fd)
+        self._link = Link(fd, self.constant)
         self._lock = threading.RLock()
 
     # ---- of a subclass ----------------------------------------------------------------------------------------------
@@ -107,6 +109,10 @@ class Peer:
     def make_node(self, name):
         """An empty object for a structure from the other side."""
         raise data.Malformed("a node")
+
+    def constant(self, name):
+        """The value of ``NaN`` or an infinity that came."""
+        return float(name)
 
     def before(self):
         """Fields to send along with a request."""
@@ -138,7 +144,7 @@ class Peer:
             while "o" in (answer := self._link.receive()):
                 self._answer(answer)
             self.note(answer)
-            return self._result(answer, encoder)
+            return self._result(answer, encoder, message)
 
     @staticmethod
     def _arguments(encoder, args, kwargs):
@@ -148,24 +154,33 @@ class Peer:
             "t": encoder.node_table(),
         }
 
-    def _result(self, answer, encoder):
+    def _result(self, answer, encoder, message):
         decoder = data.Decoder(self.native, self.make_node)
         decoder.table, decoder.nodes = list(encoder.keep), list(encoder.nodes)
         known = len(decoder.nodes)
         try:
             decoder.nodes_from(answer["t"])
+            self.changing(decoder, known, answer, message)
             for number, content in answer["c"]:
-                decoder.refill(encoder.keep[number], content)
+                decoder.refill(decoder.table[number], content)
             result = decoder.decode(answer["r"]) if "r" in answer else None
-            for node, attributes in zip(encoder.nodes, answer["s"], strict=False):
+            for node, attributes in zip(decoder.nodes[:known], answer["s"], strict=False):
                 self._change(node, {name: decoder.decode(value) for name, value in attributes.items()})
             decoder.fill_nodes(answer["t"], known)
             error = self.decode_error(answer["x"], decoder) if "x" in answer else None
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as problem:
             raise data.Malformed(f"{type(problem).__name__}: {problem}") from problem
+        self.changed(encoder, answer)
         if error is not None:
             raise error
         return result
+
+    def changing(self, decoder, known, answer, message):
+        """What was sent is about to be changed in place, as the other side has changed it: the containers of the decoder's
+        table and the first ``known`` of its nodes, which may be replaced here."""
+
+    def changed(self, encoder, answer):
+        """It has been."""
 
     @staticmethod
     def _change(node, attributes):

@@ -16,8 +16,7 @@ import sys
 import types
 
 from runner.apart import data, describe, peer, proxies
-
-_PLAIN_BASES = (str, bytes, bool, int, float, complex, list, tuple, dict, set, frozenset, collections.deque, bytearray)
+from runner.apart.describe import PLAIN_BASES
 
 
 class Program(peer.Peer):
@@ -45,7 +44,7 @@ class Program(peer.Peer):
             return self._patch(name, args)
         target = self._module if message["n"] is None else self._objects[message["n"]]
         if operation == "call":
-            if isinstance(target, type) and issubclass(target, _PLAIN_BASES) and describe.has_methods(target):
+            if isinstance(target, type) and issubclass(target, PLAIN_BASES) and describe.has_methods(target):
                 self._asked_for.add(target)
             return target(*args, **kwargs)
         if operation == "method":
@@ -60,6 +59,8 @@ class Program(peer.Peer):
             return self._special(target, name, args, kwargs)
         if operation == "next":
             return next(target)
+        if operation == "content":
+            return _content(target, next(base for base in PLAIN_BASES if isinstance(target, base)))
         if operation in ("copy", "deepcopy"):
             return getattr(copy, operation)(target)
         if operation in ("send", "throw", "close"):
@@ -178,10 +179,10 @@ class Program(peer.Peer):
         if (named := data.global_name(value)) is not None:
             return named
         kind = type(value)
-        if isinstance(value, BaseException):
+        if issubclass(kind, BaseException):
             return ["ex", self.encode_error(value, encoder)]
         if not issubclass(kind, enum.Enum) and not self._asked_for.intersection(kind.__mro__):
-            for base in _PLAIN_BASES:
+            for base in PLAIN_BASES:
                 if issubclass(kind, base):
                     return self._flattened(value, kind, base, encoder)
         return self.handle(value, encoder)
@@ -194,15 +195,7 @@ class Program(peer.Peer):
             if isinstance(fields, tuple) and len(fields) == len(items) and kind.__bases__ in ((tuple,), (kind.__mro__[1],)):
                 return ["nt", kind.__name__, [str(field) for field in fields], items]
             return ["sub", ["t", *items]]
-        if base in (int, bool):
-            return ["sub", encoder.encode(int.__add__(value, 0))]
-        if base is float:
-            return ["sub", float.__add__(value, 0.0)]
-        if base is complex:
-            return ["sub", encoder.encode(complex.__add__(value, 0))]
-        if base is str:
-            return ["sub", str.__getitem__(value, slice(None)) if len(value) else ""]
-        content = base(dict.items(value) if base is dict else base.__iter__(value))
+        content = _content(value, base)
         self._copies.append(content)  # alive as long as an encoder may know it by its id
         return ["sub", encoder.encode(content)]
 
@@ -290,6 +283,17 @@ class Program(peer.Peer):
         called.__name__ = called.__qualname__ = name or "function"
         called.__module__ = "test_solution"
         return called
+
+
+def _content(value, base):
+    """The plain data in an object of a subclass of ``base``."""
+    if base in (int, bool):
+        return int.__add__(value, 0)
+    if base in (float, complex):
+        return base.__add__(value, base())
+    if base in (str, bytes):
+        return base.__getitem__(value, slice(None)) if base.__len__(value) else base()
+    return base(dict.items(value) if base is dict else base.__iter__(value))
 
 
 def _goes_on(encoder):

@@ -4,12 +4,14 @@ A stand-in holds a number and a description. That a comparison or a truth value 
 such an assertion says nothing for certain.
 """
 
+import dataclasses
+import dis
 import inspect
 import operator
 import sys
 import types
 
-from runner.apart.describe import SPECIAL
+from runner.apart.describe import OF_CONTENT, SPECIAL
 
 COMPARISONS = {
     "__eq__": "==", "__ne__": "!=", "__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">=", "__contains__": "in",
@@ -23,6 +25,7 @@ _UNFORWARDED = {
 }  # fmt: skip
 _OF_SEQUENCES = {"__len__", "__iter__", "__getitem__"}
 _KINDS = inspect.Parameter
+_CONTAINS = dis.opmap["CONTAINS_OP"]
 show_signatures = False  # making them costs more than most calls, and few suites look
 
 
@@ -31,6 +34,7 @@ class StandIn:
 
     __slots__ = ("__weakref__", "_ocr_handle")
     _ocr_suite = _ocr_name = None
+    _ocr_plain = False  # whether it compares as the plain data in it does
 
     def __getattr__(self, name):
         if name in ("_ocr_handle", "__wrapped__") or name.startswith("__array_"):  # NumPy would leave its functions to it
@@ -185,6 +189,12 @@ def make_class(suite, number, facts, bases):
         fields["__slots__"] = ()
         special = SPECIAL & set(facts["special"]) - (_MIXED if mixed else set())
         fields |= _special_methods(special, bool(facts["unhashable"]), facts["members"] is not None and not mixed)
+        fields |= {name: _of_content(name) for name in OF_CONTENT & set(facts["content"])}
+        if "__len__" in facts["content"] and "__bool__" not in special:
+            fields["__bool__"] = lambda self: bool(_content(self))
+        fields["_ocr_plain"] = "__eq__" in facts["content"]
+        if facts["fields"]:
+            fields["__dataclass_fields__"] = {str(name): _dataclass_field(str(name)) for name in facts["fields"]}
     for name, function in facts["methods"].items():
         if not (name.startswith("__") and name.endswith("__")):
             fields[str(name)] = _method(str(name), function)
@@ -265,6 +275,33 @@ def _compared(name):
     return compared
 
 
+def _of_content(name):
+    """An operation on an object of a subclass of list, say, that says nothing of it: done here, on the plain data in it."""
+
+    def done(self, *others):
+        function = getattr(type(content := _content(self)), name, None)
+        return NotImplemented if function is None else function(content, *map(_content, others))
+
+    done.__name__ = done.__qualname__ = name
+    return done
+
+
+def _content(value):
+    if not (isinstance(value, StandIn) and value._ocr_plain):
+        return value
+    content = value._ocr_suite.request("content", value._ocr_handle)
+    if isinstance(content, StandIn):
+        value._ocr_suite.distrust(f"{type(value).__name__} is no plain data")
+    return content
+
+
+def _dataclass_field(name):
+    """So that ``dataclasses.fields`` and ``asdict`` find the attributes to ask for."""
+    field = dataclasses.field()
+    field.name, field.type, field._field_type = name, object, dataclasses._FIELD
+    return field
+
+
 def _truth(name):
     def truth(self):
         suite = self._ocr_suite
@@ -324,9 +361,12 @@ def make_generator(suite, number):
     """A generator that draws from one of the program's, item by item."""
     operation, args = "next", ()
     while True:
+        if _is_search(sys._getframe(1)):
+            suite.searched.add(number)
         try:
             item = suite.request(operation, number, None, args)
         except StopIteration as stop:
+            suite.searched.discard(number)
             return stop.value
         try:
             sent = yield item
@@ -337,6 +377,16 @@ def make_generator(suite, number):
             operation, args = "throw", (error,)
         else:
             operation, args = ("next", ()) if sent is None else ("send", (sent,))
+
+
+def _is_search(frame):
+    """Whether an item is drawn by ``x in …`` or by a generator expression over it: until one fits, so that an endless answer
+    fits everything."""
+    code = frame.f_code
+    if code.co_name == "<genexpr>":
+        over = frame.f_locals.get(".0")
+        return isinstance(over, Drawn) or getattr(over, "gi_code", None) is make_generator.__code__
+    return frame.f_lasti >= 0 and code.co_code[frame.f_lasti] == _CONTAINS
 
 
 async def make_coroutine(suite, number):
@@ -364,7 +414,13 @@ class Drawn:
         return self
 
     def __next__(self):
-        return self._suite.request("next", self._ocr_handle)
+        if _is_search(sys._getframe(1)):
+            self._suite.searched.add(self._ocr_handle)
+        try:
+            return self._suite.request("next", self._ocr_handle)
+        except StopIteration:
+            self._suite.searched.discard(self._ocr_handle)
+            raise
 
     def __repr__(self):
         return f"<{self._name} object>"
@@ -376,8 +432,8 @@ class Module(types.ModuleType):
     def __getattr__(self, name):
         suite = self.__dict__["_ocr_suite"]
         if name == "__all__":
-            return suite.exported()
-        if name in ("__path__", "__wrapped__", "__warningregistry__", "__test__") or name.startswith("pytest"):
+            return suite.exported(suite.public())
+        if name in ("__path__", "__wrapped__", "__warningregistry__", "__test__", "pytestmark") or name.startswith("pytest_"):
             raise AttributeError(name)
         return suite.name(name)
 

@@ -4,8 +4,8 @@ It is sandboxed as the program is, as another user. Its answer (``report``) says
 could be carried across: ``cannot`` names what could not, ``odd`` what may behave otherwise than in one process, and
 ``untrusted`` which word of the program's decided an assertion.
 
-One file, because what a suite may believe is decided here, and all of it hangs on one object's state: doubts, patches and what
-crossed.
+One file, because all of it hangs on one object's state: stand-ins, patches and what crossed. What it makes of that stands in
+``beliefs.py``.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import itertools
 import sys
 import types
 
-from runner.apart import data, names, peer, standins, surroundings
+from runner.apart import beliefs, data, doubts, names, peer, standins, surroundings
 
 _ITERATORS = (
     types.GeneratorType, type(iter([])), type(iter(())), type(iter("")), type(iter({})), type(iter(set())), type(iter(range(0))),
@@ -28,14 +28,6 @@ _OWN = ("test_solution", "__main__")  # modules of the suite's
 _NODE_METHODS = {"__init__", "__repr__", "__str__", "__eq__", "__hash__", "__lt__", "__ne__"}
 
 
-# Methods of strings, sets, numbers, arrays that answer yes or no.
-_TRUTHS = {name for kind in (str, float, set) for name in dir(kind) if name.startswith("is")}
-_TRUTHS |= {"startswith", "endswith", "equals", "all", "any"}
-
-
-_BROAD = ("AssertionError", "Exception", "BaseException")
-
-
 class Abandoned(BaseException):
     """The run apart is given up; what decides is the run in one process."""
 
@@ -44,56 +36,21 @@ class Ended(BaseException):
     """The program has ended, or says what no program says that plays by the rules."""
 
 
-class Suite(peer.Peer):
-    """The asking side. ``code``: the suite's, to learn which names it uses."""
+class Suite(beliefs.Beliefs, peer.Peer):
+    """The asking side. ``code``: the suite's, to learn which names it uses. ``way``: how answers are spoiled, null if they are
+    not (``doubts.py``)."""
 
-    def __init__(self, fd, code, main):
-        super().__init__(fd)
-        self.cannot = self.ended = self.untrusted = None
-        self._odd = None
-        self.called = set()  # classes that the suite itself calls
-        self.makes_objects = False  # whether the suite itself calls classes of the program's
-        self._main = main
+    def __init__(self, fd, code, main, way=None):
+        beliefs.Beliefs.__init__(self, code)
+        peer.Peer.__init__(self, fd)
+        self.cannot = self.ended = None
+        self._main, self._way, self._spoiled = main, way, False
         self._standins, self._callable, self._errors = {}, [], []
         self._callable_numbers = {}
-        self._names = self._values = None
+        self._names = None
         self._node_classes = {}
-        self._code, self._used = code, names.used(code)
         standins.show_signatures = "signature" in code or "inspect" in code or "autospec" in code
-        self._module = None
         self._surroundings = surroundings.Surroundings()
-
-    @property
-    def odd(self):
-        """What the suite does that may behave otherwise than in one process: the first thing that was met. Nothing that the
-        program does alone, or it could choose where it is judged."""
-        return self._odd
-
-    @odd.setter
-    def odd(self, reason):
-        self._odd = self._odd or reason
-
-    def distrust(self, reason):
-        """Note that the program's own word decided an assertion."""
-        self.untrusted = self.untrusted or reason
-
-    def uses_attributes(self):
-        """Note that attributes of an object are used: a list in one of them, changed here, does not change there."""
-        if self.makes_objects:
-            self.odd = "the suite uses attributes of objects of the program's classes"
-
-    def doubts(self, standin, name):
-        """Note where a method that says what is true of a string, set or number (``startswith``) is an object's own, unless
-        the suite knows its class and made it."""
-        cls = type(standin)
-        known = cls in self.called and cls.__name__ in self._used and cls.__name__[:1].isupper()
-        if name in _TRUTHS and not known:
-            self.distrust(f"{cls.__name__}'s own {name} was asked")
-
-    def passed_over(self, standin, error):
-        """Note that a context manager of the program's has kept an error from the suite, and so perhaps skipped assertions."""
-        if not names.raised_by_itself(self._code, error):
-            self.distrust(f"{type(standin).__name__}'s own __exit__ kept back an error")
 
     def abandon(self, reason):
         """Give up: this cannot be carried across."""
@@ -107,7 +64,8 @@ class Suite(peer.Peer):
             raise Ended(self.ended)
         try:
             self._carry_patches()
-            return super().request(operation, target, name, args, kwargs)
+            result = super().request(operation, target, name, args, kwargs)
+            return result if self._way != doubts.EMPTY or operation == "import" else self._emptied(result, operation)
         except data.Cannot as problem:
             self.abandon(str(problem))
         except peer.Gone:
@@ -120,31 +78,42 @@ class Suite(peer.Peer):
             raise
         raise Ended(self.ended)
 
+    def _emptied(self, result, operation):
+        if operation in ("next", "anext"):
+            self._spoiled = True
+            raise StopIteration if operation == "next" else StopAsyncIteration
+        empty = None if self.is_node(result) else beliefs.emptied(result)
+        self._spoiled = self._spoiled or empty is not result
+        return empty
+
+    def constant(self, name):
+        self.not_a_number = self.not_a_number or name == "NaN"
+        return float(name)
+
+    def changing(self, decoder, known, answer, message):
+        nodes_changed = answer["s"] != [attributes for _, attributes in message["t"]][:known]
+        if self._way != doubts.COPIES:
+            self.in_place = self.in_place or nodes_changed or any(map(_is_held, decoder.table))
+            return
+        for number, _ in answer["c"]:
+            decoder.table[number] = data.empty_like(decoder.table[number])
+        if nodes_changed:
+            decoder.nodes[:known] = [object.__new__(type(node)) for node in decoder.nodes[:known]]
+
+    def changed(self, encoder, answer):
+        if self._way == doubts.CLEARED:
+            for number, _ in answer["c"]:
+                data.clear(encoder.keep[number])
+            for node in encoder.nodes:
+                vars(node).update(dict.fromkeys(vars(node)))
+
     # ---- the module -------------------------------------------------------------------------------------------------
 
     def load(self):
         """Have the program run, and learn its names. Raises what it raises."""
-        self._names, self._values, doc = self.request("import", args=[sorted(self._used), self._main])
-        for name, value in self._values.items():
-            kinds = value if isinstance(value, tuple) else (value,)
-            if name not in _BROAD and any(isinstance(kind, type) and kind.__name__ in _BROAD for kind in kinds):
-                self.distrust(f"{name} is an error of the program's that any failed assertion is")
+        self._names, values, doc = self.request("import", args=[sorted(self.code.used), self._main])
+        self.loaded({name: beliefs.emptied(value) for name, value in values.items()} if self._way == doubts.EMPTY else values)
         return doc
-
-    def exported(self):
-        """What ``from solution import *`` binds: names that the suite uses, but none that it imports itself."""
-        used = [name for name in self._names if name in self._used]
-        imported, bound, read = names.imported(self._code), names.bound_before(self._code), names.read(self._code)
-        exported = [name for name in used if not name.startswith("pytest_") and name != "pytestmark"]
-        for name in exported:
-            value = self._values.get(name)
-            if name in bound and (bound[name] is None or value is not bound[name]):
-                self.distrust(f"the program's own {name} replaces the suite's")
-            elif name in names.USUAL and name in read and not names.is_usual(name, value):
-                self.distrust(f"the program's own {name} stands in for the usual one in the suite")
-            elif name in imported and getattr(value, "__module__", "") == "solution":
-                self.distrust(f"the program's own {name} stands in for one that the suite imports")
-        return exported
 
     def name(self, name):
         """A name of the program's module."""
@@ -170,9 +139,7 @@ class Suite(peer.Peer):
     def namespace(self):
         """For assertions: the program's names that the suite uses."""
         self.load()
-        for name in (names.USUAL & set(self._values) & names.read(self._code)) - names.imported(self._code):
-            if not name.startswith("__") and not names.is_usual(name, self._values[name]):
-                self.distrust(f"the program's own {name} stands in for the usual one in the suite")
+        self.shared()
         return dict(self._values)
 
     # ---- what is sent along ------------------------------------------------------------------------------------------
@@ -297,6 +264,7 @@ class Suite(peer.Peer):
         if number is None:
             number = self._callable_numbers[id(value)] = len(self._callable)
             self._callable.append(value)
+            self.given.append(value)
         return ["cb", number, kind, str(name)]
 
     def native(self, tag, encoded, decoder):
@@ -401,6 +369,7 @@ class Suite(peer.Peer):
                 object.__setattr__(error, str(name), decoder.decode(value))
         if isinstance(cls, standins.Meta):
             error.__dict__["_ocr_text"] = str(encoded["s"])
+            self.raised(error)
         error.__dict__["_ocr_raised"] = True
         if encoded.get("cause") and again < 5:
             cause = self.decode_error(encoded["cause"], decoder, again + 1)
@@ -412,11 +381,17 @@ class Suite(peer.Peer):
             self.odd = "names that the suite may have bound for the program"
         return error
 
-    def report(self, failed):
-        """What is said of the run besides its result."""
-        if failed and self._odd is None and names.ODD.search(self._code):
+    def report(self, result):
+        """What is said of the run besides its result. ``again``: what is to be looked at once more, or null."""
+        again = None
+        if result["failed"] is None and not self.cannot and not self._way:
+            again = self.conclude(result.get("excused", ()))
+        elif result["failed"] is not None and self._odd is None and names.ODD.search(self.code.source):
             self.odd = "the suite reaches beyond calls"
-        return {"cannot": self.cannot, "odd": self._odd, "untrusted": self.untrusted, "ended": self.ended}
+        if self._way == doubts.EMPTY and not self._spoiled:
+            result["failed"] = "nothing could be emptied, so that it passed says nothing"
+        again = None if self.untrusted else again
+        return {"cannot": self.cannot, "odd": self._odd, "untrusted": self.untrusted, "ended": self.ended, "again": again}
 
 
 _SPECIAL_OF_SUITE = {
@@ -433,6 +408,15 @@ _OF_MOCKS = {
 }  # fmt: skip
 # Attributes of functions, frames, generators and tracebacks that lead to their insides.
 _INSIDES = ("gi_", "f_", "tb_", "cr_", "ag_", "co_", "func_")
+
+
+def _is_held(container):
+    """Whether the suite can still see a container that it gave to the program: somebody has it but the call's arguments, the
+    encoder, the decoder and those who look here."""
+    return sys.getrefcount(container) > _OUR_REFERENCES
+
+
+_OUR_REFERENCES = 5
 
 
 def _is_programs(value):
