@@ -15,7 +15,7 @@ import itertools
 import sys
 import types
 
-from runner.apart import beliefs, data, doubts, names, peer, standins, surroundings
+from runner.apart import beliefs, data, doubts, drawn, names, peer, standins, surroundings
 
 _ITERATORS = (
     types.GeneratorType, type(iter([])), type(iter(())), type(iter("")), type(iter({})), type(iter(set())), type(iter(range(0))),
@@ -93,7 +93,7 @@ class Suite(beliefs.Beliefs, peer.Peer):
     def changing(self, decoder, known, answer, message):
         nodes_changed = answer["s"] != [attributes for _, attributes in message["t"]][:known]
         if self._way != doubts.COPIES:
-            self.in_place = self.in_place or nodes_changed or any(map(_is_held, decoder.table))
+            self.in_place = self.in_place or nodes_changed or any(_is_held(decoder.table[number]) for number, _ in answer["c"])
             return
         for number, _ in answer["c"]:
             decoder.table[number] = data.empty_like(decoder.table[number])
@@ -227,7 +227,7 @@ class Suite(beliefs.Beliefs, peer.Peer):
             return ["h", value._ocr_class]
         if kind is types.FunctionType and "_ocr_handle" in vars(value):
             return ["h", vars(value)["_ocr_handle"]]
-        if kind is standins.Drawn:
+        if kind is drawn.Drawn:
             return ["h", value._ocr_handle]
         if (array := peer.encode_array(value)) is not None:
             return array
@@ -319,13 +319,13 @@ class Suite(beliefs.Beliefs, peer.Peer):
         if kind == "c":
             return standins.make_class(self, number, facts, [decoder.decode(base) for base in facts["bases"]])
         if kind == "g":
-            return standins.make_generator(self, number)
+            return drawn.make_generator(self, number)
         if kind == "co":
-            return standins.make_coroutine(self, number)
+            return drawn.make_coroutine(self, number)
         if kind == "ag":
-            return standins.make_async_generator(self, number)
+            return drawn.make_async_generator(self, number)
         if kind == "it":
-            return standins.Drawn(self, number, str(facts["name"]))
+            return drawn.Drawn(self, number, str(facts["name"]))
         if kind == "e":
             cls = decoder.decode(facts["c"])
             return self._standins.get(number) or self._member(cls, ["h", number, facts], decoder)
