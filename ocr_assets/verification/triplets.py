@@ -18,8 +18,8 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.statement AS question, s.code AS solution, v.verdict,
        CASE WHEN s.code IS NULL THEN 'no code: ' || s.parse_status
             WHEN t.test_count = 0 THEN 'not graded: no tests'
-            WHEN s.language = 'cpp' AND t.test_kinds <> ['stdin']
-                THEN 'not graded: only stdin tests can be run for C++'
+            WHEN s.language = 'cpp' AND t.test_kinds NOT IN (['stdin'], ['call'])
+                THEN 'not graded: only stdin tests, or only call tests, can be run for C++'
             WHEN v.verdict IS NULL THEN 'not graded yet'
             WHEN v.verdict = 'accepted' THEN 'accepted'
             WHEN v.first_failure IS NULL THEN v.verdict || ': ' || left(v.message, 200)

@@ -43,6 +43,7 @@ class Run:
     names in its working folder). kind ``call`` (Python): ``entry`` (``solve`` or ``Solution.solve``) is called with
     ``args`` and ``kwargs`` (JSON-like data); its result comes back as plain data. kind ``assert`` and ``pytest``
     (Python): ``code`` is appended to the solution, or run by pytest against the module ``solution``.
+    A compiled program answers a ``call`` by ``data``, its arguments as sandbox_images/include/call.h reads them.
     ``literals``: for a call whose values JSON cannot carry, ``repr((args, kwargs))`` of Python literals instead of both.
     ``apart`` (assert and pytest): the suite gets a process of its own where that can be; false: it shares the program's.
     ``collect`` names files to bring back from the working folder (at most 64 KiB each). The fields ``interactor_…`` are the
@@ -57,6 +58,7 @@ class Run:
     args: Sequence[object] = ()
     kwargs: Mapping[str, object] = field(default_factory=dict)
     literals: str | None = None
+    data: bytes | None = None
     code: str | None = None
     collect: Sequence[str] = ()
     apart: bool = True
@@ -79,9 +81,9 @@ class Interactor:
 class Program:
     """A program with all its runs. ``runs`` happen one after another, each in a fresh process and empty folder.
 
-    ``std``: the C++ standard; ``defines``: macros that C++ finds defined. ``judge``: a checker, which may include
-    ``testlib.h``. With an ``interactor`` each run starts both, each one's stdout being the other's stdin. ``hash_seed``: of
-    Python's strings (PYTHONHASHSEED), by which sets of them are in order.
+    ``std``: the C++ standard; ``defines``: macros that C++ finds defined; ``calls``: it includes ``call.h``. ``judge``: a
+    checker, which may include ``testlib.h``. With an ``interactor`` each run starts both, each one's stdout being the other's
+    stdin. ``hash_seed``: of Python's strings (PYTHONHASHSEED), by which sets of them are in order.
     """
 
     language: Language
@@ -93,6 +95,7 @@ class Program:
     interactor: Interactor | None = None
     hash_seed: int = 0
     defines: Sequence[str] = ()
+    calls: bool = False
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ def _program_message(program: Program) -> bytes:
     header: dict[str, Any] = {
         "op": "program", "language": program.language, "std": program.std, "judge": program.judge,
         "limits": asdict(program.limits), "hash_seed": program.hash_seed, "defines": list(program.defines),
+        "calls": program.calls,
     }  # fmt: skip
     blobs = [_source(program.code)]
     if (interactor := program.interactor) is not None:
@@ -148,6 +149,8 @@ def _run_message(run: Run, interactor: Interactor | None, *, last: bool) -> byte
 
 
 def _data(run: Run) -> bytes:
+    if run.data is not None:
+        return run.data
     if run.kind != "call":
         return (run.code or "").encode("utf-8", "replace")
     if run.literals is not None:

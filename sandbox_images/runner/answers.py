@@ -11,8 +11,13 @@ LIMITS = ("time_limit", "idle_limit", "memory_limit", "output_limit")
 
 def take_result(outcome, kind, nonce, result):
     """Put the result of a call, or of a suite in the program's own process, into the facts of its run."""
+    if kind == "exec call":
+        result, unfit = _of_compiled(result, nonce)
+        if unfit is not None:
+            outcome["status"], outcome["error"], outcome["result"] = "runtime_error", unfit, {"unfit": True}
+            return
     found = _json(result)
-    if kind == "call":
+    if kind in ("call", "exec call"):
         if found is _NOTHING and outcome["status"] == "ok":
             outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
         outcome["result"] = None if found is _NOTHING else found
@@ -60,6 +65,18 @@ def combine(outcome, of_suite, result):
     else:
         outcome["status"], outcome["result"] = "ok", ({"passed": names} if names else None)
         outcome["again"] = said.get("again")
+
+
+def _of_compiled(result, nonce):
+    """What call.h has written: (the result, null), or (nothing, why the arguments do not fit the function)."""
+    mark = nonce.encode()
+    if not result.startswith(mark):
+        return b"", None
+    result = result[len(mark) :]
+    if not result.startswith(b"!"):
+        return result, None
+    reason = _json(result[1:])
+    return b"", str(reason)[:1000] if isinstance(reason, str) else "the arguments do not fit"
 
 
 _NOTHING = object()

@@ -25,7 +25,7 @@ enum { FDS = 8, APART = 100, STRINGS = 256 };
  * for an exec the path (empty: the last descriptor), argv, environment. */
 struct run {
     int32_t uid; /* -1: keep the user */
-    int32_t exec, cpu_s, processes;
+    int32_t exec, cpu_s, processes; /* exec: 1, or 2 where the program keeps the descriptor after stderr */
     int64_t file_bytes;
     int32_t argc, envc;
 };
@@ -63,9 +63,9 @@ static void limit(int err, int resource, rlim_t value) {
     if (setrlimit(resource, &both)) refuse(err, "setrlimit");
 }
 
-/* Own session, limits, user and box; the descriptors from 0 on, those after stderr closed on exec. */
+/* Own session, limits, user and box; the descriptors from 0 on, those after the kept ones closed on exec. */
 static void lock_in(const struct run *run, const char *box, const int *fds, int count, int shares_memory) {
-    int err = fds[2];
+    int err = fds[2], kept = run->exec == 2 ? 4 : 3;
     if (setsid() < 0) refuse(err, "setsid");
     limit(err, RLIMIT_CPU, run->cpu_s);
     limit(err, RLIMIT_FSIZE, run->file_bytes);
@@ -81,7 +81,7 @@ static void lock_in(const struct run *run, const char *box, const int *fds, int 
     for (int i = 0; i < count; i++)
         if (dup3(fds[i], APART + i, O_CLOEXEC) < 0) refuse(err, "dup3");
     for (int i = 0; i < count; i++)
-        if (dup3(APART + i, i, 0) < 0 || (i > 2 && fcntl(i, F_SETFD, FD_CLOEXEC) < 0)) refuse(APART + 2, "dup3");
+        if (dup3(APART + i, i, 0) < 0 || (i >= kept && fcntl(i, F_SETFD, FD_CLOEXEC) < 0)) refuse(APART + 2, "dup3");
     if (syscall(SYS_close_range, count, ~0U, 0))
         for (int fd = count; fd < 1024; fd++) close(fd);
 }

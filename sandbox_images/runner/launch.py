@@ -13,7 +13,8 @@ import struct
 import time
 
 MESSAGE = 256 * 1024  # bytes at most; a socket's buffer takes no more either
-# launch.c, struct run: uid (-1: keep the user), exec, CPU seconds, processes, file bytes, number of arguments, of variables
+# launch.c, struct run: uid (-1: keep the user), exec (2: with descriptor 3), CPU seconds, processes, file bytes, number of
+# arguments, of variables
 RUN = struct.Struct("=iiiiqii")
 REPORT = struct.Struct("=idqd")  # launch.c, struct report
 Report = collections.namedtuple("Report", ["status", "cpu_s", "peak_kb", "at"])  # wait status, …, clock at the end
@@ -27,14 +28,14 @@ if _NATIVE is not None:
     _NATIVE.launch_program.restype = _NATIVE.launch_run.restype = ctypes.c_long
 
 
-def pack(uid, box, cpu_s, processes, file_bytes, text=b"", command=None):
+def pack(uid, box, cpu_s, processes, file_bytes, text=b"", command=None, *, keeps_data=False):
     """The message of a run. ``text``: for a Python run, what ``run()`` returns in the child. ``command``: for an exec,
-    (path or "" for the last descriptor, argv, environment)."""
+    (path or "" for the last descriptor, argv, environment); ``keeps_data``: and descriptor 3 stays open."""
     path, argv, env = command or ("", [], {})
     strings = [box] if command is None else [box, path, *argv, *(f"{name}={value}" for name, value in env.items())]
     if any("\0" in string for string in strings):
         raise ValueError("a NUL in an argument")
-    numbers = (-1 if uid is None else uid, command is not None, cpu_s, processes, file_bytes, len(argv), len(env))
+    numbers = (-1 if uid is None else uid, (command is not None) + keeps_data, cpu_s, processes, file_bytes, len(argv), len(env))
     return RUN.pack(*numbers) + b"".join(os.fsencode(string) + b"\0" for string in strings) + text
 
 
@@ -97,7 +98,7 @@ def _locked_in(data, fds):
         for position, fd in enumerate(fds):
             os.dup2(fd, 100 + position, inheritable=False)
         for position in range(len(fds)):
-            os.dup2(100 + position, position, inheritable=position < 3)
+            os.dup2(100 + position, position, inheritable=position < (4 if is_exec == 2 else 3))
         os.closerange(len(fds), 4096)
     except BaseException as error:  # whatever it is, the supervisor must hear that the start failed
         os.write(fds[2], f"sandbox start failed: {error!r}".encode())

@@ -61,7 +61,7 @@ class Meter:
 
     def _sample(self, job, others):
         cpu, own_kb = 0, {}
-        shared = 0 if job.kind == "exec" else job.slot.base_kb
+        shared = 0 if job.kind in ("exec", "exec call") else job.slot.base_kb
         pids = self._cleaner.processes(job)
         for pid in pids:
             try:

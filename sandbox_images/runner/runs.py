@@ -15,7 +15,8 @@ from runner.measure import judge
 
 PROCESSES = 192  # of a run at most: a container has 256, and the runner needs some
 # Kinds of a run that are given data on a descriptor of its own; a result comes back on it.
-WITH_DATA = ("call", "assert", "pytest", "serve", "suite")
+WITH_DATA = ("call", "exec call", "assert", "pytest", "serve", "suite")
+EXECUTED = ("exec", "exec call")  # kinds of a compiled program
 
 
 @dataclass
@@ -60,13 +61,16 @@ class Runs:
 
     def single(self, slot, message, own_pytest=None):
         """A program by itself: (facts, [stdout, stderr, *collected])."""
-        kind = message["kind"] if slot.language == "python" else "exec"
+        kind = message["kind"] if slot.language == "python" else "exec call" if message["kind"] == "call" else "exec"
         blobs = message["blobs"]
         spec = {"kind": kind, "argv": message["argv"], "entry": message.get("entry"), "literals": message.get("literals", False)}
         files = dict(zip(message["files"], blobs[2:], strict=False))
-        if kind in ("assert", "pytest"):
+        data = blobs[1]
+        if kind in ("assert", "pytest", "exec call"):
             spec["nonce"] = os.urandom(16).hex()
-        outcome, out = self._one(own_pytest or slot, spec, blobs[0], files, blobs[1], message["collect"], HEAD)
+        if kind == "exec call":
+            data = spec["nonce"].encode() + b"\n" + data
+        outcome, out = self._one(own_pytest or slot, spec, blobs[0], files, data, message["collect"], HEAD)
         if kind in WITH_DATA:
             result = out.pop(2)
             if outcome["status"] in ("ok", "runtime_error"):
@@ -168,7 +172,7 @@ class Runs:
         self._make_box(root, box, uid, files)
         limits, kind, text, command = slot.limits, spec["kind"], b"", None
         pipes = spec.get("pipes", False)
-        if kind == "exec":
+        if kind in EXECUTED:
             env = {**ENVIRONMENT, "HOME": box, "TMPDIR": box if judges else self._box_root}
             command = (spec.get("program", ""), spec["argv"] if "program" in spec else ["./main", *spec["argv"]], env)
         else:
@@ -176,10 +180,11 @@ class Runs:
             text = "\0".join([kind, box, *marks, spec.get("entry") or "", spec.get("nonce", ""), *spec["argv"]]).encode()
         stderr_fd = memfd("stderr")
         extra = [memfd("data", data)] if kind in WITH_DATA else []
-        binary = [] if slot.binary is None or kind != "exec" or "program" in spec else [slot.binary]
+        binary = [] if slot.binary is None or kind not in EXECUTED or "program" in spec else [slot.binary]
         cpu_s = int(limits["cpu_s"]) + 2  # a backstop: what all processes of the run have used is measured here
         file_bytes = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
-        message = launch.pack(uid, box, cpu_s, min(limits["processes"], PROCESSES), file_bytes, text, command)
+        processes = min(limits["processes"], PROCESSES)
+        message = launch.pack(uid, box, cpu_s, processes, file_bytes, text, command, keeps_data=kind == "exec call")
         job = Job(slot, kind, limits, uid, box, [None if pipes else inout[1], stderr_fd, *extra], time.monotonic(), judges)
         job.given = sum(os.fstat(fd).st_size for fd in ([] if pipes else inout[:1]) + extra)
         socket.send_fds(slot.link, [message], [*inout, stderr_fd, *extra, *links, *binary])

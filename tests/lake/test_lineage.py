@@ -83,7 +83,7 @@ def test_the_funnel_balances_where_stages_are_out_of_step(copy: Lake) -> None:
     ("changed", "reason"),
     [
         ("UPDATE test_suites SET test_count = 0", "no tests"),
-        ("UPDATE test_suites SET test_kinds = ['call']", "only stdin tests can be run for C++"),
+        ("UPDATE test_suites SET test_kinds = ['assert']", "only stdin tests, or only call tests, can be run for C++"),
     ],
 )
 def test_programs_that_cannot_be_judged_are_counted_with_the_reason(copy: Lake, changed: str, reason: str) -> None:

@@ -73,12 +73,15 @@ def test_a_time_limit_reference_solutions_found_too_low_owes_a_verdict(
     assert owed(lake) == again
 
 
-def test_cpp_is_owed_nothing_where_tests_are_calls(lake: duckdb.DuckDBPyConnection) -> None:
+def test_cpp_is_owed_nothing_where_tests_are_assertions(lake: duckdb.DuckDBPyConnection) -> None:
     lake.execute("UPDATE solutions SET language = 'cpp'")
     assert owed(lake) == 1
     lake.execute("UPDATE test_suites SET test_kinds = ['call']")
-    assert owed(lake) == 0
-    assert triplet(lake)["reason"] == "not graded: only stdin tests can be run for C++"
+    assert owed(lake) == 1
+    for kinds in ("['assert']", "['call', 'stdin']"):
+        lake.execute(f"UPDATE test_suites SET test_kinds = {kinds}")
+        assert owed(lake) == 0
+        assert triplet(lake)["reason"] == "not graded: only stdin tests, or only call tests, can be run for C++"
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_every_group_has_cases_in_files_of_small_size() -> None:
     for group in GROUPS:
         languages = {case.language for case in ALL if case.group == group}
         assert languages == ({"python"} if group in ("call", "assert", "pytest", "language_python", "attacks_suites") else
-                             {"cpp"} if group == "language_cpp" else {"python", "cpp"})  # fmt: skip
+                             {"cpp"} if group in ("language_cpp", "call_cpp") else {"python", "cpp"})  # fmt: skip
 
 
 def test_ids_are_unique_and_name_group_and_language() -> None:

@@ -20,6 +20,11 @@ COMPILED = Outcome(compiled=True, compile_message="", runs=[], image="i", isolat
 BROKEN = replace(COMPILED, compiled=False, compile_message="runtime_error: no such name")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_known_of_standards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standards, "_taken", standards._Taken())
+
+
 class Scripted:
     """A sandbox that answers each call with the next of ``outcomes``: a list of runs, or an outcome that did not compile."""
 
@@ -286,7 +291,7 @@ INTERACTIONS = [
 ]  # fmt: skip
 
 
-def test_checkers_and_interactors_are_tried_by_both_cpp_standards() -> None:
+def test_checkers_and_interactors_are_tried_by_several_cpp_standards() -> None:
     cpp = {"language": "cpp", "source": "", "protocol": "kattis"}
     sandbox = Scripted([OK], BROKEN, checks(42))
     assert judged(sandbox, asked=suite(checker=cpp))["verdict"] == "accepted"
@@ -309,7 +314,8 @@ def test_who_ended_first_decides_a_talk(run: RunOutcome, verdict: str) -> None:
     ("language", "tests", "more", "reason"),
     [
         ("python", [], {}, "no tests"),
-        ("cpp", [{"kind": "call", "entry": "f", "expected": 1}], {}, "only stdin tests"),
+        ("cpp", [{"kind": "assert", "code": "assert f()"}], {}, "only stdin tests"),
+        ("cpp", [{"kind": "call", "entry": entry, "expected": 1} for entry in "fg"], {}, "several functions"),
         ("cpp", [{"kind": "pytest", "code": ""}], {}, "only stdin tests"),
         ("python", [{"kind": "call", "entry": "f", "expected": 1}], {"checker": CHECKER}, "needs stdin tests"),
         ("python", [{"kind": "assert", "code": "assert f()"}], {"interactor": INTERACTOR}, "needs stdin tests"),

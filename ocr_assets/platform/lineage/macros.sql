@@ -75,13 +75,15 @@ WITH verdict_of AS (
         FROM r1_traces r LEFT JOIN solutions s USING (response_id)
     UNION ALL SELECT 7, 'verdicts',
         CASE WHEN v.verdict <> 'sandbox_error' THEN 'judged'
-             WHEN s.code IS NULL OR c.problem_id IS NULL OR t.test_count = 0 OR (s.language = 'cpp' AND t.test_kinds <> ['stdin'])
+             WHEN s.code IS NULL OR c.problem_id IS NULL OR t.test_count = 0
+                  OR (s.language = 'cpp' AND t.test_kinds NOT IN (['stdin'], ['call']))
              THEN 'not judged' ELSE 'waiting' END,
         CASE WHEN v.verdict <> 'sandbox_error' THEN v.verdict
              WHEN s.code IS NULL THEN 'no code: ' || s.parse_status
              WHEN c.problem_id IS NULL THEN 'its problem is not among the clean ones'
              WHEN t.test_count = 0 THEN 'no tests'
-             WHEN s.language = 'cpp' AND t.test_kinds <> ['stdin'] THEN 'only stdin tests can be run for C++'
+             WHEN s.language = 'cpp' AND t.test_kinds NOT IN (['stdin'], ['call'])
+             THEN 'only stdin tests, or only call tests, can be run for C++'
              ELSE coalesce(v.verdict, 'not judged yet') END
         FROM solutions s LEFT JOIN clean_problems c USING (problem_id) LEFT JOIN deduped_problems d USING (problem_id)
         LEFT JOIN test_suites t USING (suite_id)

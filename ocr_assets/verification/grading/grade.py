@@ -15,6 +15,7 @@ from ocr_assets.programs.hash_order import order_can_matter
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Checker, Language, Test, TestVerdict, VerdictName
 from ocr_assets.verification.grading import checkers
+from ocr_assets.verification.grading.cpp_calls import CppCalls, Undecidable
 from ocr_assets.verification.grading.limits import generous, near_limit, resolve_limits, within
 from ocr_assets.verification.grading.runs import (
     PreparedTest,
@@ -33,6 +34,7 @@ from ocr_assets.verification.tampering.flags import flags
 from resources.sandbox.api import Interactor, Outcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 OTHER_SEED = 1  # of a second run, by which sets of strings have another order
+NOT_FOR_CPP = "only stdin tests, or only call tests, can be run for C++"
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
 
 
@@ -58,7 +60,7 @@ class Graded(TypedDict):
 
 
 def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, settings: GradingSettings | None = None) -> Graded:
-    """Grade one solution. What cannot be graded (no tests, call tests for C++) is a ``sandbox_error`` that says so."""
+    """Grade one solution. What cannot be graded (no tests, assertions for C++) is a ``sandbox_error`` that says so."""
     settings = settings or GradingSettings()
     job = _Job(sandbox, language, code, suite, settings)
     if (reason := ungradable(suite, language)) is not None:
@@ -92,7 +94,7 @@ def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, setting
             if settings.stop_at_first_failure:
                 tests = tests[: unlucky["index"] + 1]
             return job.graded(tests, "wrong_answer", unlucky["message"], outcome, signs=["hash_order"])
-    except SandboxFault as error:
+    except (SandboxFault, Undecidable) as error:
         return job.graded([], "sandbox_error", str(error), None)
     if failure is None:
         return job.graded(tested.verdicts, "accepted", "", outcome, untrusted)
@@ -103,8 +105,11 @@ def ungradable(suite: Suite, language: Language) -> str | None:
     """Why no program of ``language`` can be graded by ``suite``, or None."""
     if not suite["tests"]:
         return "the problem has no tests"
-    if language == "cpp" and any(test["kind"] != "stdin" for test in suite["tests"]):
-        return "only stdin tests can be run for C++"
+    kinds = {test["kind"] for test in suite["tests"]}
+    if language == "cpp" and kinds not in ({"stdin"}, {"call"}):
+        return NOT_FOR_CPP
+    if language == "cpp" and len({test["entry_point"] for test in suite["tests"]}) > 1:
+        return "the tests call several functions, which C++ is not asked here"
     if (suite["checker"] or suite["interactor"]) and any(test["kind"] != "stdin" for test in suite["tests"]):
         return "a checker or interactor needs stdin tests"
     return None
@@ -136,8 +141,17 @@ class _Job:
 
     @cached_property
     def tests(self) -> Sequence[PreparedTest]:
-        """The suite's tests, ready to run."""
-        return [prepare(index, test) for index, test in enumerate(self.suite["tests"])]
+        """The suite's tests, ready to run. Raises ``Undecidable``."""
+        tests = [prepare(index, test) for index, test in enumerate(self.suite["tests"])]
+        if self.calls is None:
+            return tests
+        return [replace(test, run=replace(test.run, data=self.calls.data(test.test))) for test in tests]
+
+    @cached_property
+    def calls(self) -> CppCalls | None:
+        """How a C++ solution is called, where the tests are calls."""
+        tests = self.suite["tests"]
+        return CppCalls(self.code, tests) if self.language == "cpp" and tests[0]["kind"] == "call" else None
 
     def run(self, tests: Sequence[PreparedTest], limits: RunLimits, *, reserved: bool = False) -> _Tested:
         """These tests, or those of them up to the first failure."""
@@ -166,6 +180,8 @@ class _Job:
         def until(place: int, run: RunOutcome) -> bool:
             del verdicts[place:]  # called anew from 0 after a fault of the sandbox
             run = within(run, limits)
+            if self.calls is not None:
+                self.calls.insist_on_arguments(tests[place].test, run)
             verdicts.append(test_row(tests[place].index, *grade_run(tests[place], run, self.suite), run))
             return self._enough(verdicts)
 
@@ -273,6 +289,8 @@ class _Job:
         program = Program(
             self.language, self.code, runs, generous(limits), interactor=interactor, defines=defines, hash_seed=self.hash_seed
         )
+        if self.calls is not None:
+            return self.calls.execute(self.sandbox, program, until, reserved=reserved)
         return execute(self.sandbox, program, until, reserved=reserved)
 
     def _enough(self, verdicts: Sequence[TestVerdict]) -> bool:

@@ -10,7 +10,7 @@ from ocr_assets.verification.grading.version import JUDGE_PART, VERSION_OF_SUITE
 # Reference solutions that can be run here, of each clean problem.
 _RUNNABLE = """
 len(list_filter(reference_solutions, lambda s:
-    s.language = 'python' OR s.language = 'cpp' AND test_kinds = ['stdin']))
+    s.language = 'python' OR s.language = 'cpp' AND test_kinds IN (['stdin'], ['call'])))
 """
 
 # Suites that were not validated by the present plan, or with a fault of the sandbox in it. Parameters: salt, grader,
