@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,7 +22,7 @@ from resources.sandbox.api import SandboxUnavailable
 CONTEXT = Path(__file__).resolve().parents[2] / "sandbox_images"
 DEFAULT_BASE = "debian:bookworm-slim"
 BOOTSTRAP_PACKAGES = "python3,python3-numpy,python3-pytest,python3-sortedcontainers,g++"
-BOOTSTRAP_TAG = f"ocr-assets/base:bookworm-{hashlib.sha256(BOOTSTRAP_PACKAGES.encode()).hexdigest()[:8]}"
+_DEBIAN = re.compile(r"debian:([a-z]+)(-slim)?\Z")  # a base that debootstrap can make as well
 REMEDY = "run `make docker-engine` as root, or start your Docker engine"
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def _belongs(path: Path) -> bool:
 
 
 def _ensure_base(client: docker.DockerClient, base: str) -> str:
-    for name in (base, BOOTSTRAP_TAG):
+    for name in (base, bootstrap_tag(base)):
         try:
             return str(client.images.get(name).id)
         except ImageNotFound:
@@ -86,10 +87,20 @@ def _ensure_base(client: docker.DockerClient, base: str) -> str:
         return str(client.images.pull(*base.split(":", 1)).id)
     except (APIError, ImageNotFound) as error:
         log.info("no registry gives %s (%s); making a base with debootstrap", base, type(error).__name__)
-    return _bootstrap(client)
+    return _bootstrap(client, base)
 
 
-def _bootstrap(client: docker.DockerClient) -> str:
+def bootstrap_tag(base: str) -> str:
+    """What the base that debootstrap makes in place of ``base`` is called: of the same release of Debian, else of bookworm."""
+    return f"ocr-assets/base:{_release(base)}-{hashlib.sha256(BOOTSTRAP_PACKAGES.encode()).hexdigest()[:8]}"
+
+
+def _release(base: str) -> str:
+    found = _DEBIAN.match(base)
+    return found[1] if found else "bookworm"
+
+
+def _bootstrap(client: docker.DockerClient, base: str) -> str:
     if os.getuid() != 0 or not shutil.which("debootstrap"):
         raise SandboxUnavailable(
             "no registry gives the base image, and making one needs root and debootstrap: "
@@ -98,7 +109,7 @@ def _bootstrap(client: docker.DockerClient) -> str:
     log.info("making the base image with debootstrap (about a minute, once)")
     with tempfile.TemporaryDirectory(prefix="ocr-base-") as folder:
         root = Path(folder) / "root"
-        command = ["debootstrap", "--variant=minbase", f"--include={BOOTSTRAP_PACKAGES}", "bookworm", str(root)]
+        command = ["debootstrap", "--variant=minbase", f"--include={BOOTSTRAP_PACKAGES}", _release(base), str(root)]
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode:
             raise SandboxUnavailable(f"debootstrap failed: {(made.stdout + made.stderr)[-2000:]}")
@@ -116,6 +127,6 @@ def _bootstrap(client: docker.DockerClient) -> str:
             ],
             check=True,
         )
-        repository, tag = BOOTSTRAP_TAG.split(":")
+        repository, tag = bootstrap_tag(base).split(":")
         client.api.import_image_from_file(str(archive), repository=repository, tag=tag)
-    return str(client.images.get(BOOTSTRAP_TAG).id)
+    return str(client.images.get(bootstrap_tag(base)).id)

@@ -24,7 +24,11 @@ class SandboxResource(Settings):
         json_schema_extra={"env": "OCR_SANDBOX"},
     )
     workers: int = Field(0, ge=0, description="Programs at once; 0: one a core", json_schema_extra={"env": "OCR_SANDBOX_WORKERS"})
-    base: str = Field("debian:bookworm-slim", description="Base image", json_schema_extra={"env": "OCR_SANDBOX_BASE"})
+    base: str = Field(
+        "debian:bookworm-slim",
+        description="Base image: a Debian; bookworm has g++ 12 and Python 3.11, debian:trixie-slim g++ 14 and Python 3.13",
+        json_schema_extra={"env": "OCR_SANDBOX_BASE"},
+    )
     runtime: str | None = Field(
         None, description="Container runtime, e.g. runsc", json_schema_extra={"env": "OCR_SANDBOX_RUNTIME"}
     )

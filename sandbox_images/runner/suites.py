@@ -8,7 +8,7 @@ import sys
 import threading
 
 UNITTEST_MARKS = ("__unittest_skip__", "__unittest_expecting_failure__")  # what unittest's decorators leave
-PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".")
+PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".", "--confcutdir", ".")
 
 
 def forbid_tracing():

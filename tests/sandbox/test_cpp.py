@@ -5,6 +5,7 @@ import pytest
 from ocr_assets.programs.suites import suite_from_json
 from ocr_assets.verification.grading.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
+from resources.sandbox.process import ProcessSandbox
 
 SUM = suite_from_json({"tests": [{"kind": "stdin", "input": "1 2\n", "output": "3\n"}]})
 STD = "#include <bits/stdc++.h>\nusing namespace std;\n"
@@ -56,3 +57,18 @@ def test_online_judge_is_defined_and_can_be_left_out(sandbox: DockerSandbox) -> 
     finally:
         sandbox.online_judge = True
     assert judged["verdict"] == "wrong_answer" and judged["grader_version"] == "2"
+
+
+def test_calls_come_through_a_local_process_too() -> None:
+    tests = [{"kind": "call", "entry": "f", "args": [[1, 2]], "expected": [2, 1]}]
+    code = "#include <vector>\nstd::vector<int> f(std::vector<int> v) { return {v.rbegin(), v.rend()}; }\n"
+    with ProcessSandbox(workers=1) as pool:
+        judged = grade(pool, "cpp", code, suite_from_json({"tests": tests}))
+        assert judged["verdict"] == "accepted", judged
+        left = grade(
+            pool,
+            "cpp",
+            code.replace("return", "_exit(0); return").replace("vector>", "vector>\n#include <unistd.h>", 1),
+            suite_from_json({"tests": tests}),
+        )
+        assert left["verdict"] == "runtime_error" and left["message"] == "the function did not return"

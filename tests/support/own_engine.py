@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from resources.sandbox.images import BOOTSTRAP_TAG, DEFAULT_BASE, engine, ensure_image
+from resources.sandbox.images import DEFAULT_BASE, bootstrap_tag, engine, ensure_image
 
 
 class OwnEngine:
@@ -91,7 +91,7 @@ class OwnEngine:
         with contextlib.closing(engine()) as client:
             tags = [ensure_image(client)]
             known = {tag for image in client.images.list() for tag in image.tags}
-        tags += [tag for tag in (DEFAULT_BASE, BOOTSTRAP_TAG) if tag in known]  # which base it was made on names it
+        tags += [tag for tag in (DEFAULT_BASE, bootstrap_tag(DEFAULT_BASE)) if tag in known]  # which base it was made on names it
         with subprocess.Popen(["docker", "save", *tags], stdout=subprocess.PIPE) as save:
             subprocess.run(["docker", "-H", self.url, "load"], stdin=save.stdout, check=True, stdout=subprocess.DEVNULL)
         assert save.returncode == 0
