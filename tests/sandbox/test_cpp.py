@@ -1,6 +1,10 @@
 """C++ as a judge compiles it: standards by what the source says, ``ONLINE_JUDGE``."""
 
+from typing import Any
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ocr_assets.programs.suites import suite_from_json
 from ocr_assets.verification.grading.grade import grade
@@ -72,3 +76,34 @@ def test_calls_come_through_a_local_process_too() -> None:
             suite_from_json({"tests": tests}),
         )
         assert left["verdict"] == "runtime_error" and left["message"] == "the function did not return"
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+LONGS = st.integers(-(2**63), 2**63 - 1)
+VALUES = {
+    "std::vector<std::vector<std::string>>": st.lists(st.lists(TEXT)),
+    "std::vector<long long>": st.lists(LONGS),
+    "std::vector<char>": st.lists(st.characters(max_codepoint=127)),
+    "std::map<std::string, double>": st.dictionaries(TEXT, st.floats(allow_nan=False, allow_infinity=False)),
+    "std::pair<std::optional<bool>, unsigned>": st.tuples(st.booleans() | st.none(), st.integers(0, 2**32 - 1)).map(list),
+    "ListNode*": st.lists(st.integers(-(2**31), 2**31 - 1)),
+}
+
+
+@pytest.mark.parametrize("type_", VALUES)
+def test_values_come_back_as_they_went(sandbox: DockerSandbox, type_: str) -> None:
+    """Through the encoding, the compiled program and back; one compilation a type, all values as tests of one suite."""
+    found: list[Any] = []
+
+    @settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
+    @given(VALUES[type_])
+    def draw(value: Any) -> None:
+        found.append(value)
+
+    draw()
+    tests = [{"kind": "call", "entry": "f", "args": [value], "expected": value} for value in found]
+    judged = grade(
+        sandbox, "cpp", f"#include <string>\n{type_} f({type_} x) {{ return x; }}\n", suite_from_json({"tests": tests})
+    )
+    assert judged["verdict"] == "accepted", (judged["message"], found[judged["first_failure"] or 0])
+    assert judged["tests_total"] == len(found) > 10

@@ -50,7 +50,7 @@ class Undecidable(Exception):
     """No C++ program can be judged by these tests, or not this one by us: the message says why. It is not the program's fault."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class CppCalls:
     """The call tests of one suite, for one C++ solution."""
 
@@ -84,6 +84,8 @@ class CppCalls:
                 return outcome
 
             outcome = first_accepted(text, compiled)
+            if outcome.compiled:
+                self._preludes = (using,)  # the next runs begin with it
             if outcome.compiled or not _NOT_KNOWN.search(outcome.compile_message):
                 return outcome
             first = first or outcome
