@@ -10,7 +10,7 @@ PLAIN, LOOKS = "int main() {}", "#ifndef ONLINE_JUDGE\n#endif\nint main() {}"
 CASES = [
     ([STDIN], "python", "ONLINE_JUDGE = 1", "accepted", True, "2"),
     ([STDIN], "python", "x", "compile_error", True, "2"),
-    ([ASSERT], "python", "x", "accepted", True, "2+apart"),
+    ([ASSERT], "python", "x", "accepted", True, f"2{version.SUITE_PART}"),
     ([STDIN], "cpp", PLAIN, "accepted", True, "2"),
     ([STDIN], "cpp", LOOKS, "wrong_answer", True, "2+judge"),
     ([STDIN], "cpp", LOOKS, "wrong_answer", False, "2"),
