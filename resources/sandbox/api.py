@@ -45,6 +45,8 @@ class Run:
     (Python): ``code`` is appended to the solution, or run by pytest against the module ``solution``.
     A compiled program answers a ``call`` by ``data``, its arguments as sandbox_images/include/call.h reads them.
     ``literals``: for a call whose values JSON cannot carry, ``repr((args, kwargs))`` of Python literals instead of both.
+    ``together`` (call): a process that has answered other such calls of its program may be asked, where none of them left the
+    program changed. Its outcome has no stdout; one that is not "ok" has to be asked again without this.
     ``apart`` (assert and pytest): the suite gets a process of its own where that can be; false: it shares the program's.
     ``collect`` names files to bring back from the working folder (at most 64 KiB each). The fields ``interactor_…`` are the
     same for the program's interactor, where it has one; then ``stdin`` and ``files`` of its own are not used.
@@ -59,6 +61,7 @@ class Run:
     kwargs: Mapping[str, object] = field(default_factory=dict)
     literals: str | None = None
     data: bytes | None = None
+    together: bool = False
     code: str | None = None
     collect: Sequence[str] = ()
     apart: bool = True

@@ -6,6 +6,7 @@ Who starts the runner is ``docker_pool.py`` (a container) or ``process.py`` (a l
 from __future__ import annotations
 
 import json
+import logging
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ AHEAD = 32 * 1024
 # answered by then is broken.
 GRACE_S = 300.0
 COMPILE_S = 360.0  # for the first answer
+log = logging.getLogger(__name__)
 
 
 class Stream(Protocol):
@@ -80,8 +82,13 @@ class Connection:
         while len(outcomes) < len(runs):
             send_ahead()
             run = runs[len(outcomes)]
-            outcome = _outcome(run, program.interactor, *self._receive(timeout_s))
+            header, blobs = self._receive(timeout_s)
             waiting.popleft()
+            if header.get("distrust"):
+                log.info("calls are asked again, each in a process of its own: %s", header["distrust"])
+                self._end(timeout_s)
+                return self.run(replace(program, runs=[replace(run, together=False) for run in runs]), until)
+            outcome = _outcome(run, program.interactor, header, blobs)
             enough = until is not None and until(len(outcomes), outcome)
             # What was shown to ``until`` is not kept: outputs of a hundred tests are no small thing.
             outcomes.append(outcome if until is None else replace(outcome, stdout=b"", value=None))
@@ -136,6 +143,7 @@ def _run_message(run: Run, interactor: Interactor | None, *, last: bool) -> byte
     header: dict[str, Any] = {
         "op": "run", "kind": run.kind, "argv": list(run.argv), "entry": run.entry, "files": list(run.files),
         "collect": list(run.collect), "literals": run.literals is not None, "last": last, "apart": run.apart,
+        "together": run.together,
     }  # fmt: skip
     blobs = [run.stdin, _data(run), *run.files.values()]
     if interactor is not None:

@@ -22,6 +22,7 @@ from runner import kernel, zygote
 from runner.answers import LIMITS
 from runner.apart import doubts
 from runner.basics import ENVIRONMENT
+from runner.calls import Calls
 from runner.channel import Channel
 from runner.clean import Cleaner
 from runner.measure import Meter
@@ -43,6 +44,7 @@ class Supervisor:
         users = Users(uid_base)
         self._runs = Runs(cleaner, self._meter, box_root, judge_root, users)
         self._programs = Programs(link, self._runs, cleaner, users, self._spawn_zygote)
+        self._calls = Calls(self._runs, self._meter)
         self._slot = self._interactor = self._shared = None
         self._times = collections.Counter()
 
@@ -104,13 +106,19 @@ class Supervisor:
             self._close()
 
     def _close(self):
+        self._calls.end()
         for slot in (self._slot, self._interactor, self._shared):
             if slot is not None:
                 self._programs.close(slot)
         self._slot = self._interactor = self._shared = None
 
     def _run(self, message):
-        if self._interactor is not None:
+        together = self._calls.takes(self._slot, message)
+        if not together:
+            self._calls.end()
+        if together:
+            outcome, blobs = self._calls.run(self._slot, message)
+        elif self._interactor is not None:
             outcome, blobs = self._runs.interactive(self._slot, self._interactor, message)
         elif message["kind"] in ("assert", "pytest") and self._slot.language == "python":
             outcome, blobs = self._run_suite(message)

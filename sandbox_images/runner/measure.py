@@ -31,12 +31,16 @@ class Meter:
         """Note how much shared memory the container holds while no program runs."""
         self._idle_shared_kb, self._idle_kernel_kb = kernel.shared_kb(), kernel.kernel_kb()
 
-    def watch(self, jobs, on_end=None):
+    def watch(self, jobs, on_end=None, said=None):
         """Until all are done: measure every few milliseconds, kill what crosses a limit. ``on_end(job)`` is called at once
-        when one has ended; it may give descriptors to be emptied until all are done."""
+        when one has ended; it may give descriptors to be emptied until all are done. Returns early, and true, once there is
+        something to read on ``said``."""
         interval, waiting, unread, sampled = SAMPLE_S, list(jobs), [], time.monotonic()
         while waiting:
-            readable, _, _ = select.select([*(job.slot.link for job in waiting), *unread], [], [], interval)
+            links = [job.slot.link for job in waiting]
+            readable, _, _ = select.select([*links, *unread, *([] if said is None else [said])], [], [], interval)
+            if said in readable and not any(link in readable for link in links):
+                return True
             for fd in [fd for fd in unread if fd in readable]:
                 if not os.read(fd, MIB):
                     unread.remove(fd)
@@ -58,6 +62,7 @@ class Meter:
                     self._sample(job, [other for other in jobs if other is not job])
                 near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
                 interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
+        return False
 
     def _sample(self, job, others):
         cpu, own_kb = 0, {}
@@ -83,7 +88,7 @@ class Meter:
         unmapped_kb = kernel.shared_kb() - self._idle_shared_kb - elsewhere // 1024
         unmapped_kb += kernel.kernel_kb() - self._idle_kernel_kb  # it fills sockets, pipes and folders as well
         job.peak_kb = max(job.peak_kb, memory_kb + shared, 0 if job.judges and others else unmapped_kb)
-        if max(job.cpu_s, self.untold_cpu_s(job, others)) > limits["cpu_s"]:
+        if max(job.cpu_s - job.cpu_base, self.untold_cpu_s(job, others)) > limits["cpu_s"]:
             self.stop(job, "time_limit")
         elif job.peak_kb > limits["memory_mb"] * 1024:
             self.stop(job, "memory_limit")
@@ -105,8 +110,11 @@ class Meter:
 
     def programs_cpu_s(self):
         """CPU seconds of all in this container but the supervisor; None where that cannot be told."""
-        used = kernel.container_cpu_s() if self._confined else None
-        return None if used is None else used - time.process_time()
+        if not self._confined:
+            return None
+        own = time.process_time()  # first: the kernel brings its account up to date for that
+        used = kernel.container_cpu_s()
+        return None if used is None else used - own
 
     def untold_cpu_s(self, job, others=()):
         """CPU seconds of a job by the container's account, less what template and zygote may have used and what the

@@ -15,7 +15,7 @@ from runner.measure import judge
 
 PROCESSES = 192  # of a run at most: a container has 256, and the runner needs some
 # Kinds of a run that are given data on a descriptor of its own; a result comes back on it.
-WITH_DATA = ("call", "exec call", "assert", "pytest", "serve", "suite")
+WITH_DATA = ("call", "calls", "exec call", "assert", "pytest", "serve", "suite")
 EXECUTED = ("exec", "exec call")  # kinds of a compiled program
 
 
@@ -23,7 +23,8 @@ EXECUTED = ("exec", "exec call")  # kinds of a compiled program
 class Job:
     """One process on its way. ``judges``: it is the problem's (interactor, suite) and not the program under test.
     ``given``: bytes of its input that are held in memory for it. ``cpu_before``: the container's CPU seconds at its start,
-    null where its own are counted otherwise. ``cpu_s``, ``peak_kb``: measured so far."""
+    null where its own are counted otherwise. ``cpu_base``: of its CPU seconds, those that do not count. ``cpu_s``, ``peak_kb``:
+    measured so far."""
 
     slot: object
     kind: str
@@ -35,6 +36,7 @@ class Job:
     judges: bool = False
     given: int = 0
     cpu_before: float | None = None
+    cpu_base: float = 0.0
     cause: str | None = None
     peak_kb: int = 0
     sampled: bool = False
@@ -143,6 +145,20 @@ class Runs:
         outcome["collected"] = []
         return outcome, [its_out[0], its_out[1] or out[1]]
 
+    def start_calls(self, slot, literals, link):
+        """A process for calls that share it (``calls.py``): told of each on ``link``, whose end here is closed."""
+        spec = {"kind": "calls", "argv": [], "literals": literals}
+        return self._start(slot, spec, [memfd("stdin"), memfd("stdout")], {}, b"", [link])
+
+    def stop(self, job):
+        """Kill a run and wait for its end."""
+        self._cleaner.signal(job)
+        self._meter.watch([job])
+
+    def finish(self, job):
+        """What is done after a run of one process: its facts and [stdout, stderr, result]."""
+        return self._finish([job], {}, HEAD)[0]
+
     # ---- parts of a run ---------------------------------------------------------------------------------------------
 
     def _one(self, slot, spec, stdin, files, data, collect, collect_limit):
@@ -182,6 +198,8 @@ class Runs:
         extra = [memfd("data", data)] if kind in WITH_DATA else []
         binary = [] if slot.binary is None or kind not in EXECUTED or "program" in spec else [slot.binary]
         cpu_s = int(limits["cpu_s"]) + 2  # a backstop: what all processes of the run have used is measured here
+        if kind == "calls":
+            cpu_s *= 2
         file_bytes = max(int(limits["output_mb"] * MIB) + 1, spec.get("file_bytes", 0))
         processes = min(limits["processes"], PROCESSES)
         message = launch.pack(uid, box, cpu_s, processes, file_bytes, text, command, keeps_data=kind == "exec call")

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import warnings
 
-from runner import child, launch, suites
+from runner import child, forbidden, launch, suites
 
 warnings_off = warnings.catch_warnings()
 
@@ -24,7 +24,7 @@ def serve(link_fd, confined):
     confines all programs to come alike, the filter of system calls and fixed limits, goes on here, once."""
     child.set_name(b"ocr-zygote")
     gc.disable()
-    child.forbid_calls()
+    forbidden.forbid_calls()
     child.fixed_limits(confined)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # as in an interpreter a program starts in
     preload()

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import struct
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import pytest
 
 from resources.sandbox.api import Program, Run, RunLimits, SandboxUnavailable
 from resources.sandbox.docker_pool import DockerSandbox
-from resources.sandbox.images import CONTEXT
 from resources.sandbox.isolation import PROFILE, isolation
+from sandbox_images.runner import forbidden
 
-sys.path.insert(0, str(CONTEXT))
 pytestmark = pytest.mark.alone  # limits are read from the kernel's own counters
 
 LIMITS = RunLimits(cpu_s=20, wall_s=120, memory_mb=256)
@@ -128,9 +126,7 @@ def test_the_profile_is_on_the_container_and_named_in_every_outcome(sandbox: Doc
 
 def test_what_the_runners_filter_denies_the_profile_does_not_allow() -> None:
     """Two lists, one meaning: the filter stands in where an engine has no seccomp."""
-    from runner import child
-
-    for calls in child._DENIED.values():
+    for calls in forbidden._DENIED.values():
         assert not ALLOWED & set(calls)
     assert "clone3" in ALLOWED  # listed, to be answered with ENOSYS
     (rule,) = (rule for rule in json.loads(PROFILE.read_text())["syscalls"] if "clone3" in rule["names"])
@@ -139,9 +135,7 @@ def test_what_the_runners_filter_denies_the_profile_does_not_allow() -> None:
 
 def test_the_runners_filter_alone_denies_by_number_and_architecture() -> None:
     """The BPF program, interpreted: native calls pass but the denied ones, other architectures do not."""
-    from runner import child
-
-    code = list(struct.iter_unpack("HBBI", child.seccomp_filter() or b""))
+    code = list(struct.iter_unpack("HBBI", forbidden.seccomp_filter() or b""))
     machine = os.uname().machine
 
     def verdict(number: int, arch: int, argument: int = 0) -> int:
@@ -157,13 +151,16 @@ def test_the_runners_filter_alone_denies_by_number_and_architecture() -> None:
                 hit = {0x15: value == constant, 0x35: value >= constant, 0x45: value & constant != 0}[operation]
                 position += yes if hit else no
 
-    native, allow, deny = child._AUDIT_ARCH[machine], 0x7FFF0000, 0x00050001
+    native, allow, deny = forbidden._AUDIT_ARCH[machine], 0x7FFF0000, 0x00050001
     assert verdict(0, native) == allow and verdict(0, 0x40000003) == deny
-    assert {verdict(number, native) for number in child._DENIED[machine].values()} == {deny}
-    clone, unknown = child._CLONE[machine], 0x00050026
-    assert verdict(clone, native, 17) == verdict(clone, native, 0x01200011) == allow and verdict(child._CLONE3, native) == unknown
+    assert {verdict(number, native) for number in forbidden._DENIED[machine].values()} == {deny}
+    clone, unknown = forbidden._CLONE[machine], 0x00050026
+    assert (
+        verdict(clone, native, 17) == verdict(clone, native, 0x01200011) == allow
+        and verdict(forbidden._CLONE3, native) == unknown
+    )
     assert {verdict(clone, native, flag | 17) for flag in (0x8000, 0x10000000, 0x20000, 0x40000000, 0x20000000)} == {deny}
-    assert verdict(child._SOCKET[machine], native, 1) == allow and verdict(child._SOCKET[machine], native, 2) == deny
+    assert verdict(forbidden._SOCKET[machine], native, 1) == allow and verdict(forbidden._SOCKET[machine], native, 2) == deny
 
 
 def test_limits_of_the_container_are_in_force_by_the_kernels_own_word(sandbox: DockerSandbox) -> None:

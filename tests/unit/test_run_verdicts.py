@@ -218,6 +218,53 @@ def test_runs_of_a_broken_sandbox_do_not_count() -> None:
     assert (found["verdict"], found["tests_passed"], len(found["tests"])) == ("accepted", 2, 2)
 
 
+CALLED = suite_from_json({"tests": [{"kind": "call", "entry": "f", "args": [n], "expected": n} for n in range(6)]})
+
+
+class Calling(Scripted):
+    """Answers calls with their argument. ``wrong``: arguments that are answered wrongly; ``wrong_together``: those that are only
+    where the process is shared."""
+
+    def __init__(self, wrong: set[int], wrong_together: set[int]) -> None:
+        super().__init__()
+        self.wrong, self.wrong_together = wrong, wrong_together
+        self.calls: list[list[tuple[Any, bool]]] = []
+
+    def execute(self, program: Program, until: Any = None, *, reserved: bool = False) -> Outcome:
+        self.calls.append([])
+        for place, run in enumerate(program.runs):
+            self.calls[-1].append((run.args[0], run.together))
+            fails = run.args[0] in (self.wrong_together | self.wrong if run.together else self.wrong)
+            if until(place, replace(OK, value=-1 if fails else run.args[0])):
+                break
+        return COMPILED
+
+
+@pytest.mark.parametrize("stop", [True, False])
+@given(st.sets(st.integers(0, 5)), st.sets(st.integers(0, 5)))
+def test_what_a_shared_process_says_is_no_verdict(stop: bool, wrong: set[int], wrong_together: set[int]) -> None:
+    sandbox = Calling(wrong, wrong_together)
+    found = judged(sandbox, "python", CALLED, stop_at_first_failure=stop)
+    assert found["verdict"] == ("wrong_answer" if wrong else "accepted")
+    assert found["first_failure"] == min(wrong, default=None)
+    last = min(wrong, default=5) if stop else 5
+    assert [(test["index"], test["verdict"]) for test in found["tests"]] == [
+        (n, "wrong_answer" if n in wrong else "accepted") for n in range(last + 1)
+    ]
+    together, *singly = sandbox.calls
+    assert all(shared for _, shared in together) and not any(shared for part in singly for _, shared in part)
+    assert len(together) == 6 or together[-1][0] in wrong | wrong_together, "it ends at the first failure"
+
+
+def test_the_order_of_calls_is_not_that_of_the_suite_and_always_the_same() -> None:
+    orders = []
+    for _ in range(2):
+        sandbox = Calling(set(), set())
+        judged(sandbox, "python", CALLED)
+        orders.append([argument for argument, _ in sandbox.calls[0]])
+    assert orders[0] == orders[1] != [0, 1, 2, 3, 4, 5]
+
+
 CHECKER = {"language": "python", "source": "", "protocol": "testlib"}
 
 

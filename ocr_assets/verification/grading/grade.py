@@ -1,13 +1,15 @@
 """From one solution and one suite to a verdict (docs/grading.md, §1, §2, §4).
 
-One test is graded in ``runs.py``, limits are in ``limits.py``, the problem's own checkers in ``checkers.py``, the altered suites
-that an accepted program must fail in ``tampering/altered_suites.py``; many solutions side by side are in ``batch.py``.
+One test is graded in ``runs.py``, what several runs came to is put together in ``tested.py``; limits are in ``limits.py``, the
+problem's own checkers in ``checkers.py``, the altered suites that an accepted program must fail in
+``tampering/altered_suites.py``; many solutions side by side are in ``batch.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TypedDict
 
@@ -27,6 +29,7 @@ from ocr_assets.verification.grading.runs import (
     test_row,
 )
 from ocr_assets.verification.grading.standards import execute, first_accepted
+from ocr_assets.verification.grading.tested import Tested, merged, reasons
 from ocr_assets.verification.grading.version import JUDGE_MACRO, version_of_verdict, wants_judge_macro
 from ocr_assets.verification.settings import GradingSettings
 from ocr_assets.verification.tampering.altered_suites import altered_suites
@@ -67,7 +70,7 @@ def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, setting
         return job.graded([], "sandbox_error", reason, None)
     limits = resolve_limits(suite["limits"], language, settings)
     try:
-        tested = job.run(job.tests, limits)
+        tested = job.first_run(limits)
         outcome = tested.outcome
         slow = [test["index"] for test in tested.verdicts if test["verdict"] == "time_limit"]
         if slow and outcome.host_speed < 1.0:
@@ -115,21 +118,6 @@ def ungradable(suite: Suite, language: Language) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Tested:
-    """What tests came to, in the order of the suite. ``outcome``: of the program as a whole. ``reasons``: by index, why a test
-    that passed proves little."""
-
-    outcome: Outcome
-    verdicts: list[TestVerdict]
-    reasons: Mapping[int, str]
-
-    @property
-    def untrusted(self) -> str | None:
-        """Why these verdicts prove little, or None."""
-        return next((self.reasons[test["index"]] for test in self.verdicts if test["index"] in self.reasons), None)
-
-
 class _Job:
     """One solution before one suite."""
 
@@ -153,7 +141,26 @@ class _Job:
         tests = self.suite["tests"]
         return CppCalls(self.code, tests) if self.language == "cpp" and tests[0]["kind"] == "call" else None
 
-    def run(self, tests: Sequence[PreparedTest], limits: RunLimits, *, reserved: bool = False) -> _Tested:
+    def first_run(self, limits: RunLimits) -> Tested:
+        """All tests, or those up to the first failure.
+
+        Calls come first, in one process as long as each leaves the program as it was. Their order is one that the program cannot
+        know, so that counting calls tells it nothing. From the first that fails on, every test is run in a process of its own:
+        what a program keeps from call to call never makes a verdict (docs/grading.md, §3.2).
+        """
+        calls = [test for test in self.tests if test.run.kind == "call"]
+        if len(calls) < 2 or self.language != "python":
+            return self.run(self.tests, limits)
+        random.Random("\0".join([self.code, *(test.test["output"] or test.test["code"] or "" for test in calls)])).shuffle(calls)
+        together = [replace(test, run=replace(test.run, together=True)) for test in calls]
+        found = self._compared(together, limits, reserved=False, until_failure=True)
+        passed = sorted((test for test in found.verdicts if test["verdict"] == "accepted"), key=lambda test: test["index"])
+        done = {test["index"] for test in passed}
+        left = [test for test in self.tests if test.index not in done]
+        found = replace(found, verdicts=passed)
+        return self._up_to_failure(merged(found, self.run(left, limits))) if left and found.outcome.compiled else found
+
+    def run(self, tests: Sequence[PreparedTest], limits: RunLimits, *, reserved: bool = False) -> Tested:
         """These tests, or those of them up to the first failure."""
         if self.suite["interactor"] is not None:
             return self._interactive(tests, limits, reserved)
@@ -161,20 +168,22 @@ class _Job:
             return self._checked(tests, limits, reserved)
         return self._compared(tests, limits, reserved)
 
-    def repeated(self, tested: _Tested, indices: Sequence[int], limits: RunLimits, *, reserved: bool = False) -> _Tested:
+    def repeated(self, tested: Tested, indices: Sequence[int], limits: RunLimits, *, reserved: bool = False) -> Tested:
         """``tested`` with the tests of these indices run again: what they come to now counts. Tests behind a failure that is none
         any more follow; those behind a new one do not count."""
         again = self.run([self.tests[index] for index in indices], limits, reserved=reserved)
-        found = _merged(tested, again)
-        if not self.settings.stop_at_first_failure:
-            return found
-        failed = next((place for place, test in enumerate(found.verdicts) if test["verdict"] != "accepted"), None)
-        if failed is not None:
-            return replace(found, verdicts=found.verdicts[: failed + 1])
+        found = self._up_to_failure(merged(tested, again))
         left = self.tests[len(found.verdicts) :]
-        return _merged(found, self.run(left, limits)) if left else found
+        return merged(found, self.run(left, limits)) if left and not self._enough(found.verdicts) else found
 
-    def _compared(self, tests: Sequence[PreparedTest], limits: RunLimits, reserved: bool) -> _Tested:
+    def _up_to_failure(self, tested: Tested) -> Tested:
+        """What counts of these."""
+        failed = next((place for place, test in enumerate(tested.verdicts) if self._enough([test])), len(tested.verdicts))
+        return replace(tested, verdicts=tested.verdicts[: failed + 1])
+
+    def _compared(
+        self, tests: Sequence[PreparedTest], limits: RunLimits, reserved: bool, *, until_failure: bool = False
+    ) -> Tested:
         verdicts: list[TestVerdict] = []
 
         def until(place: int, run: RunOutcome) -> bool:
@@ -183,12 +192,12 @@ class _Job:
             if self.calls is not None:
                 self.calls.insist_on_arguments(tests[place].test, run)
             verdicts.append(test_row(tests[place].index, *grade_run(tests[place], run, self.suite), run))
-            return self._enough(verdicts)
+            return self._enough(verdicts) or (until_failure and verdicts[-1]["verdict"] != "accepted")
 
         outcome = self._execute([test.run for test in tests], limits, until, reserved)
-        return _Tested(outcome, verdicts, _reasons(tests, outcome))
+        return Tested(outcome, verdicts, reasons(tests, outcome))
 
-    def _checked(self, tests: Sequence[PreparedTest], limits: RunLimits, reserved: bool) -> _Tested:
+    def _checked(self, tests: Sequence[PreparedTest], limits: RunLimits, reserved: bool) -> Tested:
         """Outputs are collected and then shown to the checker: it needs a sandbox of its own, and this one is on loan until
         the program ends. Where outputs are large that is done in parts."""
         checker = self.suite["checker"]
@@ -206,7 +215,7 @@ class _Job:
             outcome = self._execute([test.run for test in left], limits, until, reserved)
             verdicts += self._by_checker(checker, left, held)
             if not held or len(verdicts) == len(tests) or self._enough(verdicts):
-                return _Tested(outcome, verdicts, {})
+                return Tested(outcome, verdicts, {})
 
     def _by_checker(self, checker: Checker, tests: Sequence[PreparedTest], runs: Sequence[RunOutcome]) -> list[TestVerdict]:
         """Verdicts of the runs that the checker was asked about, or that ended before it could be."""
@@ -228,7 +237,7 @@ class _Job:
                 break
         return verdicts
 
-    def _interactive(self, tests: Sequence[PreparedTest], limits: RunLimits, reserved: bool) -> _Tested:
+    def _interactive(self, tests: Sequence[PreparedTest], limits: RunLimits, reserved: bool) -> Tested:
         interactor = self.suite["interactor"]
         assert interactor is not None
         verdicts: list[TestVerdict] = []
@@ -252,7 +261,7 @@ class _Job:
             outcome = self._execute(runs, limits, until, reserved, checkers.as_interactor(interactor))
         if self.suite["checker"] is not None:
             self._check_logs(self.suite["checker"], tests, logs, verdicts)
-        return _Tested(outcome, verdicts, {})
+        return Tested(outcome, verdicts, {})
 
     def _check_logs(
         self, checker: Checker, tests: Sequence[PreparedTest], logs: Sequence[bytes], verdicts: list[TestVerdict]
@@ -302,7 +311,7 @@ class _Job:
         if self.language != "python" or not order_can_matter(self.code):
             return None
         other = _Job(self.sandbox, self.language, self.code, self.suite, self.settings, OTHER_SEED)
-        failed = _first_wrong(other.run(self.tests, limits))
+        failed = _first_wrong(other.first_run(limits))
         again = None if failed is None else _first_wrong(other.run([self.tests[failed["index"]]], limits))
         if again is None:  # or it fails now and then, whatever the seed
             return None
@@ -363,25 +372,9 @@ class _Job:
         }
 
 
-def _first_wrong(tested: _Tested) -> TestVerdict | None:
+def _first_wrong(tested: Tested) -> TestVerdict | None:
     """The first test that was answered wrong; one that crossed a limit says nothing of the order of sets."""
     return next((test for test in tested.verdicts if test["verdict"] in ("wrong_answer", "runtime_error")), None)
-
-
-def _merged(tested: _Tested, again: _Tested) -> _Tested:
-    """``tested`` with the verdicts of ``again`` in their places. Raises ``SandboxFault`` if the program, or its interactor, did
-    not compile this time: both did before."""
-    if not again.outcome.compiled or again.outcome.interactor_message is not None:
-        raise SandboxFault(f"it compiled at first, and then it did not: {again.outcome.compile_message[:500]}")
-    repeated = {test["index"]: test for test in again.verdicts}
-    verdicts = {test["index"]: test for test in tested.verdicts} | repeated
-    kept = {index: reason for index, reason in tested.reasons.items() if index not in repeated}
-    return _Tested(tested.outcome, [verdicts[index] for index in sorted(verdicts)], {**kept, **again.reasons})
-
-
-def _reasons(tests: Sequence[PreparedTest], outcome: Outcome) -> dict[int, str]:
-    pairs = zip(tests, outcome.runs, strict=False)
-    return {test.index: run.untrusted_reason for test, run in pairs if run.untrusted_reason is not None}
 
 
 def _question(test: Test, output: bytes) -> checkers.Question:
