@@ -190,7 +190,7 @@ def test_limits_of_the_container_are_in_force_by_the_kernels_own_word(sandbox: D
     ids=["v2", "v1"],
 )  # fmt: skip
 def test_the_runner_reads_control_groups_of_both_versions(tmp_path: Path, files: dict[str, str]) -> None:
-    from runner import kernel
+    from sandbox_images.runner import kernel
 
     assert (kernel.container_cpu_s(tmp_path), kernel.memory_kills(tmp_path), kernel.shared_kb(tmp_path)) == (None, 0, 0)
     for name, text in files.items():
