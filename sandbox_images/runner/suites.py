@@ -4,11 +4,78 @@ The suite may share the process with the solution (``child.py``) or see stand-in
 """
 
 import ast
+import pathlib
 import sys
 import threading
+import types
 
 UNITTEST_MARKS = ("__unittest_skip__", "__unittest_expecting_failure__")  # what unittest's decorators leave
 PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--rootdir", ".", "--confcutdir", ".")
+# Where the program is in another process, ``apart/names.py`` compiles the suite, and plugins that change no verdict are left
+# out.
+_LEFT_OUT = ("doctest", "faulthandler", "junitxml", "pastebin", "setupplan", "stepwise", "threadexception", "unraisableexception")
+_OPTIONS_APART = (*PYTEST_OPTIONS, "--assert=plain", *(part for name in _LEFT_OUT for part in ("-p", f"no:{name}")))
+_prepared = []  # pytest's configuration, made by a zygote for all suites apart
+
+
+def prepare():
+    """Make pytest's configuration, which is the same for all suites, before a process is forked for one of them; and have its
+    plugins looked through only once. The insides of pytest that this needs are those of version 7, which the image has."""
+    import pytest
+
+    if pytest.version_tuple >= (8,):
+        return
+    from _pytest.config import _prepareconfig
+
+    _remember_plugins()
+    config = _prepareconfig([*_OPTIONS_APART, "test_solution.py"], [])
+    config.pluginmanager.getplugin("capturemanager").stop_global_capturing()  # its files are each process's own
+    _prepared.append(config)
+
+
+def _remember_plugins():
+    """The parameters of hooks and the fixtures of plugins, which pytest looks for anew in every session."""
+    import pluggy._hooks
+    from _pytest.fixtures import FixtureManager, getfixturemarker
+
+    varnames, of_hooks = pluggy._hooks.varnames, {}
+
+    def known_varnames(function):
+        key = getattr(function, "__func__", function), hasattr(function, "__func__")
+        if key not in of_hooks:
+            of_hooks[key] = varnames(function)
+        return of_hooks[key]
+
+    parsefactories, of_plugins = FixtureManager.parsefactories, {}
+
+    def known_fixtures(self, holder, *args, **kwargs):
+        if isinstance(holder, types.ModuleType) and holder.__name__.startswith("_pytest."):
+            if holder not in of_plugins:
+                found = of_plugins[holder] = types.ModuleType(holder.__name__)
+                vars(found).update({name: value for name, value in vars(holder).items() if getfixturemarker(value) is not None})
+            holder = of_plugins[holder]
+        return parsefactories(self, holder, *args, **kwargs)
+
+    pluggy._hooks.varnames, FixtureManager.parsefactories = known_varnames, known_fixtures
+
+
+def _main_apart(watch):
+    """``pytest.main`` with what is prepared."""
+    import pytest
+
+    if not _prepared:
+        return pytest.main([*_OPTIONS_APART, "test_solution.py"], plugins=[watch])
+    config, here = _prepared[0], pathlib.Path.cwd()
+    config._rootpath = here
+    object.__setattr__(config.invocation_params, "dir", here)
+    capture = config.pluginmanager.getplugin("capturemanager")
+    capture.start_global_capturing()
+    capture.suspend_global_capture()
+    config.pluginmanager.register(watch)
+    try:
+        return config.hook.pytest_cmdline_main(config=config)
+    finally:
+        config._ensure_unconfigure()
 
 
 def forbid_tracing():
@@ -46,7 +113,10 @@ class Watch:
 
     def pytest_exception_interact(self, call):
         if call.excinfo is not None:
-            self.failures.append((call.excinfo.typename, call.excinfo.exconly()))
+            text = call.excinfo.exconly()
+            if text == "AssertionError":
+                text += f": {str(call.excinfo.traceback[-1].statement).strip()}"
+            self.failures.append((call.excinfo.typename, text))
 
 
 def run_pytest(tests, beliefs=None):
@@ -55,9 +125,7 @@ def run_pytest(tests, beliefs=None):
     import pytest
 
     watch = Watch(beliefs)
-    if beliefs is not None:
-        _mark_assertions(beliefs.marks)
-    status = pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[watch])
+    status = _main_apart(watch) if beliefs is not None else pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[watch])
     left_out = certain_tests(tests) - {name.partition("[")[0].partition("::")[2] for name in watch.collected}
     excused = sorted({name.partition("[")[0].rpartition("::")[2] for name in watch.declared})
     result = {"passed": sorted(watch.passed)[:1000], "failed": None, "wrong": False, "excused": excused}
@@ -71,25 +139,9 @@ def run_pytest(tests, beliefs=None):
     return result
 
 
-def _mark_assertions(marks):
-    """Have pytest put marks into the suite before it rewrites the suite's assertions."""
-    from _pytest.assertion import rewrite
-
-    rewrite_asserts = rewrite.rewrite_asserts
-
-    def marked(tree, *args):
-        marks.put_into(tree)
-        rewrite_asserts(tree, *args)
-
-    rewrite.rewrite_asserts = marked
-
-
 def run_assertions(code, namespace, beliefs=None):
     """Run assertions in ``namespace``: a result as above, or what they raise if it is no failed assertion of theirs."""
-    tree = ast.parse(code, "test.py")
-    if beliefs is not None:
-        beliefs.marks.put_into(tree)
-    test = compile(tree, "test.py", "exec")
+    test = compile(code, "test.py", "exec") if beliefs is None else beliefs.compiled("test.py")
     result = {"passed": [], "failed": None, "wrong": False}
     try:
         exec(test, namespace)

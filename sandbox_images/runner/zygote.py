@@ -94,6 +94,7 @@ def load_pytest():
             os.chdir(folder)
             with open("test_warm.py", "w") as file:
                 file.write("import pytest\n@pytest.mark.parametrize('x', [1])\ndef test_warm(x):\n    assert x == 1\n")
+            suites.prepare()
             pytest.main([*suites.PYTEST_OPTIONS, "test_warm.py"])
             os.chdir("/")
         os.dup2(kept[0], 1), os.dup2(kept[1], 2)

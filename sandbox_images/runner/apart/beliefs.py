@@ -31,6 +31,13 @@ class Beliefs:
         self.given = []  # functions and objects of the suite's that the program was given
         self._values = {}
 
+    def compiled(self, path):
+        """The suite's code with marks in it. Raises what the compiler raises where it is no program."""
+        if not self.code.tree.body:
+            return compile(self.code.source, path, "exec", dont_inherit=True)
+        self.marks.put_into(self.code.tree)
+        return compile(self.code.tree, path, "exec", dont_inherit=True)
+
     # ---- notes --------------------------------------------------------------------------------------------------------
 
     @property

@@ -9,7 +9,11 @@ tests are found here, and run again with spoiled answers by ``doubts.py``.
 import ast
 import builtins
 
-_MARK = "@ocr_reached"  # no name a suite can spell
+_MARK, _EXPLAIN, _LEFT, _RIGHT = "@ocr_reached", "@ocr_explain", "@ocr_left", "@ocr_right"  # no names a suite can spell
+_SYMBOLS = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Is: "is", ast.IsNot: "is not",
+    ast.In: "in", ast.NotIn: "not in",
+}  # fmt: skip
 _RAISES = {"raises", "assertRaises", "assertRaisesRegex", "warns", "assertWarns", "assertWarnsRegex", "deprecated_call"}
 _FAILS = {"fail"}
 _DRAWS = {"all", "any", "zip", "map", "filter", "sum", "max", "min", "enumerate"}
@@ -25,7 +29,8 @@ class Marks:
         self._reached = set()
         self._functions = []  # [name, first line, mark at its start, {mark: line}]; the module itself comes first
         self._count = 0
-        vars(builtins)[_MARK] = self._reached
+        self._compared = []  # what stands on both sides of assertions that are comparisons
+        vars(builtins).update({_MARK: self._reached, _EXPLAIN: self._explanation})
 
     @property
     def any_reached(self):
@@ -58,6 +63,8 @@ class Marks:
                 marks[mark] = statement.lineno
             if isinstance(statement, _FUNCTIONS):
                 self._mark_function(statement)
+            elif isinstance(statement, ast.Assert):
+                self._explain(statement)
             elif isinstance(statement, ast.With | ast.AsyncWith):
                 statement.body = self._marked(statement.body, marks, open_end or _expects_error(statement))
             else:
@@ -80,12 +87,46 @@ class Marks:
             body[at:at] = start
         function.body = body
 
+    def _explain(self, statement):
+        """Have a comparison that fails say what was compared, as pytest does by rewriting every assertion, which costs more
+        than most suites."""
+        test = statement.test
+        if statement.msg is None and isinstance(test, ast.Compare) and len(test.ops) == 1:
+            at = _place(statement)
+            left, right = test.left, test.comparators[0]
+            self._compared.append((left, right))
+            test.left = ast.NamedExpr(ast.Name(_LEFT, ast.Store(), **at), left, **at)
+            test.comparators = [ast.NamedExpr(ast.Name(_RIGHT, ast.Store(), **at), right, **at)]
+            values = [ast.Constant(len(self._compared) - 1, **at), ast.Constant(_SYMBOLS[type(test.ops[0])], **at)]
+            values += [ast.Name(name, ast.Load(), **at) for name in (_LEFT, _RIGHT)]
+            statement.msg = ast.Call(ast.Name(_EXPLAIN, ast.Load(), **at), values, [], **at)
+
+    def _explanation(self, number, symbol, *values):
+        shown = [_shown(value) for value in values]
+        lines = [f"assert {shown[0]} {symbol} {shown[1]}"]
+        for node, text in zip(self._compared[number], shown, strict=True):
+            if not isinstance(node, ast.Constant) and (source := ast.unparse(node)) != text:
+                lines.append(f" +  where {text} = {source}")
+        return "\n".join(lines)
+
     def _mark(self, statement, body):
         self._count += 1
-        add = ast.Attribute(ast.Name(_MARK, ast.Load()), "add", ast.Load())
-        mark = ast.Expr(ast.Call(add, [ast.Constant(self._count)], []))
-        body.append(ast.fix_missing_locations(ast.copy_location(mark, statement)))
+        at = _place(statement)
+        add = ast.Attribute(ast.Name(_MARK, ast.Load(), **at), "add", ast.Load(), **at)
+        body.append(ast.Expr(ast.Call(add, [ast.Constant(self._count, **at)], [], **at), **at))
         return self._count
+
+
+def _place(node):
+    return {name: getattr(node, name) for name in ("lineno", "col_offset", "end_lineno", "end_col_offset")}
+
+
+def _shown(value):
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    return text if len(text) <= 240 else f"{text[:118]}...{text[-118:]}"
 
 
 def is_assertion(statement):
@@ -139,6 +180,8 @@ def steered(tree, programs):
 def constants_used(tree, constants):
     """Of the program's plain values (``constants``: names), one that the suite builds upon: used otherwise than as one side of
     a comparison whose other side is the suite's. Null if there is none."""
+    if not constants:
+        return None
     allowed = set()
     for node in ast.walk(tree):
         sides = []
@@ -158,6 +201,7 @@ def constants_used(tree, constants):
 
 
 def _constant(node, constants):
+    node = node.value if isinstance(node, ast.NamedExpr) else node
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in constants:
         return node.id
     module = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "solution"

@@ -5,6 +5,7 @@ import builtins
 import collections
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import os
 import re
 import sys
@@ -112,13 +113,27 @@ def raised_by_itself(code, error):
     return bool(here) and (isinstance(here[-1], ast.Raise) or used <= set(dir(builtins)))
 
 
+class SuiteLoader(importlib.machinery.SourceFileLoader):
+    """Loads a suite's module with the marks that ``evidence.py`` puts into it."""
+
+    def __init__(self, suite, name, path):
+        super().__init__(name, path)
+        self._suite = suite
+
+    def get_code(self, fullname):
+        return self._suite.compiled(self.path)
+
+
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives the stand-in of the module ``solution`` to whoever imports it."""
+    """Gives the stand-in of the module ``solution`` to whoever imports it, and to pytest the suite."""
 
     def __init__(self, suite):
         self._suite, self._loaded = suite, False
 
     def find_spec(self, name, path, target=None):
+        if name == "test_solution":
+            path = os.path.abspath("test_solution.py")
+            return importlib.util.spec_from_file_location(name, path, loader=SuiteLoader(self._suite, name, path))
         return importlib.machinery.ModuleSpec(name, self) if name == "solution" else None
 
     def create_module(self, spec):
