@@ -20,10 +20,10 @@ _prepared = []  # pytest's configuration, made by a zygote for all suites apart
 
 def prepare():
     """Make pytest's configuration, which is the same for all suites, before a process is forked for one of them; and have its
-    plugins looked through only once. The insides of pytest that this needs are those of version 7, which the image has."""
+    plugins looked through only once. The insides of pytest that this needs are those of versions 7 and 8."""
     import pytest
 
-    if pytest.version_tuple >= (8,):
+    if pytest.version_tuple >= (9,):
         return
     from _pytest.config import _prepareconfig
 
@@ -126,7 +126,9 @@ def run_pytest(tests, beliefs=None):
 
     watch = Watch(beliefs)
     status = _main_apart(watch) if beliefs is not None else pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[watch])
-    left_out = certain_tests(tests) - {name.partition("[")[0].partition("::")[2] for name in watch.collected}
+    left_out = certain_tests(tests, beliefs and beliefs.code.tree) - {
+        name.partition("[")[0].partition("::")[2] for name in watch.collected
+    }
     excused = sorted({name.partition("[")[0].rpartition("::")[2] for name in watch.declared})
     result = {"passed": sorted(watch.passed)[:1000], "failed": None, "wrong": False, "excused": excused}
     done = watch.passed | watch.declared == watch.collected and not (watch.failures and status != 0)
@@ -156,11 +158,11 @@ def run_assertions(code, namespace, beliefs=None):
     return result
 
 
-def certain_tests(source):
+def certain_tests(source, tree=None):
     """Tests that pytest finds in ``source`` for certain (``name`` or ``Class::name``), so that a program which has some of
     them left out is noticed. What is decorated (but for marks), bound twice or conditional is not certain."""
     try:
-        tree = ast.parse(source)
+        tree = tree or ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     if b"__test__" in source:

@@ -129,7 +129,8 @@ class Beliefs:
             self.distrust("the program answered NaN, which is neither less nor more than anything")
         elif (name := evidence.constants_used(self.code.tree, constants)) is not None:
             self.distrust(f"the suite builds upon the program's own {name}")
-        return {"steered": sorted(evidence.steered(self.code.tree, self._values)), "in_place": self.in_place}
+        steered = evidence.steered(self.code.tree, self._values) if self.code.loops else ()
+        return {"steered": sorted(steered), "in_place": self.in_place}
 
 
 def _is_constant(name, value):

@@ -16,10 +16,9 @@ _SYMBOLS = {
 }  # fmt: skip
 _RAISES = {"raises", "assertRaises", "assertRaisesRegex", "warns", "assertWarns", "assertWarnsRegex", "deprecated_call"}
 _FAILS = {"fail"}
-_DRAWS = {"all", "any", "zip", "map", "filter", "sum", "max", "min", "enumerate"}
+DRAWS = {"all", "any", "zip", "map", "filter", "sum", "max", "min", "enumerate"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.GeneratorExp)
 
 
 class Marks:
@@ -167,8 +166,6 @@ def steered(tree, programs):
 
     What comes from the program is followed by name alone, not by place: too much may be found, which costs a second run.
     """
-    if not any(isinstance(node, (*_LOOPS, ast.GeneratorExp)) or _is_draw(node) for node in ast.walk(tree)):
-        return set()
     theirs = _theirs(tree, set(programs))
     found = set()
     for name, body in _functions(tree):
@@ -214,7 +211,7 @@ def _names(node):
 
 
 def _is_draw(node):
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _DRAWS
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DRAWS
 
 
 def _theirs(tree, names):
@@ -266,7 +263,7 @@ def _within(statement):
 
 def _steers(found, theirs):
     node, asserted = found
-    if isinstance(node, _LOOPS):
+    if isinstance(node, LOOPS[:3]):
         over = node.test if isinstance(node, ast.While) else node.iter
         holds = any(isinstance(inner, ast.stmt) and is_assertion(inner) for part in node.body for inner in ast.walk(part))
         return holds and bool(_names(over) & theirs)

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 
-from runner.apart import standins
+from runner.apart import evidence, standins
 
 # A suite that does these may depend on sharing a process with the program. Such a suite is run once more in one process
 # where it fails; what it passes apart it has passed.
@@ -32,12 +32,13 @@ class SuiteCode:
 
     ``used``: names it reads, binds or imports, attributes among them, at any depth; ``read``: those it reads as variables;
     ``imported``: those it binds by imports, but for those of the solution; ``bound``: those it binds otherwise. All empty where
-    it is no program. ``tree``: the syntax tree.
+    it is no program. ``tree``: the syntax tree; ``loops``: whether it has any loop, or a call that goes through items.
     """
 
     def __init__(self, source):
         self.source = source
         self.used, self.read, self.imported, self.bound = set(), set(), set(), set()
+        self.loops = False
         self._star = 0  # the last line on which it imports from the solution
         try:
             self.tree = ast.parse(source)
@@ -47,8 +48,11 @@ class SuiteCode:
             if isinstance(node, ast.Name):
                 self.used.add(node.id)
                 (self.read if isinstance(node.ctx, ast.Load) else self.bound).add(node.id)
+                self.loops = self.loops or node.id in evidence.DRAWS
             elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
                 self.bound.add(node.name)
+            elif isinstance(node, evidence.LOOPS):
+                self.loops = True
             elif isinstance(node, ast.arg):
                 self.bound.add(node.arg)
             elif isinstance(node, ast.Attribute):
