@@ -48,11 +48,19 @@ def _remember_plugins():
 
     parsefactories, of_plugins = FixtureManager.parsefactories, {}
 
+    class Fixtures(types.SimpleNamespace):
+        __hash__ = object.__hash__
+
+        def __dir__(self):
+            return list(vars(self))
+
     def known_fixtures(self, holder, *args, **kwargs):
         if isinstance(holder, types.ModuleType) and holder.__name__.startswith("_pytest."):
             if holder not in of_plugins:
-                found = of_plugins[holder] = types.ModuleType(holder.__name__)
-                vars(found).update({name: value for name, value in vars(holder).items() if getfixturemarker(value) is not None})
+                fixtures = {name: value for name, value in vars(holder).items() if getfixturemarker(value) is not None}
+                of_plugins[holder] = Fixtures(**fixtures) if fixtures else None
+            if of_plugins[holder] is None:
+                return None
             holder = of_plugins[holder]
         return parsefactories(self, holder, *args, **kwargs)
 
@@ -126,7 +134,7 @@ def run_pytest(tests, beliefs=None):
 
     watch = Watch(beliefs)
     status = _main_apart(watch) if beliefs is not None else pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[watch])
-    left_out = certain_tests(tests, beliefs and beliefs.code.tree) - {
+    left_out = certain_tests(tests, beliefs and beliefs.code) - {
         name.partition("[")[0].partition("::")[2] for name in watch.collected
     }
     excused = sorted({name.partition("[")[0].rpartition("::")[2] for name in watch.declared})
@@ -158,11 +166,12 @@ def run_assertions(code, namespace, beliefs=None):
     return result
 
 
-def certain_tests(source, tree=None):
+def certain_tests(source, code=None):
     """Tests that pytest finds in ``source`` for certain (``name`` or ``Class::name``), so that a program which has some of
-    them left out is noticed. What is decorated (but for marks), bound twice or conditional is not certain."""
+    them left out is noticed. What is decorated (but for marks), bound twice or conditional is not certain. ``code``: what has
+    been read of it (``apart/names.py``), if anything has."""
     try:
-        tree = tree or ast.parse(source)
+        tree = ast.parse(source) if code is None else code.tree
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     if b"__test__" in source:
@@ -173,7 +182,9 @@ def certain_tests(source, tree=None):
             names = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
             if not names & {"__init__", "__new__"}:
                 found |= {f"{node.name}::{name}" for name in _test_names(node.body)}
-    rebound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    rebound = code.rebound if code is not None else {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    }  # fmt: skip
     return {name for name in found if name.partition("::")[0] not in rebound}
 
 

@@ -31,13 +31,14 @@ class SuiteCode:
     """What a suite's source says of names, from one walk over its syntax tree.
 
     ``used``: names it reads, binds or imports, attributes among them, at any depth; ``read``: those it reads as variables;
-    ``imported``: those it binds by imports, but for those of the solution; ``bound``: those it binds otherwise. All empty where
-    it is no program. ``tree``: the syntax tree; ``loops``: whether it has any loop, or a call that goes through items.
+    ``imported``: those it binds by imports, but for those of the solution; ``rebound``: those it assigns to; ``bound``: these and
+    all that it defines. All empty where it is no program. ``tree``: the syntax tree; ``loops``: whether it has any loop, or a
+    call that goes through items.
     """
 
     def __init__(self, source):
         self.source = source
-        self.used, self.read, self.imported, self.bound = set(), set(), set(), set()
+        self.used, self.read, self.imported, self.bound, self.rebound = set(), set(), set(), set(), set()
         self.loops = False
         self._star = 0  # the last line on which it imports from the solution
         try:
@@ -47,7 +48,7 @@ class SuiteCode:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Name):
                 self.used.add(node.id)
-                (self.read if isinstance(node.ctx, ast.Load) else self.bound).add(node.id)
+                (self.read if isinstance(node.ctx, ast.Load) else self.rebound).add(node.id)
                 self.loops = self.loops or node.id in evidence.DRAWS
             elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
                 self.bound.add(node.name)
@@ -59,6 +60,7 @@ class SuiteCode:
                 self.used.add(node.attr)
             elif isinstance(node, ast.Import | ast.ImportFrom):
                 self._import(node)
+        self.bound |= self.rebound
 
     def _import(self, node):
         is_solution = isinstance(node, ast.ImportFrom) and node.module == "solution"
