@@ -55,13 +55,14 @@ def _remember_plugins():
             return list(vars(self))
 
     def known_fixtures(self, holder, *args, **kwargs):
-        if isinstance(holder, types.ModuleType) and holder.__name__.startswith("_pytest."):
-            if holder not in of_plugins:
-                fixtures = {name: value for name, value in vars(holder).items() if getfixturemarker(value) is not None}
-                of_plugins[holder] = Fixtures(**fixtures) if fixtures else None
-            if of_plugins[holder] is None:
+        plugin = holder if isinstance(holder, types.ModuleType) else type(holder)
+        if (getattr(plugin, "__module__", None) or plugin.__name__).startswith(("_pytest.", "runner.")):
+            if plugin not in of_plugins:
+                fixtures = {name: value for name, value in vars(plugin).items() if getfixturemarker(value) is not None}
+                of_plugins[plugin] = (Fixtures(**fixtures) if plugin is holder else holder) if fixtures else None
+            if of_plugins[plugin] is None:
                 return None
-            holder = of_plugins[holder]
+            holder = of_plugins[plugin]
         return parsefactories(self, holder, *args, **kwargs)
 
     pluggy._hooks.varnames, FixtureManager.parsefactories = known_varnames, known_fixtures
