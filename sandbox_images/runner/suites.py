@@ -55,6 +55,8 @@ def _remember_plugins():
             return list(vars(self))
 
     def known_fixtures(self, holder, *args, **kwargs):
+        if not args and "nodeid" not in kwargs:  # no plugin, but a module or class of the suite's
+            return parsefactories(self, holder, *args, **kwargs)
         plugin = holder if isinstance(holder, types.ModuleType) else type(holder)
         if (getattr(plugin, "__module__", None) or plugin.__name__).startswith(("_pytest.", "runner.")):
             if plugin not in of_plugins:
@@ -75,7 +77,7 @@ def _main_apart(watch):
     if not _prepared:
         return pytest.main([*_OPTIONS_APART, "test_solution.py"], plugins=[watch])
     config, here = _prepared[0], pathlib.Path.cwd()
-    config._rootpath = here
+    config._rootpath = config.pluginmanager._confcutdir = here
     object.__setattr__(config.invocation_params, "dir", here)
     capture = config.pluginmanager.getplugin("capturemanager")
     capture.start_global_capturing()
