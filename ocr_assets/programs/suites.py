@@ -6,21 +6,23 @@ from the problem's statement is in ``statements.py``; how outputs are graded is 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
-from ocr_assets.schema import Checker, Compare, Limits, Test, TestSuite, json_text, suite_id
+from ocr_assets.schema import Checker, Compare, Files, Limits, Test, TestSuite, json_text, suite_id
 
 
 class Suite(TypedDict):
-    """Tests, how outputs are compared or checked, and limits."""
+    """Tests, how outputs are compared or checked, limits, and files in place of stdin and stdout."""
 
     tests: list[Test]
     compare: Compare | None
     checker: Checker | None
     interactor: Checker | None
     limits: Limits
+    files: Files | None
 
 
 NO_LIMITS: Limits = {
@@ -58,6 +60,7 @@ def suite_from_json(problem: Mapping[str, Any]) -> Suite:
         "checker": checker_from_json(problem.get("checker"), "checker"),
         "interactor": checker_from_json(problem.get("interactor"), "interactor"),
         "limits": limits_from_json(problem.get("limits")),
+        "files": files_from_json(problem.get("files")),
     }
 
 
@@ -133,6 +136,29 @@ def checker_from_json(value: Any, name: str) -> Checker | None:
     if name == "interactor" and value["protocol"] == "open_r1":
         raise ValueError('interactor: "protocol" must be testlib or kattis')
     return cast("Checker", {key: value[key] for key in ("language", "source", "protocol")})
+
+
+def files_from_json(value: Any) -> Files | None:
+    """The files that a problem's programs read and write; None: it names none."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError('"files" must be an object, such as {"input": "input.txt", "output": "output.txt"}')
+    for name in ("input", "output"):
+        if value.get(name) is not None and not is_file_name(value[name]):
+            raise ValueError(f'files: "{name}" must be the name of a file, such as {name}.txt')
+    if value.get("input") is None and value.get("output") is None:
+        return None
+    return {"input": value.get("input"), "output": value.get("output")}
+
+
+def is_file_name(value: Any) -> bool:
+    """Whether ``value`` can name a file in a program's working folder, where the program itself lies as well."""
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", value) is not None
+        and not re.match(r"(main|solution|test_solution)(\.|$)", value)
+    )
 
 
 def limits_from_json(value: Any) -> Limits:

@@ -13,6 +13,7 @@ from typing import Any
 
 # Fields that were renamed: ids are hashed under their first names, so that they outlive the renaming.
 _FIRST_NAMES = {"entry_point": "entry", "expected_may_be_nested": "wrapped", "multiple_answers_hint": "checker_needed"}
+_LATER = ("files",)  # fields that came later: ids that were made without them stay
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -29,13 +30,15 @@ def json_text(value: object) -> str:
 
 def raw_id(fields: Mapping[str, Any]) -> str:
     """The id of a raw problem: the hash of its content and place (all that was read, with its suite)."""
-    return content_id("raw", {**_first_named(fields), "tests": [_first_named(test) for test in fields["tests"]]})
+    kept = {name: value for name, value in fields.items() if name not in _LATER or value is not None}
+    return content_id("raw", {**_first_named(kept), "tests": [_first_named(test) for test in fields["tests"]]})
 
 
 def suite_id(suite: Mapping[str, Any]) -> str:
-    """The id of a test suite: the hash of what a verdict depends on (tests, comparison, checker, interactor, limits)."""
-    rules = (suite[name] for name in ("compare", "checker", "interactor", "limits"))
-    return content_id("suite", [_first_named(test) for test in suite["tests"]], *rules)
+    """The id of a test suite: the hash of what a verdict depends on (tests, comparison, checker, interactor, limits, files)."""
+    rules = [suite[name] for name in ("compare", "checker", "interactor", "limits")]
+    later = [suite[name] for name in _LATER if suite.get(name) is not None]
+    return content_id("suite", [_first_named(test) for test in suite["tests"]], *rules, *later)
 
 
 def _first_named(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,13 @@ class Checker(TypedDict):
     ]
 
 
+class Files(TypedDict):
+    """Files that a problem has its programs read and write. stdin and stdout serve as well."""
+
+    input: Annotated[str | None, "Holds the test's input; null: only stdin does"]
+    output: Annotated[str | None, "What is written there is the answer; null: only stdout is"]
+
+
 class ReferenceSolution(TypedDict):
     """A solution that came with the source, and whether the source calls it right."""
 
@@ -75,7 +82,7 @@ class ReferenceSolution(TypedDict):
 class TestSuite(TypedDict):
     """What a verdict depends on. A suite is stored once, however many problems have it, and never changed."""
 
-    suite_id: Annotated[str, "Hash of tests, comparison, checker, interactor and limits"]
+    suite_id: Annotated[str, "Hash of tests, comparison, checker, interactor, limits, and files if there are any"]
     tests: Annotated[list[Test], "In the order they are run"]
     compare: Annotated[Compare | None, "null: policy tokens, decimals within 1e-6"]
     checker: Annotated[Checker | None, "The problem's own program that judges outputs; null: outputs are compared"]
@@ -83,6 +90,7 @@ class TestSuite(TypedDict):
     limits: Annotated[Limits, "Of one run on one test"]
     test_count: Annotated[int, "Number of tests"]
     test_kinds: Annotated[list[str], "Kinds of its tests, each once, sorted"]
+    files: Annotated[Files | None, "null: the problem names no files; stdin and stdout it is"]
 
 
 class RawProblem(TypedDict):

@@ -35,7 +35,7 @@ WITH solutions_by_problem AS (
         list({{'solution_id': solution_id, 'language': language, 'code': code}} ORDER BY solution_id) AS solutions
     FROM ({UNGRADED}) GROUP BY problem_id
 )
-SELECT problem_id, suite_id, tests, compare, checker, interactor, limits, q.python_need_s, q.cpp_need_s, solutions
+SELECT problem_id, suite_id, tests, compare, checker, interactor, limits, files, q.python_need_s, q.cpp_need_s, solutions
 FROM solutions_by_problem JOIN deduped_problems USING (problem_id) JOIN test_suites USING (suite_id)
 LEFT JOIN suite_quality q USING (problem_id, suite_id)
 """
@@ -49,6 +49,6 @@ def ungraded(store: Lake, settings: DefaultLimits, *, online_judge: bool = True)
     for row in store.stream(_BY_PROBLEM, parameters(online_judge=online_judge)):
         needs = {"python": row["python_need_s"], "cpp": row["cpp_need_s"]}
         limits = calibrated(row["limits"], needs, settings)  # type: ignore[arg-type]
-        suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor")} | {"limits": limits}
+        suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor", "files")} | {"limits": limits}
         for solution in row["solutions"]:
             yield cast("Item", {**solution, "problem_id": row["problem_id"], "suite_id": row["suite_id"]}), cast("Suite", suite)

@@ -48,6 +48,7 @@ class Run:
     ``together`` (call): a process that has answered other such calls of its program may be asked, where none of them left the
     program changed. Its outcome has no stdout; one that is not "ok" has to be asked again without this.
     ``apart`` (assert and pytest): the suite gets a process of its own where that can be; false: it shares the program's.
+    ``output_file``: what a program writes into a file of that name is taken for its stdout.
     ``collect`` names files to bring back from the working folder (at most 64 KiB each). The fields ``interactor_…`` are the
     same for the program's interactor, where it has one; then ``stdin`` and ``files`` of its own are not used.
     """
@@ -64,6 +65,7 @@ class Run:
     together: bool = False
     code: str | None = None
     collect: Sequence[str] = ()
+    output_file: str | None = None
     apart: bool = True
     interactor_argv: Sequence[str] = ()
     interactor_files: Mapping[str, bytes] = field(default_factory=dict)

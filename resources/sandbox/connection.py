@@ -142,8 +142,8 @@ def _program_message(program: Program) -> bytes:
 def _run_message(run: Run, interactor: Interactor | None, *, last: bool) -> bytes:
     header: dict[str, Any] = {
         "op": "run", "kind": run.kind, "argv": list(run.argv), "entry": run.entry, "files": list(run.files),
-        "collect": list(run.collect), "literals": run.literals is not None, "last": last, "apart": run.apart,
-        "together": run.together,
+        "collect": _collected(run), "whole": run.output_file is not None, "literals": run.literals is not None, "last": last,
+        "apart": run.apart, "together": run.together,
     }  # fmt: skip
     blobs = [run.stdin, _data(run), *run.files.values()]
     if interactor is not None:
@@ -174,6 +174,8 @@ def _outcome(run: Run, interactor: Interactor | None, answer: dict[str, Any], bl
             status=found["status"], exit_code=found["exit_code"], signal=found["signal"], stderr=blobs[2],
             files=_files(run.interactor_collect, blobs[3:], found["collected"]), first=answer["interactor_first"],
         )  # fmt: skip
+    files = _files(_collected(run), blobs[2:], answer["collected"]) if interactor is None else {}
+    output = files.pop(run.output_file, b"") if run.output_file is not None else b""
     return RunOutcome(
         status=answer["status"],
         cpu_s=answer["cpu_s"],
@@ -181,15 +183,19 @@ def _outcome(run: Run, interactor: Interactor | None, answer: dict[str, Any], bl
         memory_mb=answer["memory_mb"],
         exit_code=answer["exit_code"],
         signal=answer["signal"],
-        stdout=blobs[0],
+        stdout=output or blobs[0],
         stderr=blobs[1],
         value=answer.get("result"),
         error=answer["error"],
         apart=answer.get("apart", True),
         untrusted_reason=answer.get("untrusted"),
-        files=_files(run.collect, blobs[2:], answer["collected"]) if interactor is None else {},
+        files=files,
         interactor=theirs,
     )
+
+
+def _collected(run: Run) -> list[str]:
+    return [*run.collect, *([] if run.output_file is None else [run.output_file])]
 
 
 def _files(names: Sequence[str], blobs: Sequence[bytes], present: Sequence[bool]) -> dict[str, bytes]:

@@ -72,7 +72,8 @@ class Runs:
             spec["nonce"] = os.urandom(16).hex()
         if kind == "exec call":
             data = spec["nonce"].encode() + b"\n" + data
-        outcome, out = self._one(own_pytest or slot, spec, blobs[0], files, data, message["collect"], HEAD)
+        limit = int(slot.limits["output_mb"] * MIB) + 1 if message.get("whole") else HEAD
+        outcome, out = self._one(own_pytest or slot, spec, blobs[0], files, data, message["collect"], limit)
         if kind in WITH_DATA:
             result = out.pop(2)
             if outcome["status"] in ("ok", "runtime_error"):

@@ -390,3 +390,30 @@ def call(entry: str, args: list[Any], expected: Any) -> Suite:
 
 def of(kind: str, code: str) -> Suite:
     return suite_from_json({"tests": [{"kind": kind, "code": code}]})
+
+
+FILES = {"input": "input.txt", "output": "output.txt"}
+BY_FILE = {
+    "python": "a, b = map(int, open('input.txt').read().split())\nopen('output.txt', 'w').write(str(a + b))\n",
+    "cpp": HEAD
+    + 'int main() { freopen("input.txt", "r", stdin); freopen("output.txt", "w", stdout); int a, b; cin >> a >> b; cout << a + b; }',
+}
+
+
+@pytest.mark.parametrize("language", ["python", "cpp"])
+def test_a_program_may_read_and_write_the_files_that_the_problem_names(sandbox: DockerSandbox, language: Any) -> None:
+    named = suite(("1 2\n", "3\n"), ("10 -4\n", "6\n"), files=FILES)
+    assert grade(sandbox, language, BY_FILE[language], named)["verdict"] == "accepted"
+    assert grade(sandbox, language, (PYTHON if language == "python" else CPP)["accepted"], named)["verdict"] == "accepted"
+    assert grade(sandbox, language, BY_FILE[language], SUM)["verdict"] != "accepted"  # it does not say so
+    assert grade(sandbox, language, BY_FILE[language].replace("a + b", "a - b"), named)["verdict"] == "wrong_answer"
+
+
+def test_an_output_file_is_whole_and_a_file(sandbox: DockerSandbox) -> None:
+    long = "7" * 300_000
+    named = suite(("", long), files=FILES)
+    assert grade(sandbox, "python", f"open('output.txt', 'w').write('7' * {len(long)})", named)["verdict"] == "accepted"
+    linked = "import os\nos.symlink('/etc/passwd', 'output.txt')\nprint('7' * 300_000)"
+    assert grade(sandbox, "python", linked, named)["verdict"] == "accepted"  # by its stdout
+    both = "open('output.txt', 'w').write('8')\nprint('7' * 300_000)"
+    assert grade(sandbox, "python", both, named)["verdict"] == "wrong_answer"

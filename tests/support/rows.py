@@ -82,7 +82,7 @@ def raw_problem(
         "source": "codechef", "license": "MIT", "title": None, "url": None, "difficulty": None, "tags": [],
         "statement": statement, "starter_code": None, "entry_point": None,
         "tests": [stdin_test(i, given, out, "official") for i, (given, out) in enumerate(tests)],
-        "compare": None, "checker": None, "interactor": None, "multiple_answers_hint": None, "limits": limits(),
+        "compare": None, "checker": None, "interactor": None, "files": None, "multiple_answers_hint": None, "limits": limits(),
         "reference_solutions": [], "file": "f", "row": 0, "notes": [], **more,
     }  # fmt: skip
     return {**row, "suite_id": suite_id(row)}

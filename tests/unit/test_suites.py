@@ -8,6 +8,7 @@ import pytest
 
 from ocr_assets.programs.statements import multiple_answers_hint, stated_tolerance
 from ocr_assets.programs.suites import suite_from_json
+from ocr_assets.schema import suite_id
 from ocr_assets.verification.grading.outputs import compare_output
 
 SEVERAL = [
@@ -147,3 +148,24 @@ def test_real_statements_with_a_tolerance(shared_data: Path) -> None:
     found = {name: rule["float_abs"] for name, rule in rows.items() if rule is not None}
     assert found.pop("kth2019_symmetricpolynomials", 1e-6) == 1e-6  # it has a validator of its own
     assert found == {"kth2015_a1paper": 1e-5, "kth2016_dicebetting": 1e-6, "kth2016_ironman": 1e-6, "kth2019_assassins": 1e-6}
+
+
+def test_files_are_named_or_none() -> None:
+    assert suite_from_json({"tests": []})["files"] is None
+    assert suite_from_json({"tests": [], "files": {}})["files"] is None
+    assert suite_from_json({"tests": [], "files": {"input": "a.in"}})["files"] == {"input": "a.in", "output": None}
+
+
+@pytest.mark.parametrize(
+    "files",
+    ["input.txt", {"input": ""}, {"input": "../a"}, {"output": "a/b"}, {"output": "main"}, {"input": "main.py"}, {"input": 1}],
+)
+def test_files_lie_in_the_programs_folder_and_are_not_the_program(files: object) -> None:
+    with pytest.raises(ValueError, match="files"):
+        suite_from_json({"tests": [], "files": files})
+
+
+def test_a_suite_that_names_no_files_keeps_its_id() -> None:
+    suite = suite_from_json({"tests": [{"kind": "stdin", "input": "1", "output": "1"}]})
+    before = {name: value for name, value in suite.items() if name != "files"}
+    assert suite_id(before) == suite_id(suite) != suite_id({**suite, "files": {"input": "input.txt", "output": None}})

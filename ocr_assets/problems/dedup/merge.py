@@ -73,6 +73,7 @@ def merge(members: Sequence[tuple[str, Member]], layers: Mapping[str, DuplicateL
             "checker": checker,
             "interactor": representative["interactor"],
             "limits": _merge_limits([member["limits"] for member in ranked]),
+            "files": _first(ranked, "files") if reads_stdin else None,
         }
     )
     problem: Problem = {

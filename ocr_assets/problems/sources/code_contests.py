@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ocr_assets.problems.sources.common import BadRow, ParsedProblem, keep_references, limits, optional, stdin_test, text
+from ocr_assets.programs.suites import files_from_json
 from ocr_assets.schema import ReferenceSolution, Test
 
 PLATFORM = ("unknown", "codechef", "codeforces", "hackerearth", "codejam", "atcoder", "aizu")
@@ -36,8 +37,11 @@ def read(row: Mapping[str, Any]) -> ParsedProblem:
         tests=tests,
         limits=limits(_seconds(row.get("time_limit")), (row.get("memory_limit_bytes") or 0) / 2**20),
     )
-    if optional(row, "input_file") or optional(row, "output_file"):
-        problem.notes.append("reads or writes files instead of stdin and stdout")
+    named = {"input": optional(row, "input_file"), "output": optional(row, "output_file")}
+    try:
+        problem.files = files_from_json(named)
+    except ValueError:
+        problem.notes.append(f"reads or writes files of other names than the sandbox can give: {named}")
     references: list[ReferenceSolution] = []
     for name, correct in (("solutions", True), ("incorrect_solutions", False)):
         for language, code in _pairs(row, name, "language", "solution"):

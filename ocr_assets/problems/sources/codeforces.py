@@ -31,8 +31,7 @@ def read(row: Mapping[str, Any]) -> ParsedProblem:
                 seen.add(given.strip())
                 tests.append(stdin_test(len(tests), given, expected, origin, origin == "example"))
     checker = optional(row, "generated_checker")
-    if row.get("input_mode") == "file":
-        notes.append("reads or writes files instead of stdin and stdout")
+    by_file = row.get("input_mode") == "file"
     rating = row.get("rating")
     contest, index = row.get("contest_id"), row.get("index")
     return ParsedProblem(
@@ -47,6 +46,7 @@ def read(row: Mapping[str, Any]) -> ParsedProblem:
         tests=tests,
         checker={"language": "python", "source": checker, "protocol": "open_r1"} if checker else None,
         limits=limits(number(row.get("time_limit"), "time_limit"), number(row.get("memory_limit"), "memory_limit")),
+        files={"input": "input.txt", "output": "output.txt"} if by_file else None,
         notes=notes,
     )
 

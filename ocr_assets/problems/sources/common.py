@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlparse
 
-from ocr_assets.schema import Checker, Compare, Limits, ReferenceSolution, Test, json_text
+from ocr_assets.schema import Checker, Compare, Files, Limits, ReferenceSolution, Test, json_text
 
 PLATFORMS = (
     "codeforces", "atcoder", "aizu", "codechef", "hackerearth", "codejam", "geeksforgeeks", "hackerrank", "codewars",
@@ -51,6 +51,7 @@ class ParsedProblem:
     checker: Checker | None = None
     interactor: Checker | None = None
     limits: Limits = field(default_factory=lambda: limits())
+    files: Files | None = None
     reference_solutions: list[ReferenceSolution] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -43,5 +43,6 @@ def read(row: Mapping[str, Any]) -> ParsedProblem:
         checker=suite["checker"],
         interactor=suite["interactor"],
         limits=suite["limits"],
+        files=suite["files"],
         reference_solutions=references,
     )

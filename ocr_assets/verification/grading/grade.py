@@ -130,7 +130,7 @@ class _Job:
     @cached_property
     def tests(self) -> Sequence[PreparedTest]:
         """The suite's tests, ready to run. Raises ``Undecidable``."""
-        tests = [prepare(index, test) for index, test in enumerate(self.suite["tests"])]
+        tests = [prepare(index, test, self.suite["files"]) for index, test in enumerate(self.suite["tests"])]
         if self.calls is None:
             return tests
         return [replace(test, run=replace(test.run, data=self.calls.data(test.test))) for test in tests]

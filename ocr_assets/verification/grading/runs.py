@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 
 from ocr_assets.programs.suites import Suite
-from ocr_assets.schema import Checker, Test, TestVerdict, VerdictName
+from ocr_assets.schema import Checker, Files, Test, TestVerdict, VerdictName
 from ocr_assets.verification.grading import checkers
 from ocr_assets.verification.grading.asserts import AssertedCall, as_call
 from ocr_assets.verification.grading.cost import TooCostly
@@ -31,10 +31,14 @@ class PreparedTest:
     call: AssertedCall | None = None
 
 
-def prepare(index: int, test: Test) -> PreparedTest:
-    """What the sandbox is to run for a test. An assert becomes a call where it can (``asserts.py``)."""
+def prepare(index: int, test: Test, files: Files | None = None) -> PreparedTest:
+    """What the sandbox is to run for a test. An assert becomes a call where it can (``asserts.py``). ``files``: that the problem
+    names in place of stdin and stdout; both ways serve."""
     if test["kind"] == "stdin":
-        return PreparedTest(index, test, Run("stdin", stdin=as_bytes(test["input"])))
+        given = as_bytes(test["input"])
+        named = {files["input"]: given} if files is not None and files["input"] is not None else {}
+        run = Run("stdin", stdin=given, files=named, output_file=None if files is None else files["output"])
+        return PreparedTest(index, test, run)
     if test["kind"] == "call":
         arguments = json.loads(test["input"])
         run = Run("call", entry=test["entry_point"], args=arguments["args"], kwargs=arguments["kwargs"])

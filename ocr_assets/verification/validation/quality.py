@@ -16,7 +16,7 @@ len(list_filter(reference_solutions, lambda s:
 # Suites that were not validated by the present plan, or with a fault of the sandbox in it. Parameters: salt, grader,
 # online_judge.
 UNVALIDATED = f"""
-SELECT p.problem_id, p.suite_id, p.plan, p.reference_solutions, t.tests, t.compare, t.checker, t.interactor, t.limits
+SELECT p.problem_id, p.suite_id, p.plan, p.reference_solutions, t.tests, t.compare, t.checker, t.interactor, t.limits, t.files
 FROM (SELECT *, md5(to_json(reference_solutions) || $salt) AS plan FROM deduped_problems) p
 SEMI JOIN clean_problems USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN (

@@ -62,7 +62,7 @@ def _least(need_s: float | None) -> float:
 
 def candidate(row: Mapping[str, Any]) -> Candidate:
     """A row of ``UNVALIDATED`` as candidate."""
-    suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor", "limits")}
+    suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor", "limits", "files")}
     named = {name: row[name] for name in ("problem_id", "suite_id", "plan", "reference_solutions")}
     return cast("Candidate", {**named, "suite": suite})
 
