@@ -1,10 +1,11 @@
-"""A lake written by the code of version 0.1.0 opens, is migrated, and refreshes with nothing asked and nothing run."""
+"""A lake written by the code of version 0.1.0 opens, is migrated, and refreshes with nothing asked, and nothing run but what is judged in another way now."""
 
 import re
 from pathlib import Path
 
 import duckdb
 
+from ocr_assets.verification.grading.version import VERSION_OF_VERDICT, parameters
 from resources.lake import load_extensions
 from tests.support.graph import open_lake, run
 from tests.support.lakes import unpack_old_lake
@@ -43,12 +44,22 @@ def test_an_old_lake_is_migrated_and_refreshed_for_free(tmp_path: Path) -> None:
 
     assert "r1_traces: 0 teacher requests" in done.stderr
     assert "suite_validation: 0 sandbox runs" in done.stderr
-    assert "verdicts: 0 sandbox runs" in done.stderr
     assert set(re.findall(r"([\d,]+) judge requests", done.stderr)) <= {"0"}
     with open_lake(tmp_path) as lake:
         after = {table: {row[key] for row in lake.rows(f"SELECT {key} FROM {table}")} for table, key in KEYS.items()}
-        assert after == before
-        verdicts = lake.rows("SELECT verdict, count(*) AS programs FROM verdicts GROUP BY ALL")
+        new_verdicts = after["verdicts"] - before["verdicts"]
+        assert {**after, "verdicts": before["verdicts"]} == before and after["verdicts"] >= before["verdicts"]
+        # Only verdicts that the grader would now give in another way are made anew: what their versions say.
+        outdated = lake.rows(
+            f"""
+            SELECT verdict_id FROM verdicts v JOIN solutions s USING (solution_id) JOIN test_suites t ON t.suite_id = v.suite_id
+            WHERE v.grader_version <> {VERSION_OF_VERDICT}
+            """,
+            parameters(online_judge=True),
+        )
+        assert f"verdicts: {len(outdated)} sandbox runs" in done.stderr
+        assert len(new_verdicts) == len(outdated) < len(before["verdicts"]) / 3
+        verdicts = lake.rows("SELECT verdict, count(DISTINCT solution_id) AS programs FROM verdicts GROUP BY ALL")
         assert {row["verdict"]: row["programs"] for row in verdicts}["accepted"] == 107
         fates = lake.rows(
             "SELECT outcome, sum(rows) AS rows FROM funnel WHERE stage = 'sft_dataset' AND outcome <> 'in' GROUP BY ALL"

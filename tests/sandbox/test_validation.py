@@ -70,7 +70,7 @@ def problem(name: str, tests: list[tuple[str, str]], references: list[tuple[str,
 
 
 def validated(sandbox: DockerSandbox, row: dict[str, Any], mutants: int = 4) -> list[Any]:
-    suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor", "limits")}
+    suite = {name: row[name] for name in ("tests", "compare", "checker", "interactor", "limits", "files")}
     return validate(sandbox, {**row, "suite": suite, "plan": "p"}, ValidationSettings(mutants=mutants))  # type: ignore[typeddict-item]
 
 
