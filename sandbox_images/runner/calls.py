@@ -8,16 +8,14 @@ itself: nothing here is a verdict on it.
 import contextlib
 import os
 import socket
-import struct
 import time
 
 from runner import boxes, child
 from runner.answers import take_result
+from runner.state import ANSWER, ENTRY
 
-ANSWER = struct.Struct("=?q")  # the program is as it was; the process's highest memory in KB
 # Programs that mention these go by processes: what they change is not in their module.
 OUTSIDE = (b"seed", b"context", b"thread", b"process", b"fork", b"signal", b"asyncio", b"numpy", b"environ", b"open(")
-ENTRY = 4096  # bytes of an entry point's name at most
 
 
 class Calls:

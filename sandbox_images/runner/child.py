@@ -220,14 +220,14 @@ def _call(spec, code, data):
 
 def _calls(spec, code, data):
     """Calls one after another, each told on the link and answered there, until one leaves the program changed."""
-    from runner import calls, platform_helpers, state
+    from runner import platform_helpers, state
 
     namespace = _callee(code, spec.literals)
     kept = state.Kept(namespace, [platform_helpers.BUILTINS])
     while True:
         peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        os.write(_LINK_FD_OF_PROGRAM, calls.ANSWER.pack(kept.unchanged(), peak_kb))
-        entry = os.read(_LINK_FD_OF_PROGRAM, calls.ENTRY).decode()
+        os.write(_LINK_FD_OF_PROGRAM, state.ANSWER.pack(kept.unchanged(), peak_kb))
+        entry = os.read(_LINK_FD_OF_PROGRAM, state.ENTRY).decode()
         if not entry:
             return
         data = read_all(_RESULT_FD)
