@@ -29,7 +29,7 @@ GROUPS = {
     "assert": "§2, §5: assertions, and programs that bend them",
     "pytest": "§2, §5: pytest suites, and programs that bend them",
     "declared_skips": "§3: tests that the suite itself skips or expects to fail, and solutions that try it",
-    "platform": "§3: what call-based judges offer, programs that read their own text, numpy",
+    "platform": "§2, §3: what call-based judges offer, programs that read their own text, numpy, input.txt",
     "hash_order": "§4: programs that are right by the luck of a hash seed, and some that only look so",
     "checkers": "§3: a problem's own checker, testlib and Kattis",
     "interactors": "§2, §3: problems that talk",
