@@ -81,6 +81,11 @@ HONEST = {
     'a method that is called isdisjoint': ('class CustomSet:\n    def __init__(self, items): self.items = list(items)\n    def isdisjoint(self, other): return not any(x in other.items for x in self.items)', 'def test_a(): assert CustomSet([1]).isdisjoint(CustomSet([2]))\n', 'pytest'),
     'assertions along a linked list': ('def reverse(head):\n    last = None\n    while head:\n        head.next, last, head = last, head, head.next\n    return last', '\nclass ListNode:\n    def __init__(self, val, next=None): self.val, self.next = val, next\ndef test_a():\n    head = None\n    for n in range(30): head = ListNode(n, head)\n    last = reverse(head)\n    values = []\n    while last:\n        values.append(last.val)\n        assert isinstance(last, ListNode)\n        last = last.next\n    assert values == list(range(30)) and head.next is None\n', 'pytest'),
     'pytest among the names of the program': ('import pytest\ndef f(x): return x', 'def test_a(): assert f(2) == 2\n', 'pytest'),
+    "a defaultdict with a function of its own": (
+        "import collections\ndef f(d): return d[3] + len(d)\ndef g(): return collections.defaultdict(lambda: [5], {1: 2})",
+        "import collections\ndef test_a():\n    d = collections.defaultdict(lambda: 7, {1: 2})\n    assert f(d) == 9 and d == {1: 2, 3: 7}\n    e = g()\n    assert e[1] == 2 and e[4] == [5] and len(e) == 2\n",
+        "pytest",
+    ),
 }  # fmt: skip
 
 

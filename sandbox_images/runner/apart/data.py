@@ -173,9 +173,8 @@ def _list_items(encoder, value):
 
 def _default_dict(encoder, value):
     name = _FACTORY_NAMES.get(value.default_factory) if isinstance(value.default_factory, type | None) else None
-    if name is None:
-        raise Cannot("a defaultdict with a factory of its own")
-    return [name, *encoder.pairs(value)]
+    factory = encoder.encode(value.default_factory) if name is None else name  # a function is called where it is from
+    return [factory, *encoder.pairs(value)]
 
 
 def _deque(encoder, value):
@@ -299,6 +298,11 @@ def _fill_dict(decoder, value, data, start=1):
         value[key] = decode(data[position + 1])
 
 
+def _fill_default_dict(decoder, value, data):
+    value.default_factory = _FACTORIES[data[1]] if type(data[1]) is str else decoder.decode(data[1])
+    _fill_dict(decoder, value, data, 2)
+
+
 def _views(view):
     def make(decoder, data):
         return view(decoder, [decoder.decode(item) for item in data[1:]])
@@ -312,7 +316,7 @@ _EMPTY = {
     "s": lambda data: set(),
     "q": lambda data: collections.deque(maxlen=data[1]),
     "B": lambda data: bytearray(),
-    "dd": lambda data: collections.defaultdict(_FACTORIES[data[1]]),
+    "dd": lambda data: collections.defaultdict(),
     "C": lambda data: collections.Counter(),
     "O": lambda data: collections.OrderedDict(),
     "a": lambda data: array.array(data[1]),
@@ -327,7 +331,7 @@ _MAKERS = {
     "s": lambda decoder, value, data: value.update(map(decoder.decode, data[1:])),
     "q": lambda decoder, value, data: value.extend(map(decoder.decode, data[2:])),
     "B": lambda decoder, value, data: value.extend(data[1].encode("latin-1")),
-    "dd": lambda decoder, value, data: _fill_dict(decoder, value, data, 2),
+    "dd": lambda decoder, value, data: _fill_default_dict(decoder, value, data),
     "C": _fill_dict,
     "O": _fill_dict,
     "a": lambda decoder, value, data: value.frombytes(data[2].encode("latin-1")),
