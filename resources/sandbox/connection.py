@@ -99,6 +99,11 @@ class Connection:
             self._end()
         return answer, outcomes
 
+    def expect_partner(self, name: str) -> None:
+        """Tell the runner that another one will come under ``name``, to run the interactors of its programs."""
+        self._stream.write(_message({"op": "partner", "name": name}, []))
+        self._receive(60)
+
     def times(self) -> dict[str, float]:
         """Seconds the runner spent, by part of the work."""
         self._stream.write(_message({"op": "times"}, []))

@@ -16,6 +16,8 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import docker
@@ -38,8 +40,16 @@ REFUSALS = 6  # errors of an engine that answers, some seconds long: it is not o
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Worker(Worker):
+    """``containers``: the worker's, and the one for interactors once there is one."""
+
+    reserved: bool = False
+    containers: list[Any] = field(default_factory=list)
+
+
 class DockerSandbox(Pool):
-    """A pool of containers, one a worker.
+    """A pool of containers, one a worker, and beside those that meet an interactor one more.
 
     ``runtime``: the container runtime (``runsc``), the engine's default if null. ``memory_mb`` bounds a container and so
     every program's memory limit. ``engine_wait_s``: how long an engine that goes away (restarted, upgraded) is waited for.
@@ -99,8 +109,38 @@ class DockerSandbox(Pool):
             pause = min(2 * pause, 5.0)
 
     def _start_container(self, reserved: bool) -> Worker:
+        # Its stdin is closed with this process, however that ends: then the runner ends and the container goes.
+        container = self._create(reserved, network_mode="none", stdin_open=True)
+        stream = None
+        try:
+            stream = _AttachedStream(container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}))
+            container.start()
+            connection = Connection(stream)
+        except BaseException:
+            self._end([container], stream)
+            raise
+        self.isolation_level = self._isolation.level_of(filtered=connection.filtered)
+        containers = [container]
+        return _Worker(connection, lambda: self._end(containers, stream), reserved=reserved, containers=containers)
+
+    def _pair(self, worker: Worker) -> None:
+        """A second container, in which a runner serves the first one. It ends when that does."""
+        worker.paired = True
+        if not self._isolation.pairs or not isinstance(worker, _Worker):
+            return
+        name = random.SystemRandom().randbytes(16).hex()
+        worker.connection.expect_partner(name)
+        try:
+            network = f"container:{worker.containers[0].id}"  # where there is nothing but the first runner's socket
+            second = self._create(worker.reserved, network_mode=network, environment={"OCR_PARTNER": name})
+            worker.containers.append(second)
+            second.start()
+        except DockerException as error:
+            raise ConnectionError(f"container for interactors did not start: {error}") from error
+
+    def _create(self, reserved: bool, environment: Mapping[str, str] | None = None, **options: Any) -> Any:
         uid_base = random.SystemRandom().choice(self._isolation.first_uids)
-        container = self._client.containers.create(
+        return self._client.containers.create(
             self._tag,
             name=f"ocr-sandbox-{os.getpid()}-{random.SystemRandom().randrange(16**8):08x}",
             labels={LABEL: owner()},
@@ -109,11 +149,10 @@ class DockerSandbox(Pool):
                 "OCR_JUDGE_ROOT": JUDGE_ROOT,
                 "OCR_UID_BASE": str(uid_base),
                 "PYTHONHASHSEED": "0",
+                **(environment or {}),
             },
-            stdin_open=True,  # and closed with this process, however it ends: then the runner ends and the container goes
             auto_remove=True,
             stop_signal="SIGKILL",  # an engine that goes down need not wait: the first process takes no other
-            network_mode="none",
             read_only=True,
             cap_drop=["ALL"],
             cap_add=["SETUID", "SETGID", "KILL"],
@@ -134,30 +173,20 @@ class DockerSandbox(Pool):
             ],
             log_config=docker.types.LogConfig(type="none"),
             runtime=self._runtime,
+            **options,
         )
-        stream = None
-        try:
-            stream = _AttachedStream(container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}))
-            container.start()
-            connection = Connection(stream)
-        except BaseException:
-            self._end(container, stream)
-            raise
-        self.isolation_level = self._isolation.level_of(filtered=connection.filtered)
-        return Worker(connection, lambda: self._end(container, stream))
 
-    def _end(self, container: Any, stream: _AttachedStream | None) -> None:
+    def _end(self, containers: Sequence[Any], stream: _AttachedStream | None) -> None:
         if stream is not None:
             stream.close()
-        if not remove(container):
-            with self._lock:
-                self._left.append(container)
+        left = [container for container in reversed(containers) if not remove(container)]
+        with self._lock:
+            self._left += left
 
     def _remove_left(self) -> None:
         with self._lock:
             left, self._left = self._left, []
-        for container in left:
-            self._end(container, None)
+        self._end(left, None)
 
     def _engine_answers(self) -> bool:
         try:

@@ -16,16 +16,19 @@ from resources.sandbox.images import CONTEXT
 
 # System calls a container may make, for all its processes (the runner's own included); the rest fail.
 PROFILE = CONTEXT / "seccomp.json"
+ONE_KERNEL = ("runc", "io.containerd.runc.v2", "crun", "youki")  # runtimes whose containers are processes of the host
 
 
 @dataclass(frozen=True)
 class Isolation:
     """What an engine offers. ``level``: its name in verdict rows, see ``isolation``. ``security_opt``: for the container.
-    ``first_uids``: where the users of a container's runs may begin, 1000 of them each."""
+    ``first_uids``: where the users of a container's runs may begin, 1000 of them each. ``pairs``: two containers can hand each
+    other descriptors, since one kernel serves both."""
 
     level: str
     security_opt: Sequence[str]
     first_uids: range
+    pairs: bool = True
 
     def level_of(self, *, filtered: bool) -> str:
         """The level of a container whose runner found a filter of system calls on itself, or none."""
@@ -62,4 +65,5 @@ def isolation(info: Mapping[str, Any], runtime: str | None) -> Isolation:
     # An engine that maps users has 65,536 of them. Else a range far from the host's users, likely a container's alone: the
     # kernel counts processes per user over all containers.
     first_uids = range(1_000, 64_000, 1_000) if mapped else range(1_000_000, 2_000_000_000, 1_000)
-    return Isolation("+".join(parts), security_opt, first_uids)
+    pairs = (runtime or str(info.get("DefaultRuntime", "runc"))).rpartition("/")[2] in ONE_KERNEL
+    return Isolation("+".join(parts), security_opt, first_uids, pairs)

@@ -30,11 +30,13 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Worker:
-    """A runner at work: its connection, how to end it, how many programs it has run."""
+    """A runner at work: its connection, how to end it, how many programs it has run, whether interactors have a place of their
+    own beside it."""
 
     connection: Connection
     end: Callable[[], None]
     programs: int = 0
+    paired: bool = False
 
 
 class Pool(ABC):
@@ -64,6 +66,10 @@ class Pool(ABC):
     def _start(self, reserved: bool) -> Worker:
         """A fresh worker; a ``reserved`` one goes before the others where they want the same core. Raises ``SandboxUnavailable``,
         or ``ConnectionError`` / ``OSError`` for a passing fault."""
+
+    def _pair(self, worker: Worker) -> None:
+        """Give interactors a place of their own beside a worker, where that can be. Raises ``ConnectionError`` if it fails."""
+        worker.paired = True
 
     def __enter__(self) -> Pool:
         self._closed, self._slots = False, _slots(self.workers, self.reserved)
@@ -96,6 +102,8 @@ class Pool(ABC):
             try:
                 if worker is None:
                     worker = self._begin(reserved)
+                if program.interactor is not None and not worker.paired:
+                    self._pair(worker)
                 answer, runs = worker.connection.run(program, until)
             except (ConnectionError, OSError, KeyError, ValueError) as error:
                 problem = error

@@ -23,6 +23,15 @@ def memory_kills(root=CGROUP):
     return 0
 
 
+def memory_limit_kb(root=CGROUP):
+    """Memory this container may have in all, by cgroup v2 or v1; None where it has no limit, or neither tells."""
+    for place in (f"{root}/memory.max", f"{root}/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError), open(place) as file:
+            found = int(file.read()) // 1024  # v2 says "max" where there is none
+            return found if found < 1 << 40 else None  # and v1 a number beyond all memory
+    return None
+
+
 def shared_kb(root=CGROUP):
     """Memory of this container in memfds, shared mappings and files of tmpfs folders, by cgroup v2 or v1; 0 where neither
     tells. A program can hold much there that is in no process's resident size."""

@@ -127,6 +127,7 @@ long launch_run(int link, char *message, size_t size) {
             pid = vfork(); /* shares memory and copies nothing; nothing but the calls below happens in it */
             if (pid == 0) {
                 lock_in(run, strings[0], fds, count, 1);
+                signal(SIGPIPE, SIG_DFL); /* Python ignores it, and an exec passes that on */
                 if (strings[1][0]) execve(strings[1], argv, env);
                 else fexecve(count - 1, argv, env);
                 dprintf(2, "cannot execute: %s", strerror(errno));

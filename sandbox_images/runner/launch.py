@@ -105,6 +105,7 @@ def _locked_in(data, fds):
         os._exit(125)
     if not is_exec:
         return text
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and an exec passes that on
     try:
         os.execve(strings[1] or len(fds) - 1, strings[2 : 2 + argc], dict(entry.split(b"=", 1) for entry in strings[2 + argc :]))
     except BaseException as error:

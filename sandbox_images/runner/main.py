@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from runner import kernel, zygote
+from runner import kernel, partner, zygote
 from runner.answers import LIMITS
 from runner.apart import doubts
 from runner.basics import ENVIRONMENT
@@ -35,8 +35,8 @@ from runner.users import Users
 class Supervisor:
     """One program at a time, with all its runs."""
 
-    def __init__(self, channel, *, box_root, judge_root, uid_base):
-        self._channel = channel
+    def __init__(self, channel, *, box_root, judge_root, uid_base, lane=None):
+        self._channel, self._lane, self._partner = channel, lane, None
         self._confined = uid_base is not None
         link, zygote_pid = self._fork_zygote()
         self._cleaner = cleaner = Cleaner({box_root, judge_root}, uid_base, {zygote_pid})
@@ -46,6 +46,7 @@ class Supervisor:
         self._programs = Programs(link, self._runs, cleaner, users, self._spawn_zygote)
         self._calls = Calls(self._runs, self._meter)
         self._slot = self._interactor = self._shared = None
+        self._talks = False
         self._times = collections.Counter()
 
     def _fork_zygote(self):
@@ -88,6 +89,9 @@ class Supervisor:
             elif message["op"] == "end":
                 self._close()
                 self._channel.send({"clean": True})
+            elif message["op"] == "partner":
+                self._partner = partner.Partner(message["name"])
+                self._channel.send({"awaited": True})
             elif message["op"] == "times":
                 self._channel.send({"times": {**self._times, **self._runs.times}})
 
@@ -97,7 +101,10 @@ class Supervisor:
         self._slot, answer = self._programs.open(message, message["blobs"][0])
         interactor = message.get("interactor")
         if interactor is not None and answer["compiled"]:
-            self._interactor, theirs = self._programs.open(interactor, message["blobs"][1])
+            if self._partner is not None:
+                theirs, self._talks = self._partner.open(interactor, message["blobs"][1]), True
+            else:
+                self._interactor, theirs = self._programs.open(interactor, message["blobs"][1])
             answer["interactor_compiled"], answer["interactor_message"] = theirs["compiled"], theirs["message"]
         self._meter.at_rest()
         self._times["compile"] += time.monotonic() - start
@@ -111,6 +118,9 @@ class Supervisor:
             if slot is not None:
                 self._programs.close(slot)
         self._slot = self._interactor = self._shared = None
+        if self._talks:
+            self._partner.close()
+            self._talks = False
 
     def _run(self, message):
         together = self._calls.takes(self._slot, message)
@@ -118,6 +128,10 @@ class Supervisor:
             self._calls.end()
         if together:
             outcome, blobs = self._calls.run(self._slot, message)
+        elif message.get("talk"):
+            outcome, blobs = self._runs.talk_beside(self._slot, message, partner.take(self._lane))
+        elif self._talks:
+            outcome, blobs = self._runs.talk(self._slot, self._partner, message)
         elif self._interactor is not None:
             outcome, blobs = self._runs.interactive(self._slot, self._interactor, message)
         elif message["kind"] in ("assert", "pytest") and self._slot.language == "python":
@@ -178,7 +192,10 @@ def main():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)  # ignored by whoever started us, and by every program if it stayed so
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    source, sink = os.dup(0), os.dup(1)
+    if awaited := os.environ.get("OCR_PARTNER"):
+        channel, lane = partner.join(awaited)
+    else:
+        channel, lane = Channel(os.dup(0), os.dup(1)), None
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(2, 1)
@@ -189,7 +206,7 @@ def main():
     os.chdir("/")
     if judge_root != box_root:
         os.chmod(judge_root, 0o711)
-    Supervisor(Channel(source, sink), box_root=box_root, judge_root=judge_root, uid_base=uid_base).serve()
+    Supervisor(channel, box_root=box_root, judge_root=judge_root, uid_base=uid_base, lane=lane).serve()
 
 
 def spawned_zygote(link_fd, confined):

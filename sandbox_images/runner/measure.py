@@ -12,6 +12,7 @@ from runner import kernel, launch
 from runner.basics import MIB
 
 SAMPLE_S = 0.01
+SPARE = 0.05  # of a container's memory: when a program has taken the rest, it is not left to the kernel whom to end
 UNTOLD_S = 0.1  # of CPU time in a container that may be the runner's own
 STARVED_S = 240.0  # the client waits five minutes beyond the wall limit
 TICK = os.sysconf("SC_CLK_TCK")
@@ -25,22 +26,27 @@ class Meter:
     def __init__(self, cleaner, look, confined):
         self._cleaner, self._look, self._confined = cleaner, look, confined
         self._kernel_kills = kernel.memory_kills()
+        most = kernel.memory_limit_kb()
+        self._most_kb = float("inf") if most is None else most * (1 - SPARE)
         self.at_rest()
 
     def at_rest(self):
         """Note how much shared memory the container holds while no program runs."""
         self._idle_shared_kb, self._idle_kernel_kb = kernel.shared_kb(), kernel.kernel_kb()
 
-    def watch(self, jobs, on_end=None, said=None):
+    def watch(self, jobs, on_end=None, said=None, partner=None):
         """Until all are done: measure every few milliseconds, kill what crosses a limit. ``on_end(job)`` is called at once
-        when one has ended; it may give descriptors to be emptied until all are done. Returns early, and true, once there is
-        something to read on ``said``."""
+        when one has ended; it may give descriptors to be emptied until all are done. ``partner``: has a run on its side that is
+        to be done as well. Returns early, and true, once there is something to read on ``said``."""
         interval, waiting, unread, sampled = SAMPLE_S, list(jobs), [], time.monotonic()
-        while waiting:
+        while waiting or partner is not None:
             links = [job.slot.link for job in waiting]
-            readable, _, _ = select.select([*links, *unread, *([] if said is None else [said])], [], [], interval)
+            others = [source for source in (said, partner) if source is not None]
+            readable, _, _ = select.select([*links, *unread, *others], [], [], interval)
             if said in readable and not any(link in readable for link in links):
                 return True
+            if partner in readable:
+                partner = None
             for fd in [fd for fd in unread if fd in readable]:
                 if not os.read(fd, MIB):
                     unread.remove(fd)
@@ -58,9 +64,11 @@ class Meter:
                 if self._look():
                     for job in waiting:
                         self.stop(job, "unwanted")
+                    if partner is not None:
+                        partner.end()
                 for job in sorted(waiting, key=lambda job: not job.judges):  # what those use is taken off the program's
                     self._sample(job, [other for other in jobs if other is not job])
-                near = any(job.peak_kb > job.limits["memory_mb"] * 512 for job in waiting)
+                near = any(job.peak_kb > min(job.limits["memory_mb"] * 1024, self._most_kb) / 2 for job in waiting)
                 interval = SAMPLE_S if near else min(interval * 1.2, 0.05)
         return False
 
@@ -81,6 +89,8 @@ class Meter:
             self._share(job, own_kb)
         memory_kb = sum(own_kb.values())
         job.cpu_s, job.sampled = cpu / TICK, True
+        if job.board is not None:
+            job.board.say(kernel.starved_s(pids))
         limits, wall_s = job.limits, time.monotonic() - job.started
         written = job.written()
         # Memory that is no process's own, but what it prints and is given. Part of it may be mapped, and counted above.
@@ -90,11 +100,11 @@ class Meter:
         job.peak_kb = max(job.peak_kb, memory_kb + shared, 0 if job.judges and others else unmapped_kb)
         if max(job.cpu_s - job.cpu_base, self.untold_cpu_s(job, others)) > limits["cpu_s"]:
             self.stop(job, "time_limit")
-        elif job.peak_kb > limits["memory_mb"] * 1024:
+        elif job.peak_kb > min(limits["memory_mb"] * 1024, self._most_kb):
             self.stop(job, "memory_limit")
         elif written > limits["output_mb"] * MIB:
             self.stop(job, "output_limit")
-        elif wall_s > limits["wall_s"] and wall_s - min(self._starved_s(pids, others), STARVED_S) > limits["wall_s"]:
+        elif wall_s > limits["wall_s"] and wall_s - min(self._starved_s(job, pids, others), STARVED_S) > limits["wall_s"]:
             self.stop(job, "idle_limit")
 
     def _share(self, job, own_kb):
@@ -104,9 +114,10 @@ class Meter:
                 found = kernel.proportional_kb(pid)
                 own_kb[pid] = kb if found is None else min(kb, found)
 
-    def _starved_s(self, pids, others):
+    def _starved_s(self, job, pids, others):
         """Seconds that a busy host took: of one that waits for another, the other's count as well."""
-        return sum([kernel.starved_s(pids), *(kernel.starved_s(self._cleaner.processes(other)) for other in others)])
+        elsewhere = 0.0 if job.board is None else job.board.heard()
+        return elsewhere + sum([kernel.starved_s(pids), *(kernel.starved_s(self._cleaner.processes(other)) for other in others)])
 
     def programs_cpu_s(self):
         """CPU seconds of all in this container but the supervisor; None where that cannot be told."""

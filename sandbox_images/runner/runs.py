@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from runner import answers, boxes, child, launch
 from runner.basics import ENVIRONMENT, HEAD, MIB, memfd
 from runner.measure import judge
+from runner.partner import Board
 
 PROCESSES = 192  # of a run at most: a container has 256, and the runner needs some
 # Kinds of a run that are given data on a descriptor of its own; a result comes back on it.
@@ -44,6 +45,7 @@ class Job:
     wall_s: float = 0.0
     ended: object = None
     pipes: list = field(default_factory=list)  # ends of pipes to close when it has ended
+    board: Board | None = None
 
     def written(self):
         """Bytes it has written to stdout and stderr."""
@@ -87,10 +89,54 @@ class Runs:
         outcome, out = self._one(slot, spec, b"", files, b"", [product], limit)
         return outcome, out[1], out[2]
 
+    def talk(self, slot, partner, message):
+        """A program and its interactor at once, each one's output the other's input, the interactor in the partner's world."""
+        theirs, files = message["interactor"], _files_of_interactor(message)
+        to_program, from_interactor = os.pipe()
+        to_interactor, from_program = os.pipe()
+        board = Board(0)
+        partner.begin(theirs, files, [to_interactor, from_interactor, board.fd])
+        os.close(to_interactor)
+        os.close(from_interactor)
+        # An end of a program's is closed here when its own end is known, and so does the partner with those of the interactor:
+        # each learns only then that the other has ended, and who was first is never in doubt. What is said to a program that
+        # has ended is read away: an interactor need not care.
+        outcome, out, ended = self._side(slot, message["argv"], {}, [], board, [to_program, from_program], [to_program], partner)
+        os.close(to_program)
+        found, blobs = partner.outcome()
+        outcome |= {"collected": [], "interactor": found, "interactor_first": found.pop("ended_at") < ended}
+        return outcome, [b"", out[1], *blobs[1:]]
+
+    def talk_beside(self, slot, message, fds):
+        """The partner's part of a talk: as ``single``."""
+        *pipes, board_fd = fds
+        files = dict(zip(message["files"], message["blobs"][2:], strict=True))
+        collect = message["collect"]
+        outcome, out, ended = self._side(slot, message["argv"], files, collect, Board(1, board_fd), pipes, [], judges=True)
+        outcome |= {"collected": [blob is not None for blob in out[2:]], "ended_at": ended}
+        return outcome, [b"", out[1], *[blob or b"" for blob in out[2:]]]
+
+    def _side(self, slot, argv, files, collect, board, pipes, unread, partner=None, judges=False):
+        """One side of a talk: its facts, [stdout, stderr, *collected], and when it ended. ``unread``: those of its ``pipes``
+        that are read away when it has ended, until the partner's side has as well; the others are closed then."""
+        spec = {"kind": "stdin" if slot.language == "python" else "exec", "argv": argv, "pipes": True}
+        cpu_before = self._meter.programs_cpu_s()
+        job = self._start(slot, spec, pipes, files, judges=judges)
+        job.cpu_before, job.board = cpu_before, board
+        job.pipes = [fd for fd in pipes if fd not in unread]
+
+        def on_end(job):
+            self._end_strays(job)
+            return unread
+
+        self._meter.watch([job], on_end, partner)
+        board.close()
+        ((outcome, out),) = self._finish([job], {id(job): collect}, HEAD)
+        return outcome, out, job.ended.at
+
     def interactive(self, slot, interactor, message):
-        """A program and its interactor at once, each one's output the other's input."""
-        blobs, theirs = message["blobs"], message["interactor"]
-        files = dict(zip(theirs["files"], blobs[2 + len(message["files"]) :], strict=True))
+        """A program and its interactor at once where there is no partner: both in this container."""
+        theirs, files = message["interactor"], _files_of_interactor(message)
         spec = {"kind": "stdin" if slot.language == "python" else "exec", "argv": message["argv"], "pipes": True}
         spec_of_interactor = {
             "kind": "stdin" if interactor.language == "python" else "exec", "argv": theirs["argv"], "pipes": True,
@@ -269,3 +315,8 @@ class Runs:
         if outcome["exit_code"] == 125 and blobs[1].startswith(b"sandbox start failed"):
             raise RuntimeError(blobs[1].decode("utf-8", "replace"))
         return outcome, blobs
+
+
+def _files_of_interactor(message):
+    names = message["interactor"]["files"]
+    return dict(zip(names, message["blobs"][2 + len(message["files"]) :], strict=True))

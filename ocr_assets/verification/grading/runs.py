@@ -84,6 +84,8 @@ def grade_interaction(interactor: Checker, prepared: PreparedTest, run: RunOutco
     ruling = checkers.ruling_of_interactor(interactor, run.interactor)
     if ruling.fault and run.interactor.status == "ok":  # it ended of its own will and said nothing: no program makes it do that
         return "sandbox_error", ruling.message
+    if run.interactor.first and not ruling.fault and not ruling.right:
+        return "wrong_answer", ruling.message
     # A pipe without a reader is one the interactor has left; 120 is Python's code for output it could not flush at the end.
     pipe_closed = run.signal == 13 or run.exit_code == 120 or b"BrokenPipeError" in run.stderr
     if run.status != "ok" and not (run.status == "runtime_error" and (run.interactor.first or pipe_closed)):
