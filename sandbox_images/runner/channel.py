@@ -40,6 +40,8 @@ class Channel:
     def look(self):
         """Take in what the client sends meanwhile; end with it where it is gone, however long a run may still last. Whether it
         wants no more of the runs it has sent."""
+        if self._outbox:  # the run may last long, and by this answer the client may see that it is not wanted
+            self.flush()
         if select.select([self._source], [], [], 0)[0]:
             chunk = os.read(self._source, CHUNK)
             if not chunk:
