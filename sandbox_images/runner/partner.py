@@ -37,7 +37,7 @@ class Partner:
     def begin(self, message, files, fds):
         """Start a run there. ``fds``: its stdin and stdout, and a board."""
         self._channel.send(
-            {**message, "op": "run", "talk": True, "files": list(files), "last": False}, [b"", b"", *files.values()]
+            {**message, "op": "run", "kind": "stdin", "talk": True, "files": list(files)}, [b"", b"", *files.values()]
         )
         self._channel.flush()
         socket.send_fds(self._lane, [b"run"], fds)

@@ -129,7 +129,7 @@ class Runs:
             self._end_strays(job)
             return unread
 
-        self._meter.watch([job], on_end, partner)
+        self._meter.watch([job], on_end, partner=partner)
         board.close()
         ((outcome, out),) = self._finish([job], {id(job): collect}, HEAD)
         return outcome, out, job.ended.at
