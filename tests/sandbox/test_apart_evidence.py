@@ -51,6 +51,10 @@ CHEATS = {
     'an error that skips the assertion': ('def f(x): raise ValueError', 'def test_a():\n    try:\n        got = f(2)\n        assert got == 4\n    except ValueError: pass\n', 'pytest'),
     'an object that ends the loop': ('class S:\n    def __init__(self): pass\n    def empty(self): return True\n    def pop(self): return 0', 'def test_a():\n    s = S()\n    while not s.empty(): assert s.pop() == 3\n', 'pytest'),
     'in place: nodes of a list': ('def sort(head):\n    h = head\n    while h:\n        h.val = 0\n        h = h.next\n    return head', '\nclass ListNode:\n    def __init__(self, val, next=None): self.val, self.next = val, next\ndef values(h):\n    out = []\n    while h:\n        out.append(h.val)\n        h = h.next\n    return out\ndef test_a():\n    head = ListNode(3, ListNode(1))\n    assert values(sort(head)) == sorted(values(head))\n', 'pytest'),
+    "a candidate that is handed on": ("def f(x): return [1]", "def check(candidate):\n    for y, w in zip(candidate(7), [1, 49]): assert y == w\ncheck(f)", "assert"),
+    "a function as a parameter": ("def f(x): return [1]", "@pytest.mark.parametrize('function', [f])\ndef test_a(function):\n    for y, w in zip(function(7), [1, 49]): assert y == w\n", "pytest"),
+    "a function kept by setUp": ("def f(x): return [1]", "import unittest\nclass TestA(unittest.TestCase):\n    def setUp(self): self.function = f\n    def test_a(self):\n        for y, w in zip(self.function(7), [1, 49]): self.assertEqual(y, w)\n", "pytest"),
+    "a function kept by a fixture": ("def f(x): return [1]", "@pytest.fixture\ndef function(): return f\ndef test_a(function):\n    for y, w in zip(function(7), [1, 49]): assert y == w\n", "pytest"),
 }  # fmt: skip
 
 

@@ -216,9 +216,15 @@ def _is_draw(node):
 
 def _theirs(tree, names):
     """All names that something of the program's may be bound to: by assignment, as a loop's variable, as what a function of
-    the suite's returns."""
-    bindings = []
-    for node in ast.walk(tree):
+    the suite's returns or is given."""
+    bindings, nodes = [], list(ast.walk(tree))
+    parameters = {node.name: _parameters(node.args) for node in nodes if isinstance(node, _FUNCTIONS)}
+    for node in nodes:
+        if isinstance(node, ast.Call) and called_name(node) in parameters:
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            bindings += [(parameter, value) for parameter in parameters[called_name(node)] for value in given]
+        if isinstance(node, _FUNCTIONS):
+            bindings += [(parameter, mark) for parameter in parameters[node.name] for mark in node.decorator_list]
         if isinstance(node, ast.Assign):
             bindings += [(target, node.value) for target in node.targets]
         elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and node.value is not None:
@@ -236,6 +242,10 @@ def _theirs(tree, names):
         if not more:
             return names
         names |= more
+
+
+def _parameters(arguments):
+    return [ast.Name(argument.arg) for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
 
 
 def _functions(tree):
