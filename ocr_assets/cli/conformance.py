@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +26,11 @@ OUT = click.File("w", encoding="utf-8", lazy=True)
     "--command", "line", metavar="CMD", help="Ask a command: a case a line on its stdin, or {problem} and {solution} files."
 )
 @click.option("--http", "url", metavar="URL", help="Ask a service: a POST a case.")
+@click.option(
+    "--others",
+    is_flag=True,
+    help="Ask graders that one can install from PyPI, each in a container of its own, and compare them with this project's.",
+)
 @click.option("--pass-fail", is_flag=True, help="The grader only says passed or not: compare by accepted, not accepted.")
 @click.option(
     "--map", "mapped", multiple=True, metavar="THEIRS=OURS", help="What its words mean, e.g. LATE=time_limit,idle_limit."
@@ -40,6 +47,7 @@ def conformance(
     patterns: tuple[str, ...],
     line: str | None,
     url: str | None,
+    others: bool,
     pass_fail: bool,
     mapped: tuple[str, ...],
     workers: int,
@@ -60,8 +68,8 @@ def conformance(
     from ocr_assets.conformance.cases import load
 
     vocabulary = _vocabulary(mapped, pass_fail)
-    if line and url:
-        raise click.UsageError("--command or --http, not both")
+    if sum(map(bool, (line, url, others))) > 1:
+        raise click.UsageError("one of --command, --http and --others")
     cases = load(groups, language, patterns)
     if not cases:
         raise click.UsageError("no case is left by --group, --language and --case")
@@ -72,6 +80,9 @@ def conformance(
             click.echo(report.listing(cases))
         if show:
             click.echo("\n\n".join(map(report.readable, cases)))
+        return
+    if others:
+        _compare([case for case in cases if case.language == "python"], timeout, json_file)
         return
     results = _checked(cases, vocabulary, line, url, workers, timeout)
     if json_file:
@@ -97,6 +108,42 @@ def _vocabulary(mapped: Sequence[str], pass_fail: bool) -> Any:
             raise Refused(f"--map {entry}: THEIRS=OURS is needed, OURS one or more of {', '.join(VERDICTS)}")
         words[theirs] = meaning
     return Vocabulary(words, pass_fail)
+
+
+def _compare(cases: Sequence[Any], timeout: float, json_file: Any) -> None:
+    """Print what graders of others and ours make of the same cases, by passed or not; a table in Markdown on stdout."""
+    from ocr_assets.conformance import check, report
+    from ocr_assets.conformance.graders import Grader, GraderUnavailable
+    from ocr_assets.conformance.others import published_graders
+    from ocr_assets.conformance.own import OwnGrader
+    from ocr_assets.platform.progress import Progress
+    from resources.sandbox.api import SandboxUnavailable
+    from resources.sandbox.images import engine, ensure_image
+
+    found: dict[str, list[check.Result]] = {}
+
+    def ask(name: str, grader: Grader) -> None:
+        answers = grader.answers([case.request() for case in cases])
+        found[name] = []
+        with Progress(name, len(cases), lambda line: click.echo(line, err=True), "cases") as progress:
+            for result in check.results(cases, answers, check.Vocabulary({}, pass_fail=True)):
+                found[name].append(result)
+                progress.add()
+
+    try:
+        with contextlib.closing(engine()) as client:
+            image = ensure_image(client)
+        with resources()["sandbox"].opened() as pool:
+            ask("ocr-assets", OwnGrader(pool))
+        for name, published in published_graders().items():
+            with published.asked(published.installed(Path(os.environ["OCR_HOME"])), image, timeout) as grader:
+                ask(name, grader)
+    except (SandboxUnavailable, GraderUnavailable) as error:
+        raise click.ClickException(str(error)) from error
+    if json_file:
+        json.dump([report.as_json(results, name) for name, results in found.items()], json_file, ensure_ascii=False, indent=1)
+        json_file.write("\n")
+    click.echo(report.comparison(found))
 
 
 def _checked(cases: Sequence[Any], vocabulary: Any, line: str | None, url: str | None, workers: int, timeout: float) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ocr_assets.conformance.cases import GROUPS, Case
@@ -23,6 +23,28 @@ def summary(found: Sequence[Result]) -> str:
     marks = [sum(r.mark == mark for r in found) for mark in ("right", "wrong", "unsupported")]
     rows.append(("all", "", str(len(found)), *map(str, marks)))
     return _table(rows)
+
+
+def comparison(results: Mapping[str, Sequence[Result]]) -> str:
+    """Several graders on the same cases as a Markdown table: a line a group, in each cell the wrong verdicts of those given;
+    at the end how many wrong programs were accepted, and right ones refused."""
+    lines = ["| group | " + " | ".join(results) + " |", "|---|" + "---:|" * len(results)]
+    for group in GROUPS:
+        of_group = {name: [r for r in found if r.case.group == group] for name, found in results.items()}
+        if any(of_group.values()):
+            lines.append(f"| `{group}` | " + " | ".join(map(_wrong_of_judged, of_group.values())) + " |")
+    lines.append("| all | " + " | ".join(map(_wrong_of_judged, results.values())) + " |")
+    for title, accepted in (("wrong programs accepted", True), ("right programs refused", False)):
+        counts = [
+            sum(r.mark == "wrong" and (r.case.expected != ("accepted",)) is accepted for r in found) for found in results.values()
+        ]
+        lines.append(f"| {title} | " + " | ".join(map(str, counts)) + " |")
+    return "\n".join(lines)
+
+
+def _wrong_of_judged(found: Sequence[Result]) -> str:
+    judged = [result for result in found if result.mark != "unsupported"]
+    return f"{sum(result.mark == 'wrong' for result in judged)} of {len(judged)}" if judged else "–"
 
 
 def wrong_verdicts(found: Sequence[Result]) -> str:

@@ -1,5 +1,6 @@
 """The conformance suite: its data, our own verdicts on all of it, other graders through their adapters, wrong ones caught."""
 
+import contextlib
 import json
 import sys
 import threading
@@ -14,10 +15,12 @@ from ocr_assets.cli import main
 from ocr_assets.conformance import check
 from ocr_assets.conformance.cases import FOLDER, GROUPS, Case, expand, load
 from ocr_assets.conformance.graders import Answer, FileGrader, GraderUnavailable, HttpGrader, LineGrader
+from ocr_assets.conformance.others import published_graders
 from ocr_assets.conformance.own import OwnGrader
 from ocr_assets.platform.row_files import BadInput
 from ocr_assets.programs.suites import suite_from_json
 from resources.sandbox.docker_pool import DockerSandbox
+from resources.sandbox.images import engine, ensure_image
 
 ALL = load()
 
@@ -338,3 +341,16 @@ def test_wrong_usage(options: list[str], message: str) -> None:
 def test_a_grader_that_cannot_be_reached_is_an_error() -> None:
     done = conformance("--command", "/no/such/command", "--case", "verdicts/accepted.py")
     assert done.exit_code == 1 and "cannot be started" in done.output
+
+
+@pytest.mark.long  # needs PyPI
+def test_a_grader_from_pypi_is_installed_and_asked(sandbox: DockerSandbox, tmp_path: Path) -> None:
+    (grader,) = (one for name, one in published_graders().items() if name == "human-eval")
+    cases = [case for case in ALL if case.case_id in ("call/int.py", "assert/tolerance.py", "verdicts/accepted.cpp")]
+    with contextlib.closing(engine()) as client:
+        image = ensure_image(client)
+    with grader.asked(grader.installed(tmp_path), image, timeout_s=120) as asked:
+        answers = [answer.verdict for answer in asked.answers([case.request() for case in cases])]
+    assert dict(zip((case.case_id for case in cases), answers, strict=True)) == {
+        "call/int.py": "accepted", "assert/tolerance.py": "accepted", "verdicts/accepted.cpp": "unsupported",
+    }  # fmt: skip
