@@ -1,5 +1,11 @@
 """A program and its interactor: each has its own folder, user, memory and CPU account, and neither finds or fills the other's."""
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from ocr_assets.programs.suites import Suite, suite_from_json
@@ -229,3 +235,40 @@ for _ in range(60):
 def test_cpu_time_of_children_nobody_waits_for_counts_in_interactions_too(sandbox: DockerSandbox) -> None:
     judged = grade(sandbox, "python", PLAY.format(BURN), suite(cpu_s=0.5))
     assert judged["verdict"] == "time_limit", judged
+
+
+CLIENT = """
+import os, signal, sys
+from ocr_assets.programs.suites import suite_from_json
+from ocr_assets.verification.grading.grade import grade
+from resources.sandbox.docker_pool import DockerSandbox
+pool = DockerSandbox(workers=1).__enter__()
+interactor = {"language": "python", "source": "import sys\\nprint(1, flush=True)\\nsys.exit(42 if input() == '1' else 43)", "protocol": "kattis"}
+suite = suite_from_json({"tests": [{"kind": "stdin", "input": "", "output": ""}], "interactor": interactor})
+print(grade(pool, "python", "print(input())", suite)["verdict"], len(pool._client.containers.list(filters={"name": f"ocr-sandbox-{os.getpid()}-"})), os.getpid(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_both_containers_go_with_their_client(sandbox: DockerSandbox) -> None:
+    root = Path(__file__).resolve().parents[2]
+    found = subprocess.run([sys.executable, "-c", CLIENT], cwd=root, capture_output=True, text=True, check=False)
+    verdict, containers, pid = found.stdout.split()
+    assert (verdict, containers) == ("accepted", "2"), found
+    deadline = time.monotonic() + 60
+    while left := sandbox._client.containers.list(all=True, filters={"name": f"ocr-sandbox-{pid}-"}, ignore_removed=True):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
+
+
+def test_an_interactors_container_that_breaks_is_no_verdict() -> None:
+    with DockerSandbox(workers=1) as pool:
+        suite = talk(GAME)
+        assert grade(pool, "python", PLAY_ON, suite)["verdict"] == "accepted"
+        for container in pool._client.containers.list(filters={"name": f"ocr-sandbox-{os.getpid()}-"}, ignore_removed=True):
+            if container.attrs["HostConfig"]["NetworkMode"].startswith("container:"):
+                container.kill()
+                broken = True
+        assert broken
+        assert grade(pool, "python", PLAY_ON, suite)["verdict"] == "accepted"
+        assert pool.faults == 1
