@@ -71,3 +71,6 @@ def main() -> None:
     """Code-reasoning datasets people can trust: raw problems to verified training data."""
     os.environ.setdefault("OCR_HOME", str(Path(".ocr").resolve()))
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+
+__all__ = ["COMMANDS", "Refused", "main"]

@@ -13,3 +13,5 @@ VOTES = FOLDER / "votes"
 BENCHMARKS = FOLDER / "benchmarks"
 EXPECTED = FOLDER / "expected_labels.jsonl"
 BENCHMARK_NAMES = frozenset(path.name.partition(".")[0] for path in BENCHMARKS.iterdir())  # a toy: no public benchmark
+
+__all__ = ["BENCHMARKS", "BENCHMARK_NAMES", "EXPECTED", "FOLDER", "RESPONSES", "SOURCES", "VOTES"]

@@ -94,3 +94,6 @@ def load_templates(names: Sequence[str], folder: Path | None = None) -> dict[str
             raise ValueError(f"{error}; a template may use {', '.join(VARIABLES[name])}") from error
         templates[name] = template
     return templates
+
+
+__all__ = ["VARIABLES", "PromptTemplate", "load_templates", "prompt_hash", "prompt_row"]

@@ -7,3 +7,5 @@ The edges themselves are written by each stage through ``resources/lake/lake.py`
 from importlib.resources import files
 
 MACROS = files(__name__).joinpath("macros.sql").read_text(encoding="utf-8")
+
+__all__ = ["MACROS"]
