@@ -211,7 +211,7 @@ def test_verdicts_survive_every_fault(own_engine: OwnEngine, monkeypatch: pytest
         assert pool.faults >= len(plan) // 2
     assert len({row[0] for row in disturbed}) == len(disturbed) == PROGRAMS
     assert not [row for row in disturbed if row[1] == "sandbox_error"]
-    assert disturbed == undisturbed
+    assert sorted(disturbed) == sorted(undisturbed)  # each came when it was known
     deadline = time.monotonic() + 30
     with contextlib.closing(docker.DockerClient(own_engine.url)) as client:
         while (left := client.containers.list(all=True, ignore_removed=True)) and time.monotonic() < deadline:
@@ -336,7 +336,7 @@ def test_a_closed_pool_says_so_and_may_be_opened_again() -> None:
         pool.execute(program)
         raise RuntimeError("interrupted")
     with pytest.raises(SandboxUnavailable, match="closed"):
-        pool._begin()
+        pool._begin(reserved=False)
 
 
 # ---- nothing grows -----------------------------------------------------------------------------------------------------
