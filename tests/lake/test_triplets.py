@@ -17,7 +17,8 @@ def lake() -> duckdb.DuckDBPyConnection:
             'train' AS split, 'CC0' AS license, NULL AS difficulty, 'Add.' AS statement, NULL::TEXT AS multiple_answers_hint;
         CREATE VIEW deduped_problems AS FROM problems;
         CREATE TABLE clean_problems AS SELECT problem_id FROM problems;
-        CREATE TABLE test_suites AS SELECT 'suite' AS suite_id, 1 AS test_count, ['stdin'] AS test_kinds;
+        CREATE TABLE test_suites AS SELECT 'suite' AS suite_id, 1 AS test_count, ['stdin'] AS test_kinds,
+            NULL AS interactor;
         CREATE TABLE solutions AS SELECT 'sol' AS solution_id, 'p' AS problem_id, 'resp' AS response_id, 'python' AS language,
             'print(3)' AS code, 'ok' AS parse_status;
         CREATE TABLE verdicts (verdict_id TEXT, solution_id TEXT, suite_id TEXT, grader_version TEXT, verdict TEXT,

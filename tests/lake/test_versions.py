@@ -1,11 +1,14 @@
 """Which verdicts a change of the grader concerns: the same rule in Python and in SQL."""
 
+from typing import Any
+
 import duckdb
 import pytest
 
 from ocr_assets.verification.grading import version
 
 STDIN, CALL, ASSERT = ({"kind": kind} for kind in ("stdin", "call", "assert"))
+TALK = {"kind": "stdin", "is": "before an interactor"}
 PLAIN, LOOKS = "int main() {}", "#ifndef ONLINE_JUDGE\n#endif\nint main() {}"
 CASES = [
     ([STDIN], "python", "ONLINE_JUDGE = 1", "accepted", True, "2"),
@@ -25,6 +28,10 @@ CASES = [
     ([CALL], "python", "a.keys() & b", "runtime_error", True, "2+manners"),
     ([CALL], "python", "x", "wrong_answer", True, "2+manners"),
     ([CALL], "python", "x", "time_limit", True, "2"),
+    ([STDIN], "cpp", PLAIN, "memory_limit", True, "2+memory"),
+    ([TALK], "python", "x", "accepted", True, "2"),
+    ([TALK], "cpp", PLAIN, "wrong_answer", True, "2+talks"),
+    ([TALK], "python", "x", "memory_limit", True, "2+talks+memory"),
     ([CALL], "python", "x", "sandbox_error", True, "2"),
 ]
 
@@ -33,12 +40,19 @@ CASES = [
 def test_a_version_has_a_part_for_what_concerns_it(
     tests: list, language: str, code: str, verdict: str, online_judge: bool, expected: str
 ) -> None:
-    assert version.version_of_verdict(tests, language, code, verdict, online_judge=online_judge) == expected
+    suite: Any = {"tests": tests, "interactor": {"protocol": "testlib"} if TALK in tests else None}
+    assert version.version_of_verdict(suite, language, code, verdict, online_judge=online_judge) == expected
     query = f"""
-        SELECT {version.VERSION_OF_VERDICT} FROM (SELECT $kinds::VARCHAR[] AS test_kinds) t,
+        SELECT {version.VERSION_OF_VERDICT} FROM (SELECT $kinds::VARCHAR[] AS test_kinds, $interactor AS interactor) t,
             (SELECT $language AS language, $code AS code) s, (SELECT $verdict AS verdict) v
     """
-    values = {"kinds": [test["kind"] for test in tests], "language": language, "code": code, "verdict": verdict}
+    values = {
+        "kinds": [test["kind"] for test in tests],
+        "interactor": suite["interactor"],
+        "language": language,
+        "code": code,
+        "verdict": verdict,
+    }
     found = duckdb.execute(query, {**values, **version.parameters(online_judge=online_judge)}).fetchone()
     assert found == (expected,)
 

@@ -364,7 +364,7 @@ class _Job:
             "image": outcome.image if outcome else "",
             "isolation_level": outcome.isolation_level if outcome else "",
             "grader_version": version_of_verdict(
-                self.suite["tests"], self.language, self.code, verdict, online_judge=self.sandbox.online_judge
+                self.suite, self.language, self.code, verdict, online_judge=self.sandbox.online_judge
             ),
             "host_speed": outcome.host_speed if outcome else 0.0,
             "flags": [*signs, *(flags(self.code) if self.language == "python" else [])],

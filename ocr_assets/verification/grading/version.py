@@ -2,7 +2,7 @@
 
 Parts are added for exactly those verdicts that a change concerns, so that all others stay as they are and are not paid for again:
 test suites that run in the sandbox, C++ programs that ask for ``ONLINE_JUDGE``, C++ programs that no standard took, accepted
-Python programs that may build sets, and calls that failed.
+Python programs that may build sets, calls and talks with an interactor that failed, and programs over the memory limit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ocr_assets.programs.hash_order import MAY_BUILD_SETS
+from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Test
 
 GRADER_VERSION = "2"
@@ -19,6 +20,8 @@ JUDGE_PART = "+judge"  # compiled with ONLINE_JUDGE defined, by a program that l
 COMPILER_PART = "+cxx23"  # refused by C++14, 17, 20 and 23; before, only by 17 and 20
 ORDER_PART = "+order"  # accepted, and where it may build sets under another hash seed as well
 CALL_PART = "+manners"  # a call that failed: with nodes by a parameter's name, arguments changed in place, deep recursion
+TALK_PART = "+talks"  # failed before an interactor that has a container of its own, whose "wrong" counts if it came first
+MEMORY_PART = "+memory"  # over the limit, with memory that its processes share counted once
 JUDGE_MACRO = "ONLINE_JUDGE"
 
 # The version for a suite ``t`` of the table test_suites, in SQL. Parameter: grader.
@@ -35,6 +38,8 @@ VERSION_OF_VERDICT = f"""
         THEN '{ORDER_PART}' ELSE '' END
 || CASE WHEN s.language = 'python' AND v.verdict IN ('wrong_answer', 'runtime_error') AND list_contains(t.test_kinds, 'call')
         THEN '{CALL_PART}' ELSE '' END
+|| CASE WHEN t.interactor IS NOT NULL AND v.verdict <> 'accepted' THEN '{TALK_PART}' ELSE '' END
+|| CASE WHEN v.verdict = 'memory_limit' THEN '{MEMORY_PART}' ELSE '' END
 """.strip()
 
 # The version of the validation of a problem ``p`` by a suite ``t``; all its rows have one. Parameters: grader, online_judge.
@@ -60,14 +65,19 @@ def wants_judge_macro(language: str, code: str) -> bool:
     return language == "cpp" and JUDGE_MACRO in code
 
 
-def version_of_verdict(tests: Sequence[Test], language: str, code: str, verdict: str, *, online_judge: bool) -> str:
-    """``VERSION_OF_VERDICT`` for a verdict on a solution by a suite of these tests."""
-    judge = JUDGE_PART if online_judge and wants_judge_macro(language, code) else ""
-    compiler = COMPILER_PART if language == "cpp" and verdict == "compile_error" else ""
-    order = language == "python" and verdict == "accepted" and MAY_BUILD_SETS.search(code)
-    failed = language == "python" and verdict in ("wrong_answer", "runtime_error")
-    call = failed and any(test["kind"] == "call" for test in tests)
-    return version_of_suite(tests) + judge + compiler + (ORDER_PART if order else "") + (CALL_PART if call else "")
+def version_of_verdict(suite: Suite, language: str, code: str, verdict: str, *, online_judge: bool) -> str:
+    """``VERSION_OF_VERDICT`` for a verdict on a solution by a suite."""
+    parts = {
+        JUDGE_PART: online_judge and wants_judge_macro(language, code),
+        COMPILER_PART: language == "cpp" and verdict == "compile_error",
+        ORDER_PART: language == "python" and verdict == "accepted" and MAY_BUILD_SETS.search(code) is not None,
+        CALL_PART: language == "python"
+        and verdict in ("wrong_answer", "runtime_error")
+        and any(test["kind"] == "call" for test in suite["tests"]),
+        TALK_PART: suite["interactor"] is not None and verdict != "accepted",
+        MEMORY_PART: verdict == "memory_limit",
+    }
+    return version_of_suite(suite["tests"]) + "".join(part for part, concerned in parts.items() if concerned)
 
 
 def version_of_validation(tests: Sequence[Test], references: Sequence[Any], *, online_judge: bool) -> str:
