@@ -166,11 +166,11 @@ print((found.pop() if found else b'nothing').decode(), flush=True)
 
 def test_a_program_cannot_find_what_its_interactor_knows(sandbox: DockerSandbox) -> None:
     suite = talk(KEEPER)
-    secret = "secret-" + "1234567"
-    suite = {**suite, "tests": [{**suite["tests"][0], "output": secret}]}  # type: ignore[typeddict-item]
+    known = "secret-1234567"
+    suite = {**suite, "tests": [{**suite["tests"][0], "output": known}]}  # type: ignore[typeddict-item]
     judged = grade(sandbox, "python", THIEF, suite)
     assert judged["verdict"] == "wrong_answer", judged
-    assert grade(sandbox, "python", f"input()\nprint('{secret}')", suite)["verdict"] == "accepted"
+    assert grade(sandbox, "python", f"input()\nprint('{known}')", suite)["verdict"] == "accepted"
 
 
 # A game of 100 rounds: what is said and in which order decides, whoever ends first and however.

@@ -44,16 +44,17 @@ def evalplus(problem: Problem, code: str) -> bool | None:
 
 
 def bigcodebench(problem: Problem, code: str) -> bool | None:
-    from bigcodebench.eval import untrusted_check
+    import bigcodebench.eval
 
     suite = asserted(problem)
     if suite is None:
         return None
+    bigcodebench.eval.TIMEOUT_LIMIT = 10.0  # seconds; its own are four minutes, which only costs time here
     case = "import unittest\nclass TestCases(unittest.TestCase):\n    def test_all(self):\n" + textwrap.indent(
         ast.unparse(ast.parse(suite)), " " * 8
     )
     limits = [30 * 1024, 30 * 1024, 10]  # MiB, as its own command has them
-    verdict, _ = untrusted_check(code, case, "f", *limits, min_time_limit=1, gt_time_limit=10)
+    verdict, _ = bigcodebench.eval.untrusted_check(code, case, "f", *limits, min_time_limit=1, gt_time_limit=10)
     return bool(verdict == "pass")
 
 
@@ -154,7 +155,7 @@ def verdict(grade: Callable[[Problem, str], bool | None], case: dict[str, Any]) 
             answer = {"verdict": "unsupported" if passed is None else "accepted" if passed else "rejected"}
         except Exception as error:
             answer = {"verdict": "rejected", "message": f"the grader raised {type(error).__name__}: {error}"[:300]}
-        os.write(write, json.dumps(answer).encode())
+        os.write(write, json.dumps(answer).encode() + b"\n")
         os._exit(0)
     os.close(write)
     os.waitpid(child, 0)
@@ -166,7 +167,9 @@ def verdict(grade: Callable[[Problem, str], bool | None], case: dict[str, Any]) 
             pass
     with os.fdopen(read, "rb") as pipe:
         said = pipe.read()
-    return json.loads(said) if said else {"verdict": "rejected", "message": "the grader itself was ended"}
+    if not said:
+        return {"verdict": "rejected", "message": "the grader itself was ended"}
+    return json.loads(said.splitlines()[0])  # a program that forked in its grader's process may have come back twice
 
 
 def main(name: str) -> None:
