@@ -329,7 +329,7 @@ def test_list_show_and_export(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--case", "nothing/*"], "no case is left"),
-        (["--command", "x", "--http", "y"], "not both"),
+        (["--command", "x", "--http", "y"], "one of"),
         (["--map", "TLE=late"], "THEIRS=OURS"),
     ],
 )
