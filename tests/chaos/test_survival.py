@@ -2,11 +2,8 @@
 
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +13,8 @@ import pytest
 
 from ocr_assets import samples
 from tests.support.chaos import Chaos
-from tests.support.graph import ROOT, command, open_lake, run
+from tests.support.graph import command, open_lake, run
+from tests.support.ui import running_ui
 
 ANSWERS = "SELECT response_id, content FROM r1_traces ORDER BY 1"
 VERDICTS = "SELECT verdict_id, verdict, tests_passed, tests_total FROM verdicts ORDER BY 1"
@@ -49,6 +47,7 @@ def only(*names: str) -> list[str]:
     return [word for name in names for word in ("--only", name)]
 
 
+@pytest.mark.long
 def test_killed_while_asking_nothing_is_lost_or_asked_twice(tmp_path: Path) -> None:
     """The whole graph around it; twenty kills of the loop alone are in tests/chaos/test_traces_killed.py."""
     home = tmp_path / "killed"
@@ -114,29 +113,9 @@ def workers(home: Path) -> list[str]:
 def test_terminated_from_the_ui_what_was_answered_is_kept_and_no_process_stays(tmp_path: Path) -> None:
     home = tmp_path / "home"
     run("run", *only(*PROBLEM_STAGES), home=home, OCR_JUDGES="none")
-    shutil.copyfile(ROOT / "dagster.yaml", home / "dagster" / "dagster.yaml")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    address, log = f"http://127.0.0.1:{port}", (tmp_path / "ui.log").open("wb")
     with Chaos(delay_s=0.3) as server:
         settings = {"OCR_TEACHER": "endpoint", "OCR_TEACHER_URL": server.url, "OCR_TEACHER_CONCURRENCY": "4"}
-        _, environment = command(home=home, DAGSTER_HOME=str(home / "dagster"), DAGSTER_DISABLE_TELEMETRY="1", **settings)
-        ui = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
-            env=environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-
-        def answers() -> bool:
-            try:
-                urllib.request.urlopen(f"{address}/server_info", timeout=2)
-            except (urllib.error.URLError, OSError):
-                assert ui.poll() is None, (tmp_path / "ui.log").read_text()[-3000:]
-                return False
-            return True
-
-        try:
-            wait_until(answers, "the UI answers")
+        with running_ui(home, **settings) as address:
             where = graphql(
                 address, "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
             )["repositoriesOrError"]["nodes"][0]
@@ -152,12 +131,6 @@ def test_terminated_from_the_ui_what_was_answered_is_kept_and_no_process_stays(t
             graphql(address, TERMINATE, id=run_id)
             wait_until(lambda: graphql(address, STATUS, id=run_id)["runOrError"]["status"] == "CANCELED", "the run is cancelled")
             wait_until(lambda: not workers(home), "its processes are gone")
-        finally:
-            os.killpg(ui.pid, signal.SIGTERM)
-            try:
-                ui.wait(60)
-            except subprocess.TimeoutExpired:
-                os.killpg(ui.pid, signal.SIGKILL)
         cut_off = server.asked.total()
         with open_lake(home) as lake:
             kept = {row["seed"] for row in lake.rows("SELECT seed FROM r1_traces")}
@@ -168,6 +141,7 @@ def test_terminated_from_the_ui_what_was_answered_is_kept_and_no_process_stays(t
         assert all(server.asked[seed] == 1 for seed in kept)
 
 
+@pytest.mark.long
 def test_killed_while_judging_the_verdicts_are_those_of_an_undisturbed_run(demo, tmp_path: Path) -> None:
     undisturbed, _ = demo
     home = tmp_path / "killed"

@@ -409,7 +409,6 @@ CHEATS = {
     "wire: a gigabyte": "import os, struct\ndef f(x):\n    os.write(4, struct.pack('>I', 2**31))\n    os._exit(0)",
     "wire: nested": wire({"r": "x", **REPLY})[:0] + "import os, struct\ndef f(x):\n    text = b'{\"r\": ' + b'[' * 10**5 + b']' * 10**5 + b'}'\n    os.write(4, struct.pack('>I', len(text)) + text)\n    os._exit(0)",
     "wire: closed": "import os\ndef f(x):\n    os.close(4)\n    return 4",
-    "wire: silence": "import time\ndef f(x): time.sleep(10**6)",
 }  # fmt: skip
 REFUSED = ("wrong_answer", "runtime_error", "idle_limit", "compile_error", "suspect")
 

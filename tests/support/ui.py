@@ -30,8 +30,9 @@ BYTES_OF_A_PICTURE = 150_000  # in docs/, which everyone clones
 
 
 @contextlib.contextmanager
-def running_ui(home: Path) -> Iterator[str]:
-    """The address of ``dagster dev`` in this home, which is stopped afterwards. Raises ``RuntimeError`` if it does not start."""
+def running_ui(home: Path, **settings: str) -> Iterator[str]:
+    """The address of ``dagster dev`` in this home, which is stopped afterwards; ``settings`` are environment variables of ours.
+    Raises ``RuntimeError`` if it does not start."""
     (home / "dagster").mkdir(exist_ok=True)
     if not (home / "dagster" / "dagster.yaml").exists():
         shutil.copyfile(ROOT / "dagster.yaml", home / "dagster" / "dagster.yaml")
@@ -43,7 +44,8 @@ def running_ui(home: Path) -> Iterator[str]:
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
-            env={**clean, "OCR_HOME": str(home), "DAGSTER_HOME": str(home / "dagster"), "DAGSTER_DISABLE_TELEMETRY": "1"},
+            env={**clean, "OCR_HOME": str(home), "DAGSTER_HOME": str(home / "dagster"), "DAGSTER_DISABLE_TELEMETRY": "1",
+                 **settings},
             cwd=ROOT, stdout=file, stderr=file, start_new_session=True,
         )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
@@ -60,10 +62,11 @@ def running_ui(home: Path) -> Iterator[str]:
             raise RuntimeError("the UI does not answer after three minutes")
         yield address
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
+        # It ends its own processes; told all at once, they wait for each other until the minute is over.
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(60)
-        except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
