@@ -368,6 +368,7 @@ def test_a_person_decides_by_the_command_line(world, monkeypatch: pytest.MonkeyP
     assert report.exit_code == 0 and "| bench |" in report.output
 
 
+@pytest.mark.slow
 def test_files_are_compared_without_a_lake(world, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = world[3]
     monkeypatch.setenv("OCR_HOME", str(folder / "home"))
