@@ -7,13 +7,16 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ocr_assets.cli import Refused
 from ocr_assets.cli.project import resources
 from ocr_assets.conformance.cases import GROUPS, VERDICTS
+
+if TYPE_CHECKING:
+    from ocr_assets.conformance.graders import Grader
 
 OUT = click.File("w", encoding="utf-8", lazy=True)
 
@@ -113,22 +116,16 @@ def _vocabulary(mapped: Sequence[str], pass_fail: bool) -> Any:
 def _compare(cases: Sequence[Any], timeout: float, json_file: Any) -> None:
     """Print what graders of others and ours make of the same cases, by passed or not; a table in Markdown on stdout."""
     from ocr_assets.conformance import check, report
-    from ocr_assets.conformance.graders import Grader, GraderUnavailable
+    from ocr_assets.conformance.graders import GraderUnavailable
     from ocr_assets.conformance.others import published_graders
     from ocr_assets.conformance.own import OwnGrader
-    from ocr_assets.platform.progress import Progress
     from resources.sandbox.api import SandboxUnavailable
     from resources.sandbox.images import engine, ensure_image
 
     found: dict[str, list[check.Result]] = {}
 
     def ask(name: str, grader: Grader) -> None:
-        answers = grader.answers([case.request() for case in cases])
-        found[name] = []
-        with Progress(name, len(cases), lambda line: click.echo(line, err=True), "cases") as progress:
-            for result in check.results(cases, answers, check.Vocabulary({}, pass_fail=True)):
-                found[name].append(result)
-                progress.add()
+        found[name] = _asked(name, grader, cases, check.Vocabulary({}, pass_fail=True))
 
     try:
         with contextlib.closing(engine()) as client:
@@ -147,10 +144,8 @@ def _compare(cases: Sequence[Any], timeout: float, json_file: Any) -> None:
 
 
 def _checked(cases: Sequence[Any], vocabulary: Any, line: str | None, url: str | None, workers: int, timeout: float) -> list[Any]:
-    from ocr_assets.conformance import check
-    from ocr_assets.conformance.graders import FileGrader, Grader, GraderUnavailable, HttpGrader, LineGrader
+    from ocr_assets.conformance.graders import FileGrader, GraderUnavailable, HttpGrader, LineGrader
     from ocr_assets.conformance.own import OwnGrader
-    from ocr_assets.platform.progress import Progress
     from resources.sandbox.api import SandboxUnavailable
 
     grader: Grader
@@ -166,13 +161,21 @@ def _checked(cases: Sequence[Any], vocabulary: Any, line: str | None, url: str |
                 if workers:
                     sandbox = sandbox.model_copy(update={"workers": workers})
                 grader = OwnGrader(stack.enter_context(sandbox.opened()))
-            answers = grader.answers([case.request() for case in cases])
-            results, wrong = [], 0
-            with Progress("conformance", len(cases), lambda line: click.echo(line, err=True), "cases") as progress:
-                for result in check.results(cases, answers, vocabulary):
-                    results.append(result)
-                    wrong += result.mark == "wrong"
-                    progress.add(note=f"{wrong} wrong")
-            return results
+            return _asked("conformance", grader, cases, vocabulary)
         except (SandboxUnavailable, GraderUnavailable) as error:
             raise click.ClickException(str(error)) from error
+
+
+def _asked(title: str, grader: Grader, cases: Sequence[Any], vocabulary: Any) -> list[Any]:
+    """The grader's results on the cases, in order, with progress on stderr."""
+    from ocr_assets.conformance import check
+    from ocr_assets.platform.progress import Progress
+
+    answers = grader.answers([case.request() for case in cases])
+    results, wrong = [], 0
+    with Progress(title, len(cases), lambda line: click.echo(line, err=True), "cases") as progress:
+        for result in check.results(cases, answers, vocabulary):
+            results.append(result)
+            wrong += result.mark == "wrong"
+            progress.add(note=f"{wrong} wrong")
+    return results

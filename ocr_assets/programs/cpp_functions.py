@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from ocr_assets.programs.syntax import parse
+from ocr_assets.programs.syntax import parse, text_of, walk
 
 _CLASSES = ("class_specifier", "struct_specifier", "union_specifier")
 
@@ -41,7 +41,7 @@ class Function:
 def functions(code: str, name: str) -> list[Function]:
     """The functions and methods called ``name``, in the order of the code; a declaration and its definition are one."""
     found: dict[tuple[str | None, tuple[str, ...]], Function] = {}
-    for node in _walk(parse(code, "cpp").root_node):
+    for node in walk(parse(code, "cpp").root_node):
         if node.type != "function_declarator" or (function := _function(node, name)) is None:
             continue
         key = function.owner, tuple("".join(parameter.type.split()) for parameter in function.parameters)
@@ -53,8 +53,8 @@ def functions(code: str, name: str) -> list[Function]:
 def classes(code: str) -> set[str]:
     """Names of the classes and structs that the code defines."""
     return {
-        _text(name)
-        for node in _walk(parse(code, "cpp").root_node)
+        text_of(name)
+        for node in walk(parse(code, "cpp").root_node)
         if node.type in _CLASSES and node.child_by_field_name("body") is not None
         if (name := node.child_by_field_name("name")) is not None
     }
@@ -64,7 +64,7 @@ def _function(node: Node, name: str) -> Function | None:
     declared, parameters = node.child_by_field_name("declarator"), node.child_by_field_name("parameters")
     if declared is None or parameters is None:
         return None
-    scope, _, own_name = _text(declared).replace(" ", "").rpartition("::")
+    scope, _, own_name = text_of(declared).replace(" ", "").rpartition("::")
     if own_name != name:
         return None
     owner: str | None = scope or None
@@ -76,7 +76,7 @@ def _function(node: Node, name: str) -> Function | None:
         if above.type == "template_declaration" and owner is None:
             template = True
         if above.type in _CLASSES and owner is None:
-            owner = _text(above.child_by_field_name("name"))
+            owner = text_of(above.child_by_field_name("name"))
         above = above.parent
     return Function(owner, name, tuple(_parameters(parameters)), template)
 
@@ -87,23 +87,11 @@ def _parameters(node: Node) -> Iterator[Parameter]:
             continue
         default = child.child_by_field_name("default_value")
         declarator = child.child_by_field_name("declarator")
-        name = next((part for part in _walk(declarator) if part.type == "identifier"), None) if declarator is not None else None
+        name = next((part for part in walk(declarator) if part.type == "identifier"), None) if declarator is not None else None
         source = child.text or b""
         text = source[: default.start_byte - child.start_byte].rstrip().removesuffix(b"=") if default is not None else source
         if name is not None:
             text = text[: name.start_byte - child.start_byte] + text[name.end_byte - child.start_byte :]
         text_of_type = text.decode("utf-8", "replace").strip()
         if text_of_type != "void" or name is not None:
-            yield Parameter(_text(name), text_of_type, default is not None)
-
-
-def _text(node: Node | None) -> str:
-    return "" if node is None else (node.text or b"").decode("utf-8", "replace")
-
-
-def _walk(root: Node) -> Iterator[Node]:
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(reversed(node.children))
+            yield Parameter(text_of(name), text_of_type, default is not None)

@@ -35,7 +35,7 @@ def syntax_error(code: str, language: Language) -> str | None:
     root = parse(code, language).root_node
     if not root.has_error:
         return None
-    for node in _walk(root):
+    for node in walk(root):
         if node.is_error or node.is_missing:
             line = node.start_point[0]
             text = code.split("\n")[line].strip()[:80] if line < code.count("\n") + 1 else ""
@@ -47,7 +47,7 @@ def syntax_error(code: str, language: Language) -> str | None:
 def defined_names(code: str, language: Language) -> set[str]:
     """Names of functions, classes and ``Class.method``s the code defines anywhere (Python)."""
     names: set[str] = set()
-    for node in _walk(parse(code, language).root_node):
+    for node in walk(parse(code, language).root_node):
         if node.type not in ("function_definition", "class_definition"):
             continue
         name = _name(node)
@@ -63,7 +63,7 @@ def defined_names(code: str, language: Language) -> set[str]:
 def used_names(code: str) -> set[str]:
     """Names that Python code reads or calls, whether or not it defines them itself; no attributes, no keywords of calls."""
     names: set[str] = set()
-    for node in _walk(parse(code, "python").root_node):
+    for node in walk(parse(code, "python").root_node):
         parent = node.parent
         if node.type != "identifier" or parent is None:
             continue
@@ -73,14 +73,14 @@ def used_names(code: str) -> set[str]:
             continue
         if parent.type in ("function_definition", "class_definition") and parent.child_by_field_name("name") == node:
             continue
-        names.add(_text(node))
+        names.add(text_of(node))
     return names
 
 
 def bound_names(code: str) -> set[str]:
     """Names that Python code gives a meaning to anywhere: functions, classes, imports, parameters, assignments."""
     names = {name for name in defined_names(code, "python") if "." not in name}
-    for node in _walk(parse(code, "python").root_node):
+    for node in walk(parse(code, "python").root_node):
         if node.type in ("assignment", "augmented_assignment", "for_statement", "for_in_clause"):
             targets = node.child_by_field_name("left")
         elif node.type in ("import_statement", "import_from_statement", "parameters", "lambda_parameters", "as_pattern_target"):
@@ -90,17 +90,17 @@ def bound_names(code: str) -> set[str]:
         else:
             continue
         if targets is not None:
-            names.update(_text(part) for part in _walk(targets) if part.type == "identifier")
+            names.update(text_of(part) for part in walk(targets) if part.type == "identifier")
     return names
 
 
 def reads_input(code: str, language: Language) -> bool:
     """Whether the program takes input: calls ``input``, touches ``stdin`` or file 0 (Python), reads ``cin`` … (C++)."""
     marks = {"input", "stdin", "fileinput"} if language == "python" else {"cin", "scanf", "getline", "getchar", "fread", "gets"}
-    for node in _walk(parse(code, language).root_node):
-        if node.type in ("identifier", "field_identifier") and _text(node) in marks:
+    for node in walk(parse(code, language).root_node):
+        if node.type in ("identifier", "field_identifier") and text_of(node) in marks:
             return True
-        if language == "python" and node.type == "call" and _text(node).replace(" ", "") in ("open(0)", "os.read(0"):
+        if language == "python" and node.type == "call" and text_of(node).replace(" ", "") in ("open(0)", "os.read(0"):
             return True
     return False
 
@@ -109,21 +109,21 @@ def prints(code: str, language: Language) -> bool:
     """Whether the program writes output."""
     marks = {"print", "stdout"} if language == "python" else {"cout", "printf", "puts", "putchar"}
     return any(
-        node.type in ("identifier", "field_identifier") and _text(node) in marks
-        for node in _walk(parse(code, language).root_node)
+        node.type in ("identifier", "field_identifier") and text_of(node) in marks
+        for node in walk(parse(code, language).root_node)
     )
 
 
 def _name(node: Node) -> str:
-    name = node.child_by_field_name("name")
-    return _text(name) if name is not None else ""
+    return text_of(node.child_by_field_name("name"))
 
 
-def _text(node: Node) -> str:
-    return (node.text or b"").decode("utf-8", "replace")
+def text_of(node: Node | None) -> str:
+    """A node's source text; nothing for no node."""
+    return "" if node is None else (node.text or b"").decode("utf-8", "replace")
 
 
-def _walk(root: Node) -> Iterator[Node]:
+def walk(root: Node) -> Iterator[Node]:
     """All nodes, in source order."""
     waiting = [root]
     while waiting:

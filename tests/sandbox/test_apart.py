@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.verification.grading.grade import Graded, grade
+from ocr_assets.programs.suites import suite_from_json
+from ocr_assets.verification.grading.grade import grade
 from resources.sandbox.api import Program, Run, RunLimits
 from resources.sandbox.docker_pool import DockerSandbox
-
-IMPORT = "from solution import *\nimport pytest\n"
+from tests.support.suites_apart import IMPORT, judged
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +16,6 @@ def sandbox() -> Iterator[DockerSandbox]:
     with DockerSandbox(workers=1) as pool:
         yield pool
         assert pool.faults == 0, "a program broke a sandbox"
-
-
-def suite(code: str, kind: str = "pytest") -> Suite:
-    return suite_from_json({"tests": [{"kind": kind, "code": code}], "limits": {"cpu_s": 3, "wall_s": 30, "memory_mb": 512}})
-
-
-def judged(sandbox: DockerSandbox, code: str, test: str, kind: str = "pytest") -> Graded:
-    return grade(sandbox, "python", code, suite(test, kind))
 
 
 # ---- what crosses: name, program, suite ---------------------------------------------------------------------------------

@@ -4,11 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import Graded, grade
 from resources.sandbox.docker_pool import DockerSandbox
-
-IMPORT = "from solution import *\nimport pytest\n"
+from tests.support.suites_apart import IMPORT, judged
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +13,6 @@ def sandbox() -> Iterator[DockerSandbox]:
     with DockerSandbox(workers=1) as pool:
         yield pool
         assert pool.faults == 0, "a program broke a sandbox"
-
-
-def judged(sandbox: DockerSandbox, code: str, test: str, kind: str = "pytest") -> Graded:
-    limits = {"cpu_s": 3, "wall_s": 30, "memory_mb": 512}
-    return grade(sandbox, "python", code, suite_from_json({"tests": [{"kind": kind, "code": test}], "limits": limits}))
 
 
 REFUSED = {

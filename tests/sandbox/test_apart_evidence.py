@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import Graded, grade
+from ocr_assets.verification.grading.grade import Graded
 from resources.sandbox.docker_pool import DockerSandbox
-
-IMPORT = "from solution import *\nimport pytest\n"
+from tests.support import suites_apart
+from tests.support.suites_apart import IMPORT
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +18,7 @@ def sandbox() -> Iterator[DockerSandbox]:
 
 
 def judged(sandbox: DockerSandbox, code: str, test: str, kind: str) -> Graded:
-    limits = {"cpu_s": 3, "wall_s": 30, "memory_mb": 512}
-    test = IMPORT + test if kind == "pytest" else test
-    return grade(sandbox, "python", code, suite_from_json({"tests": [{"kind": kind, "code": test}], "limits": limits}))
+    return suites_apart.judged(sandbox, code, IMPORT + test if kind == "pytest" else test, kind)
 
 
 # name: program, suite, kind

@@ -1,0 +1,12 @@
+"""Verdicts on programs before suites that run in a process of their own, for the tests of what crosses and of cheats."""
+
+from ocr_assets.programs.suites import suite_from_json
+from ocr_assets.verification.grading.grade import Graded, grade
+from resources.sandbox.docker_pool import DockerSandbox
+
+IMPORT = "from solution import *\nimport pytest\n"
+
+
+def judged(sandbox: DockerSandbox, code: str, test: str, kind: str = "pytest") -> Graded:
+    limits = {"cpu_s": 3, "wall_s": 30, "memory_mb": 512}
+    return grade(sandbox, "python", code, suite_from_json({"tests": [{"kind": kind, "code": test}], "limits": limits}))
