@@ -1,5 +1,6 @@
 """Attempts to have a wrong answer accepted or a right one rejected, for each kind of test, in the real sandbox."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,13 +28,14 @@ def call(expected: Any, args: list[Any] | None = None) -> Suite:
 
 
 # Whatever can be read, in the hope that the answer is somewhere: files, environments, descriptors, memory of processes.
+# The program knows the answer by its hash alone: other nine-digit numbers, addresses for one, are no find.
 SEARCH = r"""
 import os, re
 found = set()
 def look(path):
     try:
         with open(path, 'rb', buffering=0) as file:
-            found.update(re.findall(rb'(?<!\d)9\d{8}(?!\d)', file.read(1 << 20)))
+            found.update(re.findall(rb'(?=(9\d{8}))', file.read(1 << 20)))
     except (OSError, ValueError):
         pass
 for root in ('/tmp', '/dev/shm', '/opt', '/run', '/home', '/root', '.'):
@@ -52,16 +54,16 @@ for pid in os.listdir('/proc'):
             pass
 for frame in __import__('sys')._current_frames().values():
     while frame:
-        found.update(re.findall(rb'(?<!\d)9\d{8}(?!\d)', repr((frame.f_locals, frame.f_globals)).encode()))
+        found.update(re.findall(rb'(?=(9\d{8}))', repr((frame.f_locals, frame.f_globals)).encode()))
         frame = frame.f_back
 for item in __import__('gc').get_objects():
     if isinstance(item, (bytes, str, list, tuple, dict)):
         try:
-            found.update(re.findall(rb'(?<!\d)9\d{8}(?!\d)', repr(item).encode()))
+            found.update(re.findall(rb'(?=(9\d{8}))', repr(item).encode()))
         except Exception:
             pass
-best = sorted(int(text) for text in found)
-"""
+best = [int(text) for text in found if __import__('hashlib').sha256(text).hexdigest() == 'HASH']
+""".replace("HASH", hashlib.sha256(b"918273645").hexdigest())
 
 
 def test_an_expected_output_is_nowhere_to_be_found(sandbox: DockerSandbox) -> None:
