@@ -23,8 +23,8 @@ def parse(responses: Path, output: str) -> None:
     """
     import pyarrow as pa
 
+    from ocr_assets.generation.parse import ParsedColumns, parsed_columns
     from ocr_assets.platform.row_files import BadInput, place_of, read_rows
-    from ocr_assets.traces.parse import ParsedColumns, parsed_columns
 
     def rows() -> Iterator[dict[str, Any]]:
         for number, row in read_rows(responses):

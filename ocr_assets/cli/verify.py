@@ -1,4 +1,4 @@
-"""``ocr-assets verify``: the stage ``verdicts`` on plain files. Their format: ``ocr_assets/verification/grading/files.py``."""
+"""``ocr-assets verify``: the stage ``verdicts`` on plain files. Their format: ``ocr_assets/grading/files.py``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ocr_assets.cli.files import FILE, extended, output_option, refuse_overwriti
 from ocr_assets.cli.project import resources
 
 if TYPE_CHECKING:
-    from ocr_assets.verification.grading.files import Counts
-    from ocr_assets.verification.settings import GradingSettings
+    from ocr_assets.grading.files import Counts
+    from ocr_assets.grading.settings import GradingSettings
     from resources.sandbox.pool import Pool
 
 
@@ -33,8 +33,8 @@ def verify(problems: Path, solutions: Path, output: str, all_tests: bool, unorde
     are named and left out: exit code 2, and OUTPUT.known stays. Exit code 1 if a solution's problem is unknown or a sandbox
     failed.
     """
-    from ocr_assets.verification.grading.files import Counts
-    from ocr_assets.verification.settings import GradingSettings
+    from ocr_assets.grading.files import Counts
+    from ocr_assets.grading.settings import GradingSettings
     from resources.sandbox.api import SandboxUnavailable
 
     counts = Counts()
@@ -60,9 +60,9 @@ def _write(
 ) -> None:
     from tqdm import tqdm
 
+    from ocr_assets.grading.files import verified, verify
+    from ocr_assets.grading.known_verdicts import KnownVerdicts
     from ocr_assets.platform.row_files import write_lines, write_rows
-    from ocr_assets.verification.grading.files import verified, verify
-    from ocr_assets.verification.grading.known_verdicts import KnownVerdicts
 
     on_terminal = sys.stderr.isatty()
     total = _rows_in(solutions) if on_terminal else None
@@ -92,8 +92,8 @@ def _columns(solutions: Path) -> Any:
     """The columns of the output, as far as they are known beforehand."""
     import pyarrow as pa
 
+    from ocr_assets.grading.files import VERDICT_FIELDS
     from ocr_assets.schema import VERDICTS
-    from ocr_assets.verification.grading.files import VERDICT_FIELDS
 
     columns = [(name, pa.bool_() if name == "trusted" else VERDICTS.schema.field(name).type) for name in VERDICT_FIELDS]
     return extended(solutions, *columns, ("fingerprint", pa.string()), without=["code", "language"])

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ocr_assets.conformance.graders import Answer
+from ocr_assets.grading.grade import grade
+from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import grade
-from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
 

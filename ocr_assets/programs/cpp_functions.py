@@ -1,6 +1,6 @@
 """The functions that C++ code defines, with their parameters, as Tree-sitter sees them: nothing is compiled or expanded here.
 
-What a signature means for a call test is ``verification/grading/cpp_calls.py``; the compiler has the last word on its types.
+What a signature means for a call test is ``grading/cpp_calls.py``; the compiler has the last word on its types.
 """
 
 from __future__ import annotations

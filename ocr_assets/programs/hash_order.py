@@ -4,7 +4,7 @@ The order of a set of strings changes with the interpreter's hash seed (``PYTHON
 their addresses; dictionaries keep the order of insertion. It can be seen only where a set is drawn from in order: by a loop,
 ``list``, ``join``, ``pop`` and the like, but not by ``sorted``, ``len``, ``in``. Names are looked at without regard to scope
 and to the order of statements, and a set of numbers counts as any other, so the answer errs towards "it can". Running such a
-program under another seed is the grader's part (``ocr_assets/verification/grading/grade.py``).
+program under another seed is the grader's part (``ocr_assets/grading/grade.py``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ocr_assets.programs.syntax import AST_LOCK
 
 # What is known of a value: it may be a set; it may hold sets, or make them.
 _SET, _BOX = 1, 2
-# Quick to tell, and in the database as well (``verification/grading/version.py``): a program without any of this builds no sets.
+# Quick to tell, and in the database as well (``grading/version.py``): a program without any of this builds no sets.
 MAY_BUILD_SETS = re.compile(r"\b(?:frozenset|[sS]et|hash)\b|\b(?:keys|items)\s*\(|\{", re.ASCII)
 _SET_NOTE = re.compile(r"\b(?:[sS]et|frozenset|FrozenSet)\b")
 _MAKE_SETS = {"set", "frozenset", "union", "intersection", "difference", "symmetric_difference"}

@@ -1,7 +1,7 @@
 """A test suite: the part of a problem that a verdict depends on, and its form in the JSON files of docs/grading.md, §2.
 
 Two stages need it: problems (a user's own files) and verification (the ``verify`` command). What can be learned about a suite
-from the problem's statement is in ``statements.py``; how outputs are graded is in ``verification/grading``.
+from the problem's statement is in ``statements.py``; how outputs are graded is in ``grading``.
 """
 
 from __future__ import annotations

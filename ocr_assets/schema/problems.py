@@ -19,7 +19,7 @@ Contamination = Literal["clean", "cleared", "undecided", "reported"]
 
 
 class Test(TypedDict):
-    """One test of a problem's suite (file form: see ``verification/files.py``)."""
+    """One test of a problem's suite (file form: see ``grading/files.py``)."""
 
     id: Annotated[str, "Unique within the problem"]
     kind: Annotated[TestKind, "stdin, call, assert, pytest"]

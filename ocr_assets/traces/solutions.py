@@ -1,6 +1,6 @@
 """From responses to the table ``solutions``: what has not been parsed yet, or by another version of the parser.
 
-How one response is taken apart is ``parse.py``.
+How one response is taken apart is ``generation/parse.py``.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ocr_assets.generation.parse import PARSER_VERSION, solution_row
 from ocr_assets.platform.progress import Progress
 from ocr_assets.schema import SOLUTIONS, Solution
-from ocr_assets.traces.parse import PARSER_VERSION, solution_row
 from resources.lake import Lake, RunInfo
 
 UNPARSED = """

@@ -7,16 +7,18 @@ from typing import Any
 
 import dagster as dg
 
+from ocr_assets.grading.batch import grade_many
+from ocr_assets.grading.settings import GradingSettings
+from ocr_assets.grading.version import GRADER_VERSION
+from ocr_assets.grading.version import parameters as version_parameters
 from ocr_assets.platform import plots, publish
 from ocr_assets.platform.assets import Results, lake_asset
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import picture, run_info
+from ocr_assets.platform.sandboxed import run_and_store
 from ocr_assets.schema import SUITE_QUALITY, SUITE_VALIDATION, VERDICTS, VERIFIED_TRIPLETS
-from ocr_assets.verification.grading.batch import grade_many
-from ocr_assets.verification.grading.version import GRADER_VERSION
-from ocr_assets.verification.grading.version import parameters as version_parameters
-from ocr_assets.verification.settings import GradingSettings, QualitySettings, ValidationSettings
-from ocr_assets.verification.storing import run_and_store, store_validation, store_verdicts
+from ocr_assets.verification.settings import QualitySettings, ValidationSettings
+from ocr_assets.verification.storing import store_validation, store_verdicts
 from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS
 from ocr_assets.verification.ungraded import UNGRADED, ungraded
 from ocr_assets.verification.validation.quality import QUALITY, STATUSES, STRENGTH, UNVALIDATED

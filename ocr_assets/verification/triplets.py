@@ -5,7 +5,7 @@ The columns are ``Triplet`` in ``ocr_assets/schema``. Which solutions still need
 
 from __future__ import annotations
 
-from ocr_assets.verification.grading.version import VERSION_OF_VERDICT
+from ocr_assets.grading.version import VERSION_OF_VERDICT
 
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
 # answer is not to be trusted where several answers are right and no checker came with the problem (docs/grading.md, §3.5),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
+from ocr_assets.grading.batch import Item
+from ocr_assets.grading.settings import DefaultLimits
+from ocr_assets.grading.version import VERSION_OF_VERDICT, parameters
 from ocr_assets.programs.suites import Suite
-from ocr_assets.verification.grading.batch import Item
-from ocr_assets.verification.grading.version import VERSION_OF_VERDICT, parameters
-from ocr_assets.verification.settings import DefaultLimits
 from ocr_assets.verification.validation.validate import MARGIN, calibrated
 from resources.lake import Lake
 

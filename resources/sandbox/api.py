@@ -1,5 +1,5 @@
 """What a sandbox takes and gives. It runs programs and reports facts; it knows no expected output and no verdict on
-an answer. Comparing and judging belong to ``ocr_assets/verification``; the implementations stand beside this file.
+an answer. Comparing and judging belong to ``ocr_assets/grading``; the implementations stand beside this file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a run's result descriptor says, read with distrust: the program may have written on it itself.
 
-Facts only: comparing a call's value with what is expected happens outside (``ocr_assets/verification``).
+Facts only: comparing a call's value with what is expected happens outside (``ocr_assets/grading``).
 """
 
 import json

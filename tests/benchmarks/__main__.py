@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ocr_assets import samples
-from ocr_assets.traces.parse import parse
+from ocr_assets.generation.parse import parse
 from resources.tokenizer import QwenTokenizer
 from tests.benchmarks import sandbox as bench_sandbox
 

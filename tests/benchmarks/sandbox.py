@@ -20,8 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ocr_assets.verification.grading.outputs import compare_output
-from ocr_assets.verification.grading.values import compare_value
+from ocr_assets.grading.outputs import compare_output
+from ocr_assets.grading.values import compare_value
 from resources.sandbox.api import Program, Run, RunLimits, RunOutcome
 from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.images import engine

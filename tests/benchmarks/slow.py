@@ -10,8 +10,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from ocr_assets.grading.grade import grade
 from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.verification.grading.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
 from tests.benchmarks.sandbox import Meter
 

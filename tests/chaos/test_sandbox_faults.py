@@ -18,9 +18,9 @@ from pathlib import Path
 import docker
 import pytest
 
+from ocr_assets.grading.batch import Item, grade_many
 from ocr_assets.programs.suites import suite_from_json
 from ocr_assets.schema import Verdict
-from ocr_assets.verification.grading.batch import Item, grade_many
 from resources.sandbox import connection, docker_pool
 from resources.sandbox.api import Program, Run, RunLimits, SandboxUnavailable
 from resources.sandbox.docker_pool import DockerSandbox

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from ocr_assets.verification.grading.version import VERSION_OF_VERDICT, parameters
+from ocr_assets.grading.version import VERSION_OF_VERDICT, parameters
 from resources.lake import load_extensions
 from tests.support.graph import open_lake, run
 from tests.support.lakes import unpack_old_lake

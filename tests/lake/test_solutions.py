@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ocr_assets.generation import parse as parser
 from ocr_assets.schema import R1_TRACES, SOLUTIONS, VERDICTS, content_id
-from ocr_assets.traces import parse as parser
 from ocr_assets.traces import solutions
 from ocr_assets.traces.solutions import parse_new
 from resources.lake import Lake, RunInfo

@@ -2,9 +2,9 @@
 
 import duckdb
 
+from ocr_assets.grading.version import GRADER_VERSION
 from ocr_assets.schema import content_id
 from ocr_assets.schema.migrations import name_programs_of_known_worth
-from ocr_assets.verification.grading.version import GRADER_VERSION
 from ocr_assets.verification.validation import validate
 from resources.lake.migrations import Migrator
 

@@ -5,7 +5,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ocr_assets.verification.grading import version
+from ocr_assets.grading import version
 
 STDIN, CALL, ASSERT = ({"kind": kind} for kind in ("stdin", "call", "assert"))
 TALK = {"kind": "stdin", "is": "before an interactor"}

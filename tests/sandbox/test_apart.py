@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ocr_assets.grading.grade import grade
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import grade
 from resources.sandbox.api import Program, Run, RunLimits
 from resources.sandbox.docker_pool import DockerSandbox
 from tests.support.suites_apart import IMPORT, judged

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocr_assets.verification.grading.grade import Graded
+from ocr_assets.grading.grade import Graded
 from resources.sandbox.docker_pool import DockerSandbox
 from tests.support import suites_apart
 from tests.support.suites_apart import IMPORT

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ocr_assets.grading.grade import grade
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
 from tests.support.cheats import SUITES, program
 from tests.support.size import FULL, size

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from ocr_assets.grading.grade import Graded, _Job, grade
+from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.verification.grading.grade import Graded, _Job, grade
-from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Program, Run, RunLimits, RunOutcome
 from resources.sandbox.docker_pool import DockerSandbox
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from ocr_assets.grading import checkers
+from ocr_assets.grading.checkers import Question, check
+from ocr_assets.grading.grade import grade
+from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.verification.grading import checkers
-from ocr_assets.verification.grading.checkers import Question, check
-from ocr_assets.verification.grading.grade import grade
-from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import RunLimits
 from resources.sandbox.docker_pool import DockerSandbox
 

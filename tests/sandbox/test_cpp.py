@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ocr_assets.grading.grade import grade
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.process import ProcessSandbox
 

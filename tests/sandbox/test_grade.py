@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from ocr_assets.grading.batch import grade_many
+from ocr_assets.grading.grade import grade
+from ocr_assets.grading.limits import resolve_limits
+from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.verification.grading.batch import grade_many
-from ocr_assets.verification.grading.grade import grade
-from ocr_assets.verification.grading.limits import resolve_limits
-from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Outcome, Program, RunLimits, RunOutcome, SandboxFault
 from resources.sandbox.docker_pool import DockerSandbox
 
@@ -179,7 +179,7 @@ def test_checkers_decide(sandbox: DockerSandbox, protocol: str, source: str) -> 
 
 @pytest.mark.parametrize("source", ["raise SystemExit(7)", "def broken(:", "while True: pass", "print('maybe')"])
 def test_a_broken_checker_is_never_the_solutions_fault(sandbox: DockerSandbox, source: str, monkeypatch) -> None:
-    monkeypatch.setattr("ocr_assets.verification.grading.checkers.LIMITS", RunLimits(cpu_s=0.5, wall_s=3, memory_mb=128))
+    monkeypatch.setattr("ocr_assets.grading.checkers.LIMITS", RunLimits(cpu_s=0.5, wall_s=3, memory_mb=128))
     checked = suite(*ANY_OF, checker={"language": "python", "source": source, "protocol": "open_r1"})
     assert grade(sandbox, "python", "print(1, 4)", checked)["verdict"] == "sandbox_error"
 

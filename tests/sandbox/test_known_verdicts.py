@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_assets.verification.grading.grade import grade
+from ocr_assets.grading.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
 from tests.support import known
 from tests.support.size import size

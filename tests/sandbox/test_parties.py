@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ocr_assets.grading.grade import grade
 from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.verification.grading.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
 
 # It writes a megabyte beside its input after the program has said what it wants to, then asks for the sum.
@@ -240,7 +240,7 @@ def test_cpu_time_of_children_nobody_waits_for_counts_in_interactions_too(sandbo
 CLIENT = """
 import os, signal, sys
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import grade
+from ocr_assets.grading.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
 pool = DockerSandbox(workers=1).__enter__()
 interactor = {"language": "python", "source": "import sys\\nprint(1, flush=True)\\nsys.exit(42 if input() == '1' else 43)", "protocol": "kattis"}

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from ocr_assets.grading.grade import grade
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
 
 

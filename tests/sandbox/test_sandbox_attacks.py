@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ocr_assets.grading.grade import grade
+from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import grade
-from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Outcome, Program, Run, RunLimits, RunOutcome
 from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.reaper import LABEL, owner

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from ocr_assets.grading.grade import grade
+from ocr_assets.grading.tampering import altered_suites
+from ocr_assets.grading.tampering.flags import flags
 from ocr_assets.programs.suites import Suite, suite_from_json, test_from_json
-from ocr_assets.verification.grading.grade import grade
-from ocr_assets.verification.tampering import altered_suites
-from ocr_assets.verification.tampering.flags import flags
 from resources.sandbox.docker_pool import DockerSandbox
 
 test_from_json.__test__ = False  # type: ignore[attr-defined]

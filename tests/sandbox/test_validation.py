@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_assets.definitions import build_definitions
+from ocr_assets.grading.limits import resolve_limits
+from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.programs.suites import NO_LIMITS, suite_from_json
 from ocr_assets.schema import suite_id
 from ocr_assets.verification.assets import suite_quality, suite_validation
-from ocr_assets.verification.grading.limits import resolve_limits
-from ocr_assets.verification.settings import GradingSettings, ValidationSettings
+from ocr_assets.verification.settings import ValidationSettings
 from ocr_assets.verification.validation.validate import MARGIN, STEP_S, calibrated, needs_of, validate
 from resources.lake import Lake, RunInfo
 from resources.sandbox.docker_pool import DockerSandbox

@@ -1,7 +1,7 @@
 """Verdicts on programs before suites that run in a process of their own, for the tests of what crosses and of cheats."""
 
+from ocr_assets.grading.grade import Graded, grade
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.grade import Graded, grade
 from resources.sandbox.docker_pool import DockerSandbox
 
 IMPORT = "from solution import *\nimport pytest\n"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_assets.verification.grading.asserts import as_call
-from ocr_assets.verification.grading.results import decode, well_formed
+from ocr_assets.grading.asserts import as_call
+from ocr_assets.grading.results import decode, well_formed
 from sandbox_images.runner.values import encode
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocr_assets.grading.outputs import compare_output
+from ocr_assets.grading.results import well_formed
+from ocr_assets.grading.values import compare_value
 from ocr_assets.schema import Compare
-from ocr_assets.verification.grading.outputs import compare_output
-from ocr_assets.verification.grading.results import well_formed
-from ocr_assets.verification.grading.values import compare_value
 from sandbox_images.runner.values import encode
 
 

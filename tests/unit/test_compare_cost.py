@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocr_assets.grading import cost, pairing
+from ocr_assets.grading.cost import Budget, TooCostly
+from ocr_assets.grading.outputs import compare_output
+from ocr_assets.grading.results import decode
+from ocr_assets.grading.runs import grade_run, prepare
+from ocr_assets.grading.tolerance import DEFAULT, tokens_equal
+from ocr_assets.grading.values import compare_value
 from ocr_assets.programs.suites import NO_LIMITS
-from ocr_assets.verification.grading import cost, pairing
-from ocr_assets.verification.grading.cost import Budget, TooCostly
-from ocr_assets.verification.grading.outputs import compare_output
-from ocr_assets.verification.grading.results import decode
-from ocr_assets.verification.grading.runs import grade_run, prepare
-from ocr_assets.verification.grading.tolerance import DEFAULT, tokens_equal
-from ocr_assets.verification.grading.values import compare_value
 from resources.sandbox.api import RunOutcome
 
 PRIME = 2**61 - 1  # Python's hash of an integer is its rest by this

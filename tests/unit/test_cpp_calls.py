@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocr_assets.grading.cpp_calls import CppCalls, Undecidable, encoded, untypeable
 from ocr_assets.programs.cpp_functions import classes, functions
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.verification.grading.cpp_calls import CppCalls, Undecidable, encoded, untypeable
 from resources.sandbox.api import Outcome
 
 ADD = "class Solution {\npublic:\n    int add(int a, int b) { return a + b; }\n};\n"

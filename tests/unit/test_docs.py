@@ -137,7 +137,7 @@ def test_a_dead_name_is_found() -> None:
         "ocr_assets/traces/nothing.py",
         "nothing.py",
     ]
-    assert dead_names("see ``ocr_assets/traces/parse.py``, `parse.py` and ocr_assets/schema.", ROOT) == []
+    assert dead_names("see ``ocr_assets/generation/parse.py``, `parse.py` and ocr_assets/schema.", ROOT) == []
 
 
 def test_files_named_in_code_and_documents_exist() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_assets.verification.validation.mutants import mutants
+from ocr_assets.programs.mutants import mutants
 
 PYTHON = """
 import sys

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocr_assets.generation.parse import fences, parse
 from ocr_assets.programs import syntax
-from ocr_assets.traces.parse import fences, parse
 
 PROGRAM = "print(int(input()) * 2)"
 OWN_NAME = "import m\nf = m.g(f=2)\nprint(f, m.f)"

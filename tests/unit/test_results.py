@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_assets.verification.grading.results import well_formed
+from ocr_assets.grading.results import well_formed
 from resources.sandbox.images import CONTEXT
 
 sys.path.insert(0, str(CONTEXT))

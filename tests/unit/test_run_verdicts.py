@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocr_assets.grading import standards
+from ocr_assets.grading.grade import grade
+from ocr_assets.grading.limits import NEAR
+from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.verification.grading import standards
-from ocr_assets.verification.grading.grade import grade
-from ocr_assets.verification.grading.limits import NEAR
-from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import InteractorOutcome, Outcome, Program, RunOutcome
 
 OK = RunOutcome(status="ok", cpu_s=0.1, wall_s=0.1, memory_mb=20, exit_code=0, signal=None, stdout=b"3\n", stderr=b"")
@@ -304,7 +304,7 @@ def test_a_checker_that_does_not_compile_gives_no_verdict_on_any_test() -> None:
 
 
 def test_large_outputs_reach_the_checker_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ocr_assets.verification.grading.grade.HELD_BYTES", 10)
+    monkeypatch.setattr("ocr_assets.grading.grade.HELD_BYTES", 10)
     large = replace(OK, stdout=b"x" * 20)
     sandbox = Scripted([large], checks(0), [large], checks(0), [OK], checks(1))
     found = judged(sandbox, asked=suite(3, checker=CHECKER))

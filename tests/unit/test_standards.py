@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_assets.verification.grading import standards
+from ocr_assets.grading import standards
 from resources.sandbox.api import Outcome
 
 ALL = ("gnu++14", "gnu++17", "gnu++20", "gnu++23")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ocr_assets.grading.outputs import compare_output
 from ocr_assets.programs.statements import multiple_answers_hint, stated_tolerance
 from ocr_assets.programs.suites import suite_from_json
 from ocr_assets.schema import suite_id
-from ocr_assets.verification.grading.outputs import compare_output
 
 SEVERAL = [
     "If there are several solutions, print any of them.",

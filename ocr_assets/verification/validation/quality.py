@@ -5,7 +5,7 @@ Rates are summed up from the stored rows, so another threshold needs no new run.
 
 from __future__ import annotations
 
-from ocr_assets.verification.grading.version import JUDGE_PART, VERSION_OF_SUITE, VERSION_OF_VALIDATION
+from ocr_assets.grading.version import JUDGE_PART, VERSION_OF_SUITE, VERSION_OF_VALIDATION
 
 # Reference solutions that can be run here, of each clean problem.
 _RUNNABLE = """

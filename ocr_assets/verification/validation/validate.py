@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, cast
 
+from ocr_assets.grading.grade import Graded, grade, ungradable
+from ocr_assets.grading.settings import DefaultLimits, GradingSettings
+from ocr_assets.grading.version import version_of_validation
+from ocr_assets.programs.mutants import mutants
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Language, Limits, ReferenceSolution, SuiteValidation, content_id
-from ocr_assets.verification.grading.grade import Graded, grade, ungradable
-from ocr_assets.verification.grading.version import version_of_validation
-from ocr_assets.verification.settings import DefaultLimits, GradingSettings, ValidationSettings
-from ocr_assets.verification.validation.mutants import mutants
+from ocr_assets.verification.settings import ValidationSettings
 from resources.sandbox.api import Sandbox
 
 MARGIN = 3.0  # a limit allows at least so many times what a reference solution needs (docs/grading.md, §4)

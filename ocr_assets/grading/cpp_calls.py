@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from ocr_assets.grading.standards import first_accepted
 from ocr_assets.programs.cpp_functions import Function, classes, functions
 from ocr_assets.schema import Test
-from ocr_assets.verification.grading.standards import first_accepted
 from resources.sandbox.api import Outcome, Program, RunOutcome, Sandbox
 
 _NODES = {

@@ -9,11 +9,11 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import TypedDict
 
+from ocr_assets.grading.grade import Graded, grade
+from ocr_assets.grading.settings import GradingSettings
+from ocr_assets.grading.version import GRADER_VERSION
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Language, Verdict, content_id
-from ocr_assets.verification.grading.grade import Graded, grade
-from ocr_assets.verification.grading.version import GRADER_VERSION
-from ocr_assets.verification.settings import GradingSettings
 from resources.sandbox.api import Sandbox
 
 

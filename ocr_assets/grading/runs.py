@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from ocr_assets.grading import checkers
+from ocr_assets.grading.asserts import AssertedCall, as_call
+from ocr_assets.grading.cost import TooCostly
+from ocr_assets.grading.outputs import compare_output
+from ocr_assets.grading.values import compare_value
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Checker, Files, Test, TestVerdict, VerdictName
-from ocr_assets.verification.grading import checkers
-from ocr_assets.verification.grading.asserts import AssertedCall, as_call
-from ocr_assets.verification.grading.cost import TooCostly
-from ocr_assets.verification.grading.outputs import compare_output
-from ocr_assets.verification.grading.values import compare_value
 from resources.sandbox.api import Run, RunOutcome
 
 TAIL = 300  # characters of the last line of stderr that say why a run failed

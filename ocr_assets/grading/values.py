@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from ocr_assets.grading.cost import Budget
+from ocr_assets.grading.pairing import unpaired, unpaired_number
+from ocr_assets.grading.results import brief, well_formed
+from ocr_assets.grading.tolerance import DEFAULT, stated, values_close
 from ocr_assets.schema import Compare
-from ocr_assets.verification.grading.cost import Budget
-from ocr_assets.verification.grading.pairing import unpaired, unpaired_number
-from ocr_assets.verification.grading.results import brief, well_formed
-from ocr_assets.verification.grading.tolerance import DEFAULT, stated, values_close
 
 _T = TypeVar("_T")
 _ORDERED_BY = 16  # values of a container that its sort key looks at

@@ -13,8 +13,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ocr_assets.grading.standards import USUAL, execute
 from ocr_assets.schema import Checker
-from ocr_assets.verification.grading.standards import USUAL, execute
 from resources.sandbox.api import Interactor, InteractorOutcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 LIMITS = RunLimits(cpu_s=30.0, wall_s=60.0, memory_mb=1024, output_mb=8, processes=32)

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ocr_assets.grading.results import brief, decode, well_formed
 from ocr_assets.programs.syntax import AST_LOCK
-from ocr_assets.verification.grading.results import brief, decode, well_formed
 from resources.sandbox.api import Run
 
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {

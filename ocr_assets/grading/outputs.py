@@ -14,10 +14,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ocr_assets.grading.cost import Budget
+from ocr_assets.grading.pairing import unpaired, unpaired_number
+from ocr_assets.grading.tolerance import DEFAULT, NUMBER, number, tokens_equal, tolerant
 from ocr_assets.schema import Compare
-from ocr_assets.verification.grading.cost import Budget
-from ocr_assets.verification.grading.pairing import unpaired, unpaired_number
-from ocr_assets.verification.grading.tolerance import DEFAULT, NUMBER, number, tokens_equal, tolerant
 
 Item = tuple[bytes, ...]  # the tokens of a line, or one token
 _BLOCK = 1 << 16

@@ -13,13 +13,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TypedDict
 
-from ocr_assets.programs.hash_order import order_can_matter
-from ocr_assets.programs.suites import Suite
-from ocr_assets.schema import Checker, Language, Test, TestVerdict, VerdictName
-from ocr_assets.verification.grading import checkers
-from ocr_assets.verification.grading.cpp_calls import CppCalls, Undecidable
-from ocr_assets.verification.grading.limits import generous, near_limit, resolve_limits, within
-from ocr_assets.verification.grading.runs import (
+from ocr_assets.grading import checkers
+from ocr_assets.grading.cpp_calls import CppCalls, Undecidable
+from ocr_assets.grading.limits import generous, near_limit, resolve_limits, within
+from ocr_assets.grading.runs import (
     PreparedTest,
     as_bytes,
     grade_interaction,
@@ -28,12 +25,15 @@ from ocr_assets.verification.grading.runs import (
     storable,
     test_row,
 )
-from ocr_assets.verification.grading.standards import execute, first_accepted
-from ocr_assets.verification.grading.tested import Tested, merged, reasons
-from ocr_assets.verification.grading.version import JUDGE_MACRO, version_of_verdict, wants_judge_macro
-from ocr_assets.verification.settings import GradingSettings
-from ocr_assets.verification.tampering.altered_suites import altered_suites
-from ocr_assets.verification.tampering.flags import flags
+from ocr_assets.grading.settings import GradingSettings
+from ocr_assets.grading.standards import execute, first_accepted
+from ocr_assets.grading.tampering.altered_suites import altered_suites
+from ocr_assets.grading.tampering.flags import flags
+from ocr_assets.grading.tested import Tested, merged, reasons
+from ocr_assets.grading.version import JUDGE_MACRO, version_of_verdict, wants_judge_macro
+from ocr_assets.programs.hash_order import order_can_matter
+from ocr_assets.programs.suites import Suite
+from ocr_assets.schema import Checker, Language, Test, TestVerdict, VerdictName
 from resources.sandbox.api import Interactor, Outcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 OTHER_SEED = 1  # of a second run, by which sets of strings have another order

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from ocr_assets.verification.grading.cost import Budget
+from ocr_assets.grading.cost import Budget
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from ocr_assets.verification.grading.cost import COLLIDING, TooCostly
+from ocr_assets.grading.cost import COLLIDING, TooCostly
 
 DEPTH = 100  # of containers in containers, as in the encoder
 _FLOAT = re.compile(r"-?(\d+(\.\d*)?(e[+-]?\d+)?|inf|nan)\Z")  # one way to read a run of digits: time linear in its length

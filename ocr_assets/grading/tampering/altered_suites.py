@@ -18,9 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ocr_assets.grading.asserts import as_call
 from ocr_assets.programs.syntax import AST_LOCK
 from ocr_assets.schema import Test
-from ocr_assets.verification.grading.asserts import as_call
 
 _FALSE = "assert 0 == 1"
 _EXPECTED = re.compile(r"expect|want|answer|correct|truth|target", re.IGNORECASE)

@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ocr_assets.platform.row_files import BadInput, Refuse, place_of, read_jsonl, read_rows
-from ocr_assets.programs.suites import Suite, suite_from_json
-from ocr_assets.schema import content_id, json_text
-from ocr_assets.verification.grading.batch import GradedOnce
-from ocr_assets.verification.grading.grade import Graded
-from ocr_assets.verification.grading.known_verdicts import KnownVerdicts
-from ocr_assets.verification.grading.version import (
+from ocr_assets.grading.batch import GradedOnce
+from ocr_assets.grading.grade import Graded
+from ocr_assets.grading.known_verdicts import KnownVerdicts
+from ocr_assets.grading.settings import GradingSettings
+from ocr_assets.grading.version import (
     CALL_PART,
     COMPILER_PART,
     GRADER_VERSION,
@@ -28,7 +26,9 @@ from ocr_assets.verification.grading.version import (
     SUITE_PART,
     wants_judge_macro,
 )
-from ocr_assets.verification.settings import GradingSettings
+from ocr_assets.platform.row_files import BadInput, Refuse, place_of, read_jsonl, read_rows
+from ocr_assets.programs.suites import Suite, suite_from_json
+from ocr_assets.schema import content_id, json_text
 from resources.sandbox.api import Sandbox
 
 SOLUTION_FIELDS = ("solution_id", "problem_id", "language", "code")

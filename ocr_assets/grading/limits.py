@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ocr_assets.grading.settings import DefaultLimits
 from ocr_assets.schema import Language, Limits, TestVerdict
-from ocr_assets.verification.settings import DefaultLimits
 from resources.sandbox.api import RunLimits, RunOutcome
 
 NEAR = 0.15  # a test this close to a limit is run again, undisturbed, before its verdict is recorded (docs/grading.md, §1)

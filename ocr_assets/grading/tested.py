@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ocr_assets.grading.runs import PreparedTest
 from ocr_assets.schema import TestVerdict
-from ocr_assets.verification.grading.runs import PreparedTest
 from resources.sandbox.api import Outcome, SandboxFault
 
 

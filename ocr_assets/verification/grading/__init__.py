@@ -1,1 +1,0 @@
-"""From a solution and a test suite to a verdict."""
