@@ -50,7 +50,7 @@ def files(problems: Path, benchmarks: tuple[Path, ...], output: str, threshold: 
     from ocr_assets.problems.decontamination import decide, screening
     from ocr_assets.problems.decontamination.benchmarks import read_benchmark
     from ocr_assets.problems.decontamination.settings import DecontaminationSettings
-    from ocr_assets.problems.normalize import normalize
+    from ocr_assets.texts.normalize import normalize
     from resources.embedder import EmbedderUnavailable
     from resources.settings import from_environment
 

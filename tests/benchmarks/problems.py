@@ -26,7 +26,6 @@ import numpy as np
 from joblib.externals.loky import get_reusable_executor
 
 from ocr_assets.platform.lake import project_lake
-from ocr_assets.problems import similarity
 from ocr_assets.problems.decontamination import screening
 from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.problems.dedup import near
@@ -35,9 +34,10 @@ from ocr_assets.problems.dedup.files import Texts, duplicates_of
 from ocr_assets.problems.dedup.near import MinHash, candidates, measured, signatures
 from ocr_assets.problems.dedup.refresh import refresh
 from ocr_assets.problems.dedup.settings import DedupSettings
-from ocr_assets.problems.dedup.variants import VariantMarks, are_variants
-from ocr_assets.problems.normalize import normalize
-from ocr_assets.problems.shingles import shingles
+from ocr_assets.texts import similarity
+from ocr_assets.texts.normalize import normalize
+from ocr_assets.texts.shingles import shingles
+from ocr_assets.texts.variants import VariantMarks, are_variants
 from resources.embedder import Embedder
 from tests.support.rows import problem, put_problems, put_raw_problems, raw_problem
 

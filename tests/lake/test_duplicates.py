@@ -20,8 +20,8 @@ from ocr_assets.problems.dedup.deduplicate import deduplicate
 from ocr_assets.problems.dedup.near import MinHash, candidates, measured, signatures
 from ocr_assets.problems.dedup.refresh import Refreshed
 from ocr_assets.problems.dedup.settings import DedupSettings
-from ocr_assets.problems.normalize import normalize
-from ocr_assets.problems.shingles import shingles
+from ocr_assets.texts.normalize import normalize
+from ocr_assets.texts.shingles import shingles
 from resources.lake import Lake, RunInfo, Write
 from tests.support.lakes import new_lake
 from tests.support.rows import STORY, CountingEmbedder, put_raw_problems

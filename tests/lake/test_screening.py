@@ -25,7 +25,7 @@ from ocr_assets.problems.assets import (
 from ocr_assets.problems.decontamination.benchmarks import item_of
 from ocr_assets.problems.decontamination.screening import LEAST_NGRAMS, Items, compare, screen
 from ocr_assets.problems.decontamination.settings import OVERLAP_FLOOR, DecontaminationSettings
-from ocr_assets.problems.normalize import normalize
+from ocr_assets.texts.normalize import normalize
 from resources.lake import Lake, RunInfo
 from resources.settings import (
     EmbedderResource,

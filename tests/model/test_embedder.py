@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ocr_assets.problems.similarity import nearest
+from ocr_assets.texts.similarity import nearest
 from resources.embedder import Embedder
 
 

@@ -12,7 +12,7 @@ from ocr_assets.problems.decontamination.clean import drop_reason, labels_of
 from ocr_assets.problems.decontamination.decide import ORDERS, decide, found_by, vote_of, wants_judges
 from ocr_assets.problems.decontamination.review import decision_row, side_by_side
 from ocr_assets.problems.decontamination.settings import DecontaminationSettings
-from ocr_assets.problems.similarity import above, nearest
+from ocr_assets.texts.similarity import above, nearest
 
 JUDGES = ["llama", "qwen"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocr_assets.problems.dedup.variants import VariantMarks, are_variants
+from ocr_assets.texts.variants import VariantMarks, are_variants
 
 
 @pytest.mark.parametrize(

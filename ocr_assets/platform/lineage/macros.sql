@@ -13,6 +13,13 @@ FROM deduped_problems d LEFT JOIN raw_problems r USING (raw_id)
 WHERE CASE WHEN r.raw_id IS NOT NULL THEN true WHEN d.raw_id IN (SELECT raw_id FROM raw_problems) THEN false
       ELSE error('problem ' || d.problem_id || ' has lost its row ' || d.raw_id || ' in raw_problems: materialize deduped_problems') END;
 
+-- Every synthetic question that solutions are asked for: kept, standing for itself, and near no benchmark item.
+CREATE OR REPLACE VIEW clean_questions AS
+SELECT q.question_id, q.subset, q.method, q.seed_ids, q.seed_name, q.sample_index, q.question, q.model, s.benchmark_similarity,
+       s.benchmark_instruction, s.benchmark_task_id
+FROM synthetic_questions q JOIN question_screening s USING (question_id)
+WHERE q.status = 'kept' AND s.fate = 'clean';
+
 -- Where does this row come from? Every step back to the raw rows (and through them to file and row).
 CREATE OR REPLACE MACRO trace(row_id) AS TABLE
 WITH RECURSIVE up AS (

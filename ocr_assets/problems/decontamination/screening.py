@@ -17,11 +17,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ocr_assets.problems import normalize, similarity
 from ocr_assets.problems.decontamination.settings import COSINE_FLOOR, OVERLAP_FLOOR, DecontaminationSettings
-from ocr_assets.problems.shingles import shingles
-from ocr_assets.problems.similarity import Embeds
 from ocr_assets.schema import BENCHMARK_ITEMS, CONTAMINATION_SCORES, SCREENED, BenchmarkItem, content_id
+from ocr_assets.texts import normalize, similarity
+from ocr_assets.texts.shingles import shingles
+from ocr_assets.texts.similarity import Embeds
 from resources.lake import Lake, Write
 
 if TYPE_CHECKING:

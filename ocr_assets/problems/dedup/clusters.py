@@ -15,6 +15,7 @@ import pyarrow as pa
 from ocr_assets.problems.dedup.merge import Member, expected_of, input_key
 from ocr_assets.problems.dedup.settings import DedupSettings
 from ocr_assets.schema import DuplicateLayer, DuplicatePair
+from ocr_assets.texts.groups import joined
 from resources.lake import Lake
 
 TESTS_AT_ONCE = 400  # statements whose tests are in memory together: they can be megabytes each
@@ -92,28 +93,16 @@ def _expected(store: Lake, keys: set[str]) -> dict[str, dict[str, set[str]]]:
 def clusters(pairs: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], dict[str, DuplicateLayer]]:
     """(statement → its cluster, named by the smallest statement; statement → the layer that put it there) of merged pairs.
 
-    Union-find: statements joined by any chain of merged pairs are one cluster, whatever the order of the pairs. Statements in
-    no merged pair are left out: each is its own cluster.
+    Statements joined by any chain of merged pairs are one cluster, whatever the order of the pairs. Statements in no merged pair
+    are left out: each is its own cluster.
     """
-    parent: dict[str, str] = {}
+    merged = [pair for pair in pairs if pair["decision"] == "merged"]
     layers: dict[str, DuplicateLayer] = {}
-
-    def root(key: str) -> str:
-        parent.setdefault(key, key)
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for pair in pairs:
-        if pair["decision"] != "merged":
-            continue
-        low, high = sorted((root(pair["left_key"]), root(pair["right_key"])))
-        parent[high] = low
+    for pair in merged:
         for key in (pair["left_key"], pair["right_key"]):
             if layers.get(key) != "near":  # shared wording is the plainer reason where both hold
                 layers[key] = pair["layer"]
-    return {key: root(key) for key in parent}, layers
+    return joined((pair["left_key"], pair["right_key"]) for pair in merged), layers
 
 
 _MEMBERS = """

@@ -12,8 +12,8 @@ from ocr_assets.problems.dedup.clusters import changed, clusters, decided, to_me
 from ocr_assets.problems.dedup.merge import merge_groups
 from ocr_assets.problems.dedup.refresh import Refreshed, Writing, refresh
 from ocr_assets.problems.dedup.settings import DedupSettings
-from ocr_assets.problems.similarity import Embeds
 from ocr_assets.schema import DEDUPED_PROBLEMS, DUPLICATE_PAIRS, TEST_CONFLICTS, TEST_SUITES, DuplicatePair
+from ocr_assets.texts.similarity import Embeds
 from resources.lake import Lake, Write
 
 

@@ -20,9 +20,9 @@ from ocr_assets.problems.dedup import near, semantic
 from ocr_assets.problems.dedup.clusters import clusters
 from ocr_assets.problems.dedup.refresh import READ_IN_PARALLEL
 from ocr_assets.problems.dedup.settings import DedupSettings
-from ocr_assets.problems.shingles import Rows
-from ocr_assets.problems.similarity import Embeds
 from ocr_assets.schema import DuplicateLayer
+from ocr_assets.texts.shingles import Rows
+from ocr_assets.texts.similarity import Embeds
 
 Layer = Literal["exact"] | DuplicateLayer
 Pair = dict[str, Any]

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
-from ocr_assets.problems import normalize as normal
-from ocr_assets.problems.dedup.variants import VariantMarks, are_variants
-from ocr_assets.problems.shingles import Hashes, Rows, mixed, shingles
 from ocr_assets.schema import content_id
+from ocr_assets.texts import normalize as normal
+from ocr_assets.texts.shingles import Hashes, Rows, mixed, shingles
+from ocr_assets.texts.variants import VariantMarks, are_variants
 
 VERSION = "3"  # of the measures; stored with every signature
 FLOOR = 0.5  # pairs that share less are not kept

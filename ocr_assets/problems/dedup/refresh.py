@@ -20,8 +20,6 @@ import pyarrow as pa
 from ocr_assets.problems.dedup import near, semantic
 from ocr_assets.problems.dedup.near import MinHash
 from ocr_assets.problems.dedup.settings import SEMANTIC_FLOOR, DedupSettings
-from ocr_assets.problems.shingles import Hashes, Rows
-from ocr_assets.problems.similarity import Embeds
 from ocr_assets.schema import (
     DUPLICATE_PAIRS,
     NEAR_INDEX,
@@ -31,6 +29,8 @@ from ocr_assets.schema import (
     DuplicatePair,
     content_id,
 )
+from ocr_assets.texts.shingles import Hashes, Rows
+from ocr_assets.texts.similarity import Embeds
 from resources.lake import Lake, Write
 
 READ_IN_PARALLEL = 20_000  # rows from which starting processes is worth its second or two

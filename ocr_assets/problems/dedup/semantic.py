@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from ocr_assets.problems import similarity
 from ocr_assets.problems.dedup.near import VERIFIED_AT_ONCE, Measured
-from ocr_assets.problems.dedup.variants import VariantMarks, are_variants
-from ocr_assets.problems.normalize import normalize
-from ocr_assets.problems.shingles import Rows
-from ocr_assets.problems.similarity import Embeds
+from ocr_assets.texts import similarity
+from ocr_assets.texts.normalize import normalize
+from ocr_assets.texts.shingles import Rows
+from ocr_assets.texts.similarity import Embeds
+from ocr_assets.texts.variants import VariantMarks, are_variants
 
 
 def measured(

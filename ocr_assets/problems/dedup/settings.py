@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ocr_assets.problems import normalize
 from ocr_assets.problems.dedup.merge import VERSION as MERGE_VERSION
 from ocr_assets.problems.dedup.near import FLOOR, MinHash
-from ocr_assets.problems.shingles import MOST_WORDS
+from ocr_assets.texts import normalize
+from ocr_assets.texts.shingles import MOST_WORDS
 
 SEMANTIC_FLOOR = 0.9  # pairs less similar than this are not kept
 

@@ -1,7 +1,7 @@
 """Variants of a problem: statements alike in wording that ask for something else.
 
 The easy and the hard variant differ in a bound, others in "largest" and "smallest"; merging their tests would spoil both.
-How alike two statements are is measured in ``near.py`` and ``semantic.py``.
+How alike two statements are is measured in ``problems/dedup``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Exact matching folds spelling and furniture, never wording: a false match merges two problems' tests, which is worse than a
 missed duplicate. Furniture is what a platform adds around a statement (limits, heading marks) and the samples, which some
-sources keep and others move to the tests. How much two *different* texts share is measured in ``near.py``.
+sources keep and others move to the tests. How much two *different* texts share is measured in
+``problems/dedup/near.py``.
 """
 
 from __future__ import annotations
