@@ -88,7 +88,8 @@ class Program:
 
     ``std``: the C++ standard; ``defines``: macros that C++ finds defined; ``calls``: it includes ``call.h``. ``judge``: a
     checker, which may include ``testlib.h``. With an ``interactor`` each run starts both, each one's stdout being the other's
-    stdin. ``hash_seed``: of Python's strings (PYTHONHASHSEED), by which sets of them are in order.
+    stdin. ``hash_seed``: of Python's strings (PYTHONHASHSEED), by which sets of them are in order. ``coverage`` (Python): how
+    much of it pytest and assert runs execute is measured, which makes it slower.
     """
 
     language: Language
@@ -101,6 +102,7 @@ class Program:
     hash_seed: int = 0
     defines: Sequence[str] = ()
     calls: bool = False
+    coverage: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,25 @@ class InteractorOutcome:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How much of a program one run of a suite executed, by coverage.py: statements, and branches (exits of those that have
+    several). ``missing``: lines that were not executed; ``missing_branches``: exits not taken, as pairs of lines, the second
+    below 0 where it leaves the code. What stands under ``if __name__ == "__main__"`` does not count. Measured in the program's
+    own process, so it is the program's word: a fact to record, no part of a verdict."""
+
+    statements: int
+    missing: Sequence[int]
+    branches: int
+    missing_branches: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
 class RunOutcome:
     """Facts of one run. ``value``: for kind ``call`` the encoded result (see ``sandbox_images/runner/values.py``), else null.
 
     ``apart``: no test shared a process with the program. ``untrusted_reason``: why a test that passed proves little, or null:
     a suite that had to share the program's process, or an assertion that the program's own ``==`` decided.
+    ``coverage``: where the program asked for it, of a suite that passed apart.
     """
 
     status: Status
@@ -137,6 +153,7 @@ class RunOutcome:
     untrusted_reason: str | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     interactor: InteractorOutcome | None = None
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
-from resources.sandbox.api import Interactor, InteractorOutcome, Program, Run, RunOutcome
+from resources.sandbox.api import Coverage, Interactor, InteractorOutcome, Program, Run, RunOutcome
 
 # Bytes of runs sent before their answers came. They must fit into the pipe to the runner: it does not read while a test
 # runs, and a client stuck in writing would not read its answers.
@@ -134,7 +134,7 @@ def _program_message(program: Program) -> bytes:
     header: dict[str, Any] = {
         "op": "program", "language": program.language, "std": program.std, "judge": program.judge,
         "limits": asdict(program.limits), "hash_seed": program.hash_seed, "defines": list(program.defines),
-        "calls": program.calls,
+        "calls": program.calls, "coverage": program.coverage,
     }  # fmt: skip
     blobs = [_source(program.code)]
     if (interactor := program.interactor) is not None:
@@ -196,7 +196,15 @@ def _outcome(run: Run, interactor: Interactor | None, answer: dict[str, Any], bl
         untrusted_reason=answer.get("untrusted"),
         files=files,
         interactor=theirs,
+        coverage=_coverage(answer.get("coverage")),
     )
+
+
+def _coverage(said: dict[str, Any] | None) -> Coverage | None:
+    if said is None:
+        return None
+    arcs = [(int(start), int(end)) for start, end in said["missing_branches"]]
+    return Coverage(said["statements"], said["missing"], said["branches"], arcs)
 
 
 def _collected(run: Run) -> list[str]:

@@ -21,7 +21,7 @@ from resources.sandbox.api import SandboxUnavailable
 
 CONTEXT = Path(__file__).resolve().parents[2] / "sandbox_images"
 DEFAULT_BASE = "debian:bookworm-slim"
-BOOTSTRAP_PACKAGES = "python3,python3-numpy,python3-pytest,python3-sortedcontainers,g++"
+BOOTSTRAP_PACKAGES = "python3,python3-numpy,python3-pytest,python3-coverage,python3-sortedcontainers,g++"
 _DEBIAN = re.compile(r"debian:([a-z]+)(-slim)?\Z")  # a base that debootstrap can make as well
 REMEDY = "run `make docker-engine` as root, or start your Docker engine"
 

@@ -5,6 +5,8 @@ Facts only: comparing a call's value with what is expected happens outside (``oc
 
 import json
 
+from runner import cover
+
 LEVELS = 400  # of nesting that JSON encodes and decodes again without running out of stack
 LIMITS = ("time_limit", "idle_limit", "memory_limit", "output_limit")
 
@@ -65,6 +67,7 @@ def combine(outcome, of_suite, result):
     else:
         outcome["status"], outcome["result"] = "ok", ({"passed": names} if names else None)
         outcome["again"] = said.get("again")
+        outcome["coverage"] = cover.checked(said.get("coverage"))
 
 
 def _of_compiled(result, nonce):

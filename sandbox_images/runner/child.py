@@ -19,7 +19,7 @@ import threading
 import traceback
 import types
 
-from runner import suites
+from runner import cover, suites
 from runner.apart import names, program, suite
 
 MIB = 1024 * 1024
@@ -297,15 +297,15 @@ def _verdict(result, nonce):
 
 def _serve(spec, code, data):
     """The solution, tested by a suite in another process: it answers calls on the socket that is its fourth descriptor."""
-    kind, _ = data
-    program.serve(code, _LINK_FD_OF_PROGRAM, pytest=kind == b"pytest")
+    kind, source = data
+    program.serve(code, _LINK_FD_OF_PROGRAM, pytest=kind == b"pytest", measured=cover.begin(source))
 
 
 def _suite(spec, code, data):
     """A suite in a process of its own: its result and what is to be said of it, on a descriptor the solution never sees."""
-    kind, tests = spec.entry, data
+    kind, tests, (way, asked) = spec.entry, data, spec.argv
     text = tests.decode("utf-8", "replace")
-    seen = suite.Suite(_LINK_FD_OF_SUITE, text, kind == "assert", *spec.argv)
+    seen = suite.Suite(_LINK_FD_OF_SUITE, text, kind == "assert", way or None)
     tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = spec.box
     result = {"passed": [], "failed": None, "wrong": False}
     try:
@@ -322,6 +322,8 @@ def _suite(spec, code, data):
     except BaseException as error:
         result["failed"] = traceback.format_exception_only(type(error), error)[-1].strip()[:1000]
     said = seen.report(result)
+    if asked and result["failed"] is None and not seen.cannot:
+        said["coverage"] = seen.coverage()
     _result(json.dumps({**result, **said}).encode())
 
 

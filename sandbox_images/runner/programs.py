@@ -25,7 +25,7 @@ ANSWER_S = 90  # a template that says nothing for so long is broken
 class Slot:
     """A program ready to run: its template, and the binary where it is compiled. ``base_kb``: the template's own memory.
     ``users``: of template and runs, see ``users.py``; null where each run has one of its own, or none has. ``judge``: it is
-    the problem's own."""
+    the problem's own. ``coverage``: how much of it a suite executes is measured."""
 
     link: socket.socket
     language: str
@@ -36,6 +36,7 @@ class Slot:
     users: tuple | None = None
     judge: bool = False
     hash_seed: int = 0
+    coverage: bool = False
 
 
 class Programs:
@@ -54,9 +55,13 @@ class Programs:
         language, limits = wanted["language"], wanted["limits"]
         if language == "python":
             flavour = "numpy" if b"numpy" in source else "plain"
+            if wanted.get("coverage"):
+                flavour = "coverage numpy" if flavour == "numpy" else "coverage"
             source = source or b"\n"  # none at all means a binary
             users, seed = self._users.of_program(), wanted.get("hash_seed", 0)
             slot, answer = self._open_template(flavour, limits, source, language, users, wanted["judge"], seed)
+            if slot is not None:
+                slot.coverage = bool(wanted.get("coverage"))
             if slot is not None and not answer["compiled"]:
                 self.close(slot)
                 slot = None

@@ -174,7 +174,8 @@ class Runs:
         spec = {"kind": "serve", "argv": message["argv"]}
         first = self._start(slot, spec, [memfd("stdin", blobs[0]), memfd("stdout")], {}, kind.encode(), [to_program.detach()])
         first.cpu_before = cpu_before
-        spec = {"kind": "suite", "argv": [] if way is None else [way], "entry": kind}
+        asked = "coverage" if slot.coverage and way is None else ""
+        spec = {"kind": "suite", "argv": [way or "", asked], "entry": kind}
         inout = [memfd("stdin"), memfd("stdout")]
         second = self._start(suite_slot, spec, inout, {}, blobs[1], [to_suite.detach()], judges=True)
 

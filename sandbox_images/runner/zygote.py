@@ -14,7 +14,7 @@ import sys
 import tempfile
 import warnings
 
-from runner import child, forbidden, launch, suites
+from runner import child, cover, forbidden, launch, suites
 
 warnings_off = warnings.catch_warnings()
 
@@ -112,7 +112,15 @@ def load_both():
     load_pytest()
 
 
-LOADERS = {"numpy": load_numpy, "pytest": load_pytest, "pytest numpy": load_both}
+def load_both_covered():
+    load_numpy()
+    cover.load()
+
+
+LOADERS = {
+    "numpy": load_numpy, "pytest": load_pytest, "pytest numpy": load_both, "coverage": cover.load,
+    "coverage numpy": load_both_covered,
+}  # fmt: skip
 
 
 def template(link_fd, code_fd, confined, users):

@@ -22,9 +22,9 @@ from runner.apart.describe import PLAIN_BASES
 class Program(peer.Peer):
     """Answers for the module ``solution``, whose code runs when the suite first imports it."""
 
-    def __init__(self, fd, code):
+    def __init__(self, fd, code, measured):
         super().__init__(fd)
-        self._code, self._module = code, None
+        self._code, self._module, self._measured = code, None, measured
         self._objects, self._numbers = [], {}
         self._described = set()
         self._node_classes = {}
@@ -42,6 +42,8 @@ class Program(peer.Peer):
             return self._import(*args)
         if operation == "patch":
             return self._patch(name, args)
+        if operation == "coverage":
+            return None if self._measured is None else self._measured.report()
         target = self._module if message["n"] is None else self._objects[message["n"]]
         if operation == "call":
             if isinstance(target, type) and issubclass(target, PLAIN_BASES) and describe.has_methods(target):
@@ -310,11 +312,11 @@ def _own_builtins():
     return own
 
 
-def serve(code, fd, pytest):
-    """Answer a suite until it is gone."""
+def serve(code, fd, pytest, measured):
+    """Answer a suite until it is gone. ``measured``: what measures how much of the program is executed, or null."""
     if pytest:
         sys.stdin = proxies.SuiteInput()
-    program = Program(fd, code)
+    program = Program(fd, code, measured)
     try:
         program.serve()
     except (peer.Gone, data.Malformed):

@@ -15,6 +15,7 @@ import itertools
 import sys
 import types
 
+from runner import cover
 from runner.apart import beliefs, data, doubts, drawn, names, peer, standins, surroundings
 
 _ITERATORS = (
@@ -380,6 +381,12 @@ class Suite(beliefs.Beliefs, peer.Peer):
         if cls is NameError and self._main:
             self.odd = "names that the suite may have bound for the program"
         return error
+
+    def coverage(self):
+        """How much of the program was executed, by its own word; None if it has none."""
+        with contextlib.suppress(Exception, Abandoned, Ended):
+            return cover.checked(super().request("coverage"))
+        return None
 
     def report(self, result):
         """What is said of the run besides its result. ``again``: what is to be looked at once more, or null."""
