@@ -64,14 +64,12 @@ def checked(said):
     """What a process said, if it is a report at all; else None."""
     if not isinstance(said, dict) or set(said) != {"statements", "missing", "branches", "missing_branches"}:
         return None
-    counts = [said["statements"], said["branches"]]
-    lines, arcs = said["missing"], said["missing_branches"]
-    if (
-        not all(type(count) is int and count >= 0 for count in counts)
-        or not isinstance(lines, list)
-        or not isinstance(arcs, list)
-    ):
+    counts, lines, arcs = [said["statements"], said["branches"]], said["missing"], said["missing_branches"]
+    if not (_numbers(counts) and min(counts) >= 0 and _numbers(lines) and isinstance(arcs, list)):
         return None
-    pairs = all(isinstance(arc, list) and len(arc) == 2 and all(type(line) is int for line in arc) for arc in arcs)
-    fits = len(lines) <= counts[0] and len(arcs) <= counts[1]
-    return said if pairs and fits and all(type(line) is int for line in lines) else None
+    fits = len(lines) <= counts[0] and len(arcs) <= counts[1] and all(_numbers(arc) and len(arc) == 2 for arc in arcs)
+    return said if fits else None
+
+
+def _numbers(value):
+    return isinstance(value, list) and all(type(item) is int for item in value)
