@@ -239,7 +239,7 @@ def of_this_process() -> set[str]:
 
 def test_a_container_frozen_for_good_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "GRACE_S", 3)
-    monkeypatch.setattr(connection, "COMPILE_S", 30)
+    monkeypatch.setattr(connection, "COMPILE_S", 10)
     monkeypatch.setattr(docker_pool, "WRITE_S", 3)
     limits = RunLimits(cpu_s=20, wall_s=5, memory_mb=128)
     with DockerSandbox(workers=1) as pool:

@@ -110,6 +110,7 @@ def workers(home: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_terminated_from_the_ui_what_was_answered_is_kept_and_no_process_stays(tmp_path: Path) -> None:
     home = tmp_path / "home"
     run("run", *only(*PROBLEM_STAGES), home=home, OCR_JUDGES="none")

@@ -158,6 +158,7 @@ def test_a_model_that_is_not_there_is_said_clearly(tmp_path: Path) -> None:
         _ = VllmModel(str(tmp_path / "nothing")).llm
 
 
+@pytest.mark.long
 def test_a_killed_teacher_leaves_no_engine_behind(tiny_model: Path) -> None:
     code = f"""
 import sys
