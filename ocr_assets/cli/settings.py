@@ -75,15 +75,15 @@ def stage_settings() -> Mapping[str, type[BaseModel]]:
 
     from ocr_assets.definitions import ASSETS
 
-    found: dict[str, type[BaseModel]] = {}
+    configs: dict[str, type[BaseModel]] = {}
     for asset in ASSETS:
         function = asset.op.compute_fn
         assert isinstance(function, DecoratedOpFunction)
         config = typing.get_type_hints(function.decorated_fn).get("config")
         if config is not None:
             own = [base for base in config.__mro__ if issubclass(base, BaseModel) and not issubclass(base, dg.Config)]
-            found[asset.key.to_user_string()] = own[0] if own and own[0].model_fields else config
-    return found
+            configs[asset.key.to_user_string()] = own[0] if own and own[0].model_fields else config
+    return configs
 
 
 def as_markdown() -> str:

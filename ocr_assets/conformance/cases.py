@@ -80,15 +80,15 @@ def load(
 
     Raises ``BadInput`` naming file and line where the data is wrong.
     """
-    found: list[Case] = []
+    cases: list[Case] = []
     for group in GROUPS:
         if groups and group not in groups:
             continue
         for number, row in read_jsonl(folder / f"{group}.jsonl"):
             case = _case(row, group, f"{folder / group}.jsonl, line {number}")
             if language in (None, case.language) and (not patterns or any(fnmatch.fnmatch(case.case_id, p) for p in patterns)):
-                found.append(case)
-    return found
+                cases.append(case)
+    return cases
 
 
 def _case(row: Mapping[str, Any], group: str, where: str) -> Case:

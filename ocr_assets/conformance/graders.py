@@ -47,11 +47,11 @@ class GraderUnavailable(RuntimeError):
     """The command or service cannot be reached at all. The message says what was tried."""
 
 
-def _answer(found: object) -> Answer:
-    if not isinstance(found, dict) or "verdict" not in found:
-        return Answer(None, fault=f'an object with "verdict" was expected, not {str(found)[:200]}')
-    first = found.get("first_failure")
-    return Answer(found["verdict"], str(found.get("message") or ""), first if isinstance(first, int) else None)
+def _answer(said: object) -> Answer:
+    if not isinstance(said, dict) or "verdict" not in said:
+        return Answer(None, fault=f'an object with "verdict" was expected, not {str(said)[:200]}')
+    first = said.get("first_failure")
+    return Answer(said["verdict"], str(said.get("message") or ""), first if isinstance(first, int) else None)
 
 
 def _parsed(text: bytes) -> Answer:
@@ -169,10 +169,10 @@ class FileGrader:
 
 def _solution_id(line: bytes) -> str | None:
     try:
-        found = json.loads(line)
+        row = json.loads(line)
     except ValueError:
         return None
-    return str(found["solution_id"]) if isinstance(found, dict) and "solution_id" in found else None
+    return str(row["solution_id"]) if isinstance(row, dict) and "solution_id" in row else None
 
 
 def _lines(fd: int, timeout_s: float) -> Iterator[bytes]:

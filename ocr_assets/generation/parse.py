@@ -52,7 +52,7 @@ class Parsed:
 def fences(text: str) -> list[Fence]:
     """Fenced blocks in order. Marks may be indented (a list item) and longer than three; a block ends at a mark of its own
     kind at least as long, or with the text. Indentation of the opening mark is taken off the block's lines."""
-    found: list[Fence] = []
+    fences: list[Fence] = []
     opened: re.Match[str] | None = None
     lines: list[str] = []
     for line in text.replace("\r\n", "\n").split("\n"):
@@ -61,14 +61,14 @@ def fences(text: str) -> list[Fence]:
             if match:
                 opened, lines = match, []
         elif match and match["mark"].startswith(opened["mark"]) and not match["info"]:
-            found.append(Fence(opened["info"].lower(), "\n".join(lines), True))
+            fences.append(Fence(opened["info"].lower(), "\n".join(lines), True))
             opened = None
         else:
             indent = opened["indent"]
             lines.append(line[len(indent) :] if line.startswith(indent) else line.lstrip(" \t"))
     if opened is not None:
-        found.append(Fence(opened["info"].lower(), "\n".join(lines), False))
-    return found
+        fences.append(Fence(opened["info"].lower(), "\n".join(lines), False))
+    return fences
 
 
 def parse(content: str, reasoning: str | None, finish_reason: str | None, language: Language, entry_point: str | None) -> Parsed:

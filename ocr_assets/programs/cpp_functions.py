@@ -40,14 +40,14 @@ class Function:
 
 def functions(code: str, name: str) -> list[Function]:
     """The functions and methods called ``name``, in the order of the code; a declaration and its definition are one."""
-    found: dict[tuple[str | None, tuple[str, ...]], Function] = {}
+    by_signature: dict[tuple[str | None, tuple[str, ...]], Function] = {}
     for node in walk(parse(code, "cpp").root_node):
         if node.type != "function_declarator" or (function := _function(node, name)) is None:
             continue
         key = function.owner, tuple("".join(parameter.type.split()) for parameter in function.parameters)
-        if key not in found or any(parameter.optional for parameter in function.parameters):
-            found[key] = function
-    return list(found.values())
+        if key not in by_signature or any(parameter.optional for parameter in function.parameters):
+            by_signature[key] = function
+    return list(by_signature.values())
 
 
 def classes(code: str) -> set[str]:

@@ -57,7 +57,7 @@ class JudgeVote(TypedDict):
     prompt_tokens: Annotated[int | None, "See tokens_from"]
     completion_tokens: Annotated[int | None, "See tokens_from"]
     cost: Annotated[float | None, "US dollars, as the server reports them, else by OCR_JUDGE_PRICES; null: not known"]
-    # Null in votes of before these were kept.
+    # Null in votes cast before these were stored.
     tokens_from: Annotated[Literal["server", "counted"] | None, "server: as it counts; counted: Qwen tokens of the texts"]
     prompt_hash: Annotated[str | None, "Hash of the rendered messages; they stand in the table prompts"]
     served_model: Annotated[str | None, "Model as the server reports it"]

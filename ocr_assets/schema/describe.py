@@ -80,11 +80,11 @@ def _type(hint: Any) -> str:
 
 def _inner_types(tables: Iterable[Table]) -> list[type]:
     """Row types that stand inside columns, each once, in the order in which they are met."""
-    found: dict[type, None] = {}
+    types: dict[type, None] = {}
     for table in tables:
         for hint in get_type_hints(table.row).values():
-            found.update(dict.fromkeys(_typed_dicts(hint)))
-    return list(found)
+            types.update(dict.fromkeys(_typed_dicts(hint)))
+    return list(types)
 
 
 def _typed_dicts(hint: Any) -> Iterator[type]:

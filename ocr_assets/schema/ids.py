@@ -30,8 +30,8 @@ def json_text(value: object) -> str:
 
 def raw_id(fields: Mapping[str, Any]) -> str:
     """The id of a raw problem: the hash of its content and place (all that was read, with its suite)."""
-    kept = {name: value for name, value in fields.items() if name not in _LATER or value is not None}
-    return content_id("raw", {**_first_named(kept), "tests": [_first_named(test) for test in fields["tests"]]})
+    named = {name: value for name, value in fields.items() if name not in _LATER or value is not None}
+    return content_id("raw", {**_first_named(named), "tests": [_first_named(test) for test in fields["tests"]]})
 
 
 def suite_id(suite: Mapping[str, Any]) -> str:

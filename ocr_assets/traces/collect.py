@@ -96,7 +96,7 @@ def commit(store: Lake, run: RunInfo, rows: Iterable[Mapping[str, Any]]) -> None
     responses: dict[str, Response] = {}
     prompts: dict[tuple[str, str], Prompt] = {}
     for row in rows:
-        # A journal of before that column was may be replayed after an update.
+        # A journal that was written before this column existed may be replayed after an update.
         response: Response = {"message": None, **row["response"]}  # type: ignore[typeddict-item]
         responses.setdefault(response["response_id"], response)
         if prompt := row["prompt"]:

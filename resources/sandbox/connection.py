@@ -107,8 +107,8 @@ class Connection:
     def times(self) -> dict[str, float]:
         """Seconds the runner spent, by part of the work."""
         self._stream.write(_message({"op": "times"}, []))
-        found: dict[str, float] = self._receive(60)[0]["times"]
-        return found
+        times: dict[str, float] = self._receive(60)[0]["times"]
+        return times
 
     def close(self) -> None:
         self._stream.close()
@@ -174,10 +174,10 @@ def _data(run: Run) -> bytes:
 def _outcome(run: Run, interactor: Interactor | None, answer: dict[str, Any], blobs: list[bytes]) -> RunOutcome:
     theirs = None
     if interactor is not None:
-        found = answer["interactor"]
+        ended = answer["interactor"]
         theirs = InteractorOutcome(
-            status=found["status"], exit_code=found["exit_code"], signal=found["signal"], stderr=blobs[2],
-            files=_files(run.interactor_collect, blobs[3:], found["collected"]), first=answer["interactor_first"],
+            status=ended["status"], exit_code=ended["exit_code"], signal=ended["signal"], stderr=blobs[2],
+            files=_files(run.interactor_collect, blobs[3:], ended["collected"]), first=answer["interactor_first"],
         )  # fmt: skip
     files = _files(_collected(run), blobs[2:], answer["collected"]) if interactor is None else {}
     output = files.pop(run.output_file, b"") if run.output_file is not None else b""

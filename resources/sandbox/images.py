@@ -96,8 +96,8 @@ def bootstrap_tag(base: str) -> str:
 
 
 def _release(base: str) -> str:
-    found = _DEBIAN.match(base)
-    return found[1] if found else "bookworm"
+    release = _DEBIAN.match(base)
+    return release[1] if release else "bookworm"
 
 
 def _bootstrap(client: docker.DockerClient, base: str) -> str:

@@ -138,8 +138,10 @@ class Pool(ABC):
             for worker in reversed(taken):  # the one used last is used next
                 self._slots[reserved].put(worker)
             workers += taken
-        found = [worker.connection.times() for worker in workers if worker is not None]
-        return {name: sum(times.get(name, 0.0) for times in found) for name in sorted({name for one in found for name in one})}
+        by_worker = [worker.connection.times() for worker in workers if worker is not None]
+        return {
+            name: sum(times.get(name, 0.0) for times in by_worker) for name in sorted({name for one in by_worker for name in one})
+        }
 
     def _begin(self, reserved: bool) -> Worker:
         if not self._closed:

@@ -25,12 +25,12 @@ class WrongSetting(ValueError):
 
 def variables(model: type[BaseModel]) -> dict[str, str]:
     """Field name → the environment variable that sets it, for the fields that have one."""
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for name, field in model.model_fields.items():
         extra = field.json_schema_extra
         if isinstance(extra, Mapping) and isinstance(extra.get("env"), str):
-            found[name] = str(extra["env"])
-    return found
+            variables[name] = str(extra["env"])
+    return variables
 
 
 def given(model: type[BaseModel], environment: Mapping[str, str] = os.environ) -> dict[str, str]:

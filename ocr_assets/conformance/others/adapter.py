@@ -69,8 +69,8 @@ def lighteval(problem: Problem, code: str) -> bool | None:
     tests = in_outs(problem)
     if tests is None:
         return None
-    found = metrics.check_correctness({"input_output": json.dumps(tests)}, code, timeout=6)
-    return all(one is True for one in found)
+    passed = metrics.check_correctness({"input_output": json.dumps(tests)}, code, timeout=6)
+    return all(one is True for one in passed)
 
 
 # ---- a case in the forms that graders read ---------------------------------------------------------------------------

@@ -151,8 +151,8 @@ class FoundPair:
 def pairs_of(store: Lake, settings: DecontaminationSettings) -> list[FoundPair]:
     """The pairs that the settings make of the stored scores, in a fixed order."""
     scores = store.rows(FOUND, {"overlap": settings.overlap, "threshold": settings.threshold})
-    found = ((score, found_by(score, settings)) for score in scores)
-    return [FoundPair(score["pair_id"], score, layer) for score, layer in found if layer is not None]
+    layers = ((score, found_by(score, settings)) for score in scores)
+    return [FoundPair(score["pair_id"], score, layer) for score, layer in layers if layer is not None]
 
 
 def decided(

@@ -190,13 +190,13 @@ def _decoded(value: Any) -> Any:
 
 def keep_references(solutions: Sequence[ReferenceSolution], notes: list[str]) -> list[ReferenceSolution]:
     """The first few of each language and correctness; how many were left out is noted."""
-    kept: list[ReferenceSolution] = []
+    usable: list[ReferenceSolution] = []
     seen: dict[tuple[str, bool], int] = {}
     for solution in solutions:
         key = (solution["language"], solution["correct"])
         seen[key] = seen.get(key, 0) + 1
         if seen[key] <= REFERENCES_KEPT:
-            kept.append(solution)
-    if len(kept) < len(solutions):
-        notes.append(f"{len(solutions) - len(kept)} of {len(solutions)} reference solutions left out")
-    return kept
+            usable.append(solution)
+    if len(usable) < len(solutions):
+        notes.append(f"{len(solutions) - len(usable)} of {len(solutions)} reference solutions left out")
+    return usable

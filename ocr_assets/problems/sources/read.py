@@ -135,8 +135,8 @@ def _clean(text: str) -> str:
 
 
 def _split(file: str) -> str:
-    found = _SPLIT.findall(file)
-    name = found[-1].lower() if found else "train"
+    splits = _SPLIT.findall(file)
+    name = splits[-1].lower() if splits else "train"
     return "validation" if name in ("valid", "validation", "dev") else name
 
 
