@@ -147,15 +147,9 @@ QUESTION_SCREENING = Table(
 )
 
 
-class SyntheticAttempt(TypedDict):
-    """One completion that was to hold a solution and its tests, taken apart (the raw answer with it)."""
+class TeacherAnswer(TypedDict):
+    """What every answer of the teacher's is kept with, whatever it was asked for."""
 
-    attempt_id: Annotated[str, "Hash of what was asked: question, prompt, model, sampling, attempt index"]
-    question_id: Annotated[str, "The question"]
-    attempt_index: Annotated[int, "Which of the attempts, from 0"]
-    parse_status: Annotated[str, "ok, or the reason code why there is no solution or no test"]
-    solution: Annotated[str | None, "Code of the solution"]
-    test: Annotated[str | None, "Code of the pytest suite"]
     template: Annotated[str, "Prompt template's name"]
     template_hash: Annotated[str, "Hash of the template's text"]
     prompt_hash: Annotated[str, "Hash of the rendered messages; they stand in the table prompts"]
@@ -181,4 +175,137 @@ class SyntheticAttempt(TypedDict):
     created_at: Annotated[datetime, "When (UTC)"]
 
 
-SYNTHETIC_ATTEMPTS = Table("synthetic_attempts", SyntheticAttempt, ("attempt_id",), "Solutions with tests of their own.")
+Style = Literal["instruct", "complete", "online_judge"]
+
+
+class SyntheticAttempt(TeacherAnswer):
+    """One completion that was to hold a solution and its tests, taken apart (the raw answer with it)."""
+
+    attempt_id: Annotated[str, "Hash of what was asked: question, prompt, model, sampling, attempt index"]
+    question_id: Annotated[str, "The question"]
+    attempt_index: Annotated[int, "Which of the attempts, from 0"]
+    parse_status: Annotated[
+        str, "ok, or why there is no solution or no test: no_answer, no_solution, two_solutions, no_test, two_tests, nested, …"
+    ]
+    solution: Annotated[str | None, "Code of the solution"]
+    test: Annotated[str | None, "Code of the pytest suite, with the import of the solution"]
+
+
+class StyleConversion(TeacherAnswer):
+    """A verified triplet put into another style by the teacher, taken apart (the raw answer with it)."""
+
+    conversion_id: Annotated[str, "Hash of what was asked: attempt, style, prompt, model, sampling, try"]
+    question_id: Annotated[str, "The question"]
+    attempt_id: Annotated[str, "The verified attempt whose solution and tests it stands on"]
+    style: Annotated[Style, "complete or online_judge"]
+    try_index: Annotated[int, "Which of the tries, from 0"]
+    parse_status: Annotated[str, "ok, or the reason code why nothing can be used"]
+    question: Annotated[str | None, "The task in the new style: code to be completed, or a statement"]
+    solution: Annotated[str | None, "online_judge: the program that reads standard input"]
+    test: Annotated[str | None, "online_judge: JSON list of {input, output}"]
+
+
+class KodCodeResponse(TeacherAnswer):
+    """One of the teacher's k answers to a triplet's question, taken apart (the raw answer with it)."""
+
+    response_id: Annotated[str, "Hash of what was asked: triplet, prompt, model, sampling, response index"]
+    question_id: Annotated[str, "The question"]
+    triplet_id: Annotated[str, "The triplet whose tests decide"]
+    response_index: Annotated[int, "Which of the k, from 0"]
+    parse_status: Annotated[str, "ok, or the reason code why there is no code (as in solutions)"]
+    solution: Annotated[str | None, "Code, under the names that the tests call"]
+    renamed: Annotated[str | None, "old → new, where the answer had named its function or class otherwise"]
+
+
+SelfVerdict = Literal["verified", "weak", "vacuous", "suspect", "leaks", "failed", "sandbox_error"]
+
+
+class WrongProgram(TypedDict):
+    """A wrong program that a suite was tried on."""
+
+    role: Annotated[str, "stub: functions emptied; constant: they answer one value; mutant: one small fault"]
+    change: Annotated[str, "What was done to the solution"]
+    verdict: Annotated[str, "accepted: the tests did not notice"]
+
+
+class SelfVerification(TypedDict):
+    """What the sandbox found of a solution and the tests that it stands on."""
+
+    verification_id: Annotated[str, "Hash of role, subject, settings and grader version"]
+    subject_id: Annotated[str, "The attempt, conversion or response"]
+    question_id: Annotated[str, "The question"]
+    role: Annotated[Literal["attempt", "complete", "online_judge", "response"], "What was verified"]
+    plan: Annotated[str, "Hash of the settings that it was verified with"]
+    status: Annotated[
+        SelfVerdict,
+        "verified; weak: below a threshold; vacuous: the tests let an empty program, a constant or all wrong programs pass; "
+        "suspect: false tests pass as well; leaks: a completion task that passes by itself; failed; sandbox_error: no verdict",
+    ]
+    verdict: Annotated[str, "The solution's verdict by its tests (docs/grading.md, §1)"]
+    message: Annotated[str, "Why it is not verified"]
+    untrusted_reason: Annotated[str | None, "Why passing proves little (docs/grading.md, §3.4)"]
+    statements: Annotated[int | None, "Statements of the solution; null: not measured"]
+    statement_coverage: Annotated[float | None, "Share of them that the tests execute"]
+    branches: Annotated[int | None, "Branches of the solution; null: not measured"]
+    branch_coverage: Annotated[float | None, "Share of them that the tests take"]
+    wrong_programs: Annotated[list[WrongProgram], "Wrong programs that the tests were tried on"]
+    kill_rate: Annotated[float | None, "Share of them that the tests notice; null: none was tried"]
+    cpu_s: Annotated[float, "CPU seconds of the suite on the solution"]
+    image: Annotated[str, "Digest of the sandbox image"]
+    isolation_level: Annotated[str, "What locked it in"]
+    grader_version: Annotated[str, "Whose verdict it is"]
+    created_at: Annotated[datetime, "When (UTC)"]
+
+
+class SyntheticTriplet(TypedDict):
+    """A question in one of its styles, with solution and tests that prove each other, or what became of it instead."""
+
+    triplet_id: Annotated[str, "Hash of question and style"]
+    question_id: Annotated[str, "The question"]
+    subset: Annotated[str, "Which definition asked for it"]
+    style: Annotated[Style, "instruct: as asked; complete: code to be completed; online_judge: standard input and output"]
+    attempt_id: Annotated[str | None, "The chosen attempt; null: none was verified"]
+    conversion_id: Annotated[str | None, "The conversion; null: the instruct style"]
+    question: Annotated[str, "As a student sees it"]
+    solution: Annotated[str | None, "null: no attempt was verified"]
+    test: Annotated[str | None, "pytest suite; online_judge: JSON list of {input, output}"]
+    status: Annotated[Literal["verified", "unsolved"], "unsolved: no attempt was verified; kept on record"]
+    pass_sequence: Annotated[list[int], "1 where the attempt was verified, by attempt index"]
+    pass_trial_num: Annotated[int, "How many were"]
+    pass_percentage: Annotated[float, "The share of them"]
+    difficulty: Annotated[Literal["easy", "medium", "hard", "fail"], "easy from 2/3 on, hard below 1/3, fail at 0"]
+    trusted: Annotated[bool, "The tests prove what they say (docs/grading.md, §3.4)"]
+    kill_rate: Annotated[float | None, "Strength of the tests"]
+    statement_coverage: Annotated[float | None, "Share of statements executed"]
+    branch_coverage: Annotated[float | None, "Share of branches taken"]
+    benchmark_similarity: Annotated[float | None, "Cosine of the nearest benchmark item"]
+    benchmark_instruction: Annotated[str | None, "That item's question"]
+    benchmark_task_id: Annotated[str | None, "benchmark/item of that item"]
+
+
+SYNTHETIC_ATTEMPTS = Table(
+    "synthetic_attempts", SyntheticAttempt, ("attempt_id",), "Solutions with tests of their own, each with the raw answer."
+)
+
+
+SELF_VERIFICATION = Table(
+    "self_verification", SelfVerification, ("verification_id",), "What the sandbox found of synthetic solutions and their tests."
+)
+
+
+SYNTHETIC_TRIPLETS = Table(
+    "synthetic_triplets", SyntheticTriplet, ("triplet_id",), "Questions with solution and tests that prove each other, by style."
+)
+
+
+STYLE_CONVERSIONS = Table(
+    "style_conversions", StyleConversion, ("conversion_id",), "Verified triplets put into other styles, each with the raw answer."
+)
+
+
+KODCODE_RESPONSES = Table(
+    "kodcode_responses",
+    KodCodeResponse,
+    ("response_id",),
+    "The teacher's answers to synthetic questions, raw and taken apart.",
+)
