@@ -15,6 +15,7 @@ from ocr_assets.automation import JOBS, SCHEDULES
 from ocr_assets.exports.assets import sft_dataset
 from ocr_assets.platform.terminal import terminal
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
+from ocr_assets.synthesis.assets import question_screening, synthetic_questions
 from ocr_assets.traces.assets import r1_traces, solutions
 from ocr_assets.verification.assets import suite_quality, suite_validation, verdicts, verified_triplets
 from resources.settings import WrongSetting, resources_from_environment
@@ -24,6 +25,8 @@ ASSETS = [
     deduped_problems,
     contamination_report,
     clean_problems,
+    synthetic_questions,
+    question_screening,
     r1_traces,
     solutions,
     suite_validation,

@@ -11,11 +11,18 @@ read_sources = dg.define_asset_job(
     description="Reads the raw problems of one source (partition) or several.",
 )
 
+# By hand, or as a backfill over the subsets: how many more questions shall be asked for is a question of money.
+ask_questions = dg.define_asset_job(
+    "ask_questions",
+    selection=dg.AssetSelection.assets("synthetic_questions"),
+    description="Has the teacher make the questions of one subset (partition) or several that the lake lacks.",
+)
+
 # Everything after reading is one run: each stage takes up what is new, so a run with nothing new costs seconds.
 downstream = dg.define_asset_job(
     "downstream",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("raw_problems"),
-    description="From deduplication to release, over whatever raw problems lie in the lake.",
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("raw_problems", "synthetic_questions"),
+    description="From deduplication to release, over whatever raw problems and synthetic questions lie in the lake.",
 )
 
 # The one place where traces depend on verdicts (attempts until one passes: docs/papers.md, KC-4). In the graph that would be a
@@ -29,4 +36,4 @@ sample_until_passing = dg.define_asset_job(
     "Run it again until it asks for nothing.",
 )
 
-JOBS = [read_sources, downstream, sample_until_passing]
+JOBS = [read_sources, ask_questions, downstream, sample_until_passing]

@@ -16,6 +16,7 @@ from ocr_assets.cli.project import existing_lake
 
 # The project's terminal logger instead of Dagster's full event log, which is in the UI.
 RUN_CONFIG: dict[str, Any] = {"loggers": {"console": {}}}
+RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over several partitions
 
 
 @click.command()
@@ -23,7 +24,10 @@ RUN_CONFIG: dict[str, Any] = {"loggers": {"console": {}}}
 @click.option(
     "--source", "partitions", multiple=True, help="Read only these sources (taco, apps, code_contests, codeforces, local)."
 )
-def run(only: tuple[str, ...], partitions: tuple[str, ...]) -> None:
+@click.option(
+    "--subset", "subsets", multiple=True, help="Ask only for synthetic questions of these subsets (prefill, leetcode, docs …)."
+)
+def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, ...]) -> None:
     """Materialize the graph.
 
     Only what is new is asked, run and written. Exit code 1 if a step failed.
@@ -32,11 +36,13 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...]) -> None:
 
     from ocr_assets.definitions import ASSETS, build_definitions
     from ocr_assets.problems.assets import SOURCES
+    from ocr_assets.synthesis.assets import SUBSETS
 
-    sources = SOURCES.get_partition_keys()
+    sources, all_subsets = SOURCES.get_partition_keys(), SUBSETS.get_partition_keys()
     assets = {asset.key.to_user_string(): asset.key for asset in ASSETS}
     _refuse_unknown("asset", only, list(assets))
     _refuse_unknown("source", partitions, sources)
+    _refuse_unknown("subset", subsets, all_subsets)
     home = _prepared_home()
     chosen = [name for name in assets if not only or name in only]
     definitions = build_definitions()
@@ -48,15 +54,39 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...]) -> None:
                 click.echo(f"source {key}", err=True)
                 if not job.execute_in_process(RUN_CONFIG, instance=instance, partition_key=key, raise_on_error=False).success:
                     raise SystemExit(1)
-        downstream = [assets[name] for name in chosen if name != "raw_problems"]
-        if downstream:
-            job = definitions.resolve_job_def("downstream")
-            if not job.execute_in_process(
-                RUN_CONFIG, instance=instance, asset_selection=downstream, raise_on_error=False
-            ).success:
-                raise SystemExit(1)
+        after = {key.to_user_string() for key in _after(definitions, assets["synthetic_questions"])}
+        selected = [name for name in chosen if name not in ("raw_problems", "synthetic_questions")]
+        _downstream(definitions, instance, [assets[name] for name in selected if name not in after])
+        if "synthetic_questions" in chosen:
+            for first, last in _ranges(subsets, all_subsets):
+                job = definitions.resolve_job_def("ask_questions")
+                tags = {RANGE.format("start"): first, RANGE.format("end"): last}
+                if not job.execute_in_process(RUN_CONFIG, instance=instance, tags=tags, raise_on_error=False).success:
+                    raise SystemExit(1)
+        _downstream(definitions, instance, [assets[name] for name in selected if name in after])
     click.echo(f"\ndone in {time.monotonic() - start:.0f} s")
     _what_to_look_at(home)
+
+
+def _downstream(definitions: Any, instance: Any, selected: Sequence[Any]) -> None:
+    """One run of the job ``downstream``, of these assets only."""
+    if selected:
+        job = definitions.resolve_job_def("downstream")
+        if not job.execute_in_process(RUN_CONFIG, instance=instance, asset_selection=selected, raise_on_error=False).success:
+            raise SystemExit(1)
+
+
+def _after(definitions: Any, key: Any) -> Any:
+    """What depends on an asset, over any number of steps: a partitioned asset is a run of its own, and these follow it."""
+    graph = definitions.resolve_asset_graph()
+    return {other for other in graph.get_all_asset_keys() if key in graph.get_ancestor_asset_keys(other)}
+
+
+def _ranges(chosen: Sequence[str], partitions: Sequence[str]) -> list[tuple[str, str]]:
+    """Runs of neighbouring partitions as (first, last): one run each, all of them in one where none is chosen."""
+    if not chosen:
+        return [(partitions[0], partitions[-1])]
+    return [(name, name) for name in partitions if name in chosen]
 
 
 def _refuse_unknown(noun: str, given: Sequence[str], known: Sequence[str]) -> None:

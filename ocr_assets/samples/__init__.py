@@ -9,9 +9,10 @@ from pathlib import Path
 FOLDER = Path(str(files(__name__)))
 SOURCES = FOLDER / "sources"
 RESPONSES = FOLDER / "responses"
+SEEDS = FOLDER / "seeds"
 VOTES = FOLDER / "votes"
 BENCHMARKS = FOLDER / "benchmarks"
 EXPECTED = FOLDER / "expected_labels.jsonl"
 BENCHMARK_NAMES = frozenset(path.name.partition(".")[0] for path in BENCHMARKS.iterdir())  # a toy: no public benchmark
 
-__all__ = ["BENCHMARKS", "BENCHMARK_NAMES", "EXPECTED", "FOLDER", "RESPONSES", "SOURCES", "VOTES"]
+__all__ = ["BENCHMARKS", "BENCHMARK_NAMES", "EXPECTED", "FOLDER", "RESPONSES", "SEEDS", "SOURCES", "VOTES"]

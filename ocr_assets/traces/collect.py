@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ocr_assets.generation.request_loop import Account, Count, Usage
-from ocr_assets.generation.runner import PromptsOnce, Report, Say, Summary, open_runner, spent
+from ocr_assets.generation.runner import PromptsOnce, Report, Say, Summary, open_runner
+from ocr_assets.generation.spending import spent_on
 from ocr_assets.schema import PROMPTS, R1_TRACES, Prompt, Response
 from ocr_assets.traces.plan import Planned, Wanted, plan
 from resources.lake import Edge, Lake, RunInfo
@@ -37,7 +38,7 @@ def ask(
     ``say`` gets a line now and then, ``report`` figures as metadata. Raises what the teacher raises; answers are kept.
     """
     runner = open_runner("r1_traces", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows)
-    account = Account(budget, spent(store, "r1_traces WHERE model = $model", {"model": wanted.model}))
+    account = Account(budget, spent_on(store, wanted.model))
     rows = Rows(wanted, teacher.name)
     with plan(store, wanted) as todo:
         return runner.ask("r1_traces", "responses", teacher, todo.requests, todo.missing, account, rows.of)

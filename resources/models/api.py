@@ -42,7 +42,9 @@ class ChatRequest:
 
     ``key`` is the content hash of what is asked; the answer is stored under it. ``aliases`` are names a person would
     give the request (``taco/train/3|python|0``), by which recorded answers written by hand are found.
-    ``think``: the answer shall begin inside a ``<think>`` block.
+    ``think``: the answer shall begin inside a ``<think>`` block. ``stop``: texts that end the answer, themselves left out.
+    ``user_turn``: the last message is a user's turn that the model shall continue, as the user; it is not answered. That is
+    always a raw completion, the chat template applied by us and cut open (``chat_template.open_user_turn``).
     """
 
     key: str
@@ -51,6 +53,8 @@ class ChatRequest:
     seed: int | None = None
     think: bool = False
     aliases: Sequence[str] = ()
+    stop: Sequence[str] = ()
+    user_turn: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""A model's chat template applied by us, the reasoning opened as asked: for raw completions and for vLLM in process."""
+"""A model's chat template applied by us, the reasoning or a user's turn opened as asked: for raw completions and for vLLM in
+process."""
 
 from __future__ import annotations
 
@@ -44,6 +45,26 @@ def render(tokenizer: Any, messages: Sequence[Message], mode: ThinkMode) -> tupl
     if mode == "completion":
         return (text if opened else text + OPENING), "completion"
     return text, mode if opened else "none"
+
+
+_HERE = "b7f0c2 the turn goes on here 2c0f7b"
+
+
+def open_user_turn(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """The text up to and with what the last message, a user's turn, has so far: the model is to continue it.
+
+    Raises ``ModelUnavailable`` where the template changes what users say, so that there is no place to cut it open.
+    """
+    *before, last = spoken(messages)
+    turns = [*before, {"role": "user", "content": last["content"] + _HERE}]
+    text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=False))
+    opened, mark, _ = text.partition(_HERE)
+    if not mark:
+        raise ModelUnavailable(
+            "the chat template changes what a user says, so a user's turn cannot be left open; set OCR_TEACHER_TOKENIZER to a "
+            "folder with a template that does not"
+        )
+    return opened
 
 
 def first_token_left_out(tokenizer: Any, text: str) -> str | None:

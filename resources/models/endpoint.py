@@ -21,7 +21,7 @@ import openai
 from pydantic import SecretStr
 
 from resources.models.api import OPENING, ChatAnswer, ChatRequest, ModelUnavailable, ThinkMode
-from resources.models.chat_template import first_token_left_out, load_tokenizer, render, spoken
+from resources.models.chat_template import first_token_left_out, load_tokenizer, open_user_turn, render, spoken
 from resources.models.health import Endpoint, Endpoints
 from resources.models.wire import Aborted, ErrorInBody, Malformed, kind_of, read_completion, refusal_of, retry_after
 from resources.secrets import authorization, hidden
@@ -58,11 +58,11 @@ class _Outcome:
 class EndpointModel:
     """``model`` at one or several ``base_urls``, at most ``concurrency`` requests in flight over all of them.
 
-    ``think_mode`` opens the reasoning where a request asks for it (see ``ThinkMode``); ``completion`` needs the model's
-    ``tokenizer``, a folder or a name. ``timeout_s`` bounds one try, ``deadline_s`` all tries and waits of a request (default
-    four timeouts), ``attempts`` its failed tries; being told to slow down is no failure. ``patience_s``: how long all
-    endpoints may be down, once they have answered, before ``ModelUnavailable``. ``key`` is taken out of whatever is logged,
-    raised or stored, should a server repeat it.
+    ``think_mode`` opens the reasoning where a request asks for it (see ``ThinkMode``); ``completion``, and a request that
+    leaves a user's turn open, need the model's ``tokenizer``, a folder or a name. ``timeout_s`` bounds one try, ``deadline_s``
+    all tries and waits of a request (default four timeouts), ``attempts`` its failed tries; being told to slow down is no
+    failure. ``patience_s``: how long all endpoints may be down, once they have answered, before ``ModelUnavailable``. ``key`` is
+    taken out of whatever is logged, raised or stored, should a server repeat it.
     """
 
     name = "endpoint"
@@ -90,7 +90,8 @@ class EndpointModel:
         self._concurrency, self._timeout_s, self._attempts = concurrency, timeout_s, attempts
         self._deadline_s = 4 * timeout_s if deadline_s is None else deadline_s
         self._patience_s = patience_s
-        self._tokenizer = load_tokenizer(tokenizer or model) if think_mode == "completion" else None
+        self._tokenizer_name = tokenizer or model
+        self._loaded_tokenizer: Any = load_tokenizer(self._tokenizer_name) if think_mode == "completion" else None
 
     async def answer(self, requests: Iterable[ChatRequest]) -> AsyncIterator[ChatAnswer]:
         """See ``ChatModel.answer``. Raises ``ModelUnavailable`` when no endpoint works; what was asked is cancelled then."""
@@ -206,6 +207,12 @@ class EndpointModel:
         )  # fmt: skip
         return _Outcome(answer, senders=tuple(malformed))
 
+    @property
+    def _tokenizer(self) -> Any:
+        if self._loaded_tokenizer is None:
+            self._loaded_tokenizer = load_tokenizer(self._tokenizer_name)
+        return self._loaded_tokenizer
+
     def _mode(self, request: ChatRequest) -> ThinkMode:
         return self.think_mode if request.think else "none"
 
@@ -213,7 +220,8 @@ class EndpointModel:
         """One try. Raises what went wrong; a permanent refusal is an answer with ``failure`` set."""
         mode = self._mode(request)
         try:
-            body = await call.send(endpoint, self._payload(request, mode), chat=mode != "completion")
+            chat = mode != "completion" and not request.user_turn
+            body = await call.send(endpoint, self._payload(request, mode), chat=chat)
             message = read_completion(body[0], body[1])
         except (openai.APIStatusError, ErrorInBody) as error:
             failure = refusal_of(error)
@@ -269,8 +277,14 @@ class EndpointModel:
         }
         if request.seed is not None:
             payload["seed"] = request.seed
-        if mode == "completion":
-            text, _ = render(self._tokenizer, request.messages, mode)
+        if request.stop:
+            payload["stop"] = list(request.stop)
+        if request.user_turn or mode == "completion":
+            text = (
+                open_user_turn(self._tokenizer, request.messages)
+                if request.user_turn
+                else render(self._tokenizer, request.messages, mode)[0]
+            )
             rest = first_token_left_out(self._tokenizer, text)
             payload["prompt"] = text if rest is None else rest
             if rest is None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, ThinkMode
-from resources.models.chat_template import render
+from resources.models.chat_template import open_user_turn, render
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,11 @@ class VllmModel:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        text, mode = render(tokenizer, request.messages, self.think_mode if request.think else "none")
+        mode: ThinkMode
+        if request.user_turn:
+            text, mode = open_user_turn(tokenizer, request.messages), "none"
+        else:
+            text, mode = render(tokenizer, request.messages, self.think_mode if request.think else "none")
         tokens = tokenizer.encode(text, add_special_tokens=False)
         if len(tokens) >= room:
             return ChatAnswer(
@@ -128,6 +132,7 @@ class VllmModel:
             top_p=request.sampling.top_p,
             max_tokens=min(request.sampling.max_tokens, room - len(tokens)),
             seed=request.seed,
+            stop=list(request.stop) or None,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         return _Job(request, tokens, sampling, mode, time.monotonic())

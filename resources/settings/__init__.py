@@ -18,6 +18,7 @@ from resources.settings.lake import LakeResource
 from resources.settings.models import JudgesResource, TeacherResource, prices_of
 from resources.settings.sandbox import SandboxResource
 from resources.settings.sources import BUNDLED, SourcesResource
+from resources.settings.synthesis import SynthesisResource
 from resources.settings.tokenizer import TokenizerResource
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "LakeResource",
     "SandboxResource",
     "SourcesResource",
+    "SynthesisResource",
     "TeacherResource",
     "TokenizerResource",
     "WrongSetting",
@@ -41,6 +43,7 @@ __all__ = [
 RESOURCES: Mapping[str, type[Settings]] = {
     "lake": LakeResource,
     "sources": SourcesResource,
+    "synthesis": SynthesisResource,
     "teacher": TeacherResource,
     "judges": JudgesResource,
     "embedder": EmbedderResource,

@@ -26,6 +26,13 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "cpp_stdin": ("question", "starter_code", "entry"),
     # Whether two problems are one (docs/papers.md, OCR-3).
     "judge": ("first", "second"),
+    # A new question (docs/papers.md, KC-1): the beginning of a user's turn, to be continued; in the manner of others; from a
+    # piece of code; from a page of documentation; an existing one tagged.
+    "question_prefill": (),
+    "question_like_seeds": ("seed",),
+    "question_from_snippet": ("seed",),
+    "question_from_documentation": ("seed",),
+    "question_tags": ("seed",),
 }
 
 
@@ -88,12 +95,17 @@ def load_templates(names: Sequence[str], folder: Path | None = None) -> dict[str
             template = PromptTemplate(name, replacement.read_text(encoding="utf-8"), str(replacement))
         else:
             template = PromptTemplate(name, files(__package__).joinpath("templates", f"{name}.jinja").read_text(encoding="utf-8"))
-        try:
-            template.messages(**dict.fromkeys(VARIABLES[name], ""))
-        except ValueError as error:
-            raise ValueError(f"{error}; a template may use {', '.join(VARIABLES[name])}") from error
-        templates[name] = template
+        templates[name] = checked(template, VARIABLES[name])
     return templates
 
 
-__all__ = ["VARIABLES", "PromptTemplate", "load_templates", "prompt_hash", "prompt_row"]
+def checked(template: PromptTemplate, variables: Sequence[str]) -> PromptTemplate:
+    """The template itself, if it can be rendered with these variables. Raises ``ValueError`` naming what is wrong."""
+    try:
+        template.messages(**dict.fromkeys(variables, ""))
+    except ValueError as error:
+        raise ValueError(f"{error}; a template may use {', '.join(variables) or 'no variable'}") from error
+    return template
+
+
+__all__ = ["VARIABLES", "PromptTemplate", "checked", "load_templates", "prompt_hash", "prompt_row"]

@@ -52,8 +52,8 @@ FROM down GROUP BY ALL ORDER BY step, became;
 
 -- What became of the rows that each stage takes in. Each of them is counted once, so at every stage the rows of outcome 'in' are as
 -- many as those of all other outcomes together. 'waiting': the stage has not been refreshed since the row came.
--- Two stages make new rows instead of sorting those of the stage before, and count what they made: contamination_report its pairs
--- of a problem and a benchmark item, r1_traces its responses, of which a problem has several.
+-- Three stages make new rows instead of sorting those of the stage before, and count what they made: contamination_report its pairs
+-- of a problem and a benchmark item, r1_traces its responses, of which a problem has several, synthetic_questions what it asked for.
 CREATE OR REPLACE VIEW funnel AS
 WITH verdict_of AS (
     -- The latest verdict on the suite that the solution's problem has now.
@@ -104,6 +104,12 @@ WITH verdict_of AS (
         CASE e.relation WHEN 'derived' THEN 'released' WHEN 'dropped' THEN 'dropped' ELSE 'waiting' END,
         CASE e.relation WHEN 'derived' THEN 'rows' WHEN 'dropped' THEN e.reason ELSE 'not released yet' END
         FROM verified_triplets t LEFT JOIN (FROM record_edge WHERE stage = 'sft_dataset') e ON e.parent = t.triplet_id
+    UNION ALL SELECT 10, 'synthetic_questions', status, CASE WHEN status = 'kept' THEN subset ELSE split_part(reason, ':', 1) END
+        FROM synthetic_questions
+    UNION ALL SELECT 11, 'question_screening',
+        CASE s.fate WHEN 'clean' THEN 'kept' WHEN 'duplicate' THEN 'merged' WHEN 'contaminated' THEN 'dropped' ELSE 'waiting' END,
+        CASE s.fate WHEN 'clean' THEN 'clean' ELSE coalesce(s.filter_reason, 'not compared yet') END
+        FROM synthetic_questions q LEFT JOIN question_screening s USING (question_id) WHERE q.status = 'kept'
 ), counted AS (
     SELECT place, stage, 'in' AS outcome, reason, rows FROM (
         SELECT 1 AS place, 'raw_problems' AS stage, 'source rows' AS reason,
@@ -117,6 +123,8 @@ WITH verdict_of AS (
         UNION ALL SELECT 7, 'verdicts', 'solutions', count(*) FROM solutions
         UNION ALL SELECT 8, 'verified_triplets', 'solutions', count(*) FROM solutions
         UNION ALL SELECT 9, 'sft_dataset', 'verified_triplets', count(*) FROM verified_triplets
+        UNION ALL SELECT 10, 'synthetic_questions', 'questions asked for', count(*) FROM synthetic_questions
+        UNION ALL SELECT 11, 'question_screening', 'kept questions', count(*) FROM synthetic_questions WHERE status = 'kept'
     )
     UNION ALL SELECT place, stage, outcome, reason, count(*) FROM fates GROUP BY ALL
 )
