@@ -24,4 +24,9 @@ def project_lake(place: LakeResource | Path) -> Lake:
     return place.lake(TABLES, MACROS, MIGRATIONS)
 
 
-__all__ = ["project_lake"]
+def lake_of_run(place: LakeResource) -> Lake:
+    """The project's lake, open as long as the run of the asset that asks: one for all its assets. Nobody else closes it."""
+    return place.held(lambda: project_lake(place))
+
+
+__all__ = ["lake_of_run", "project_lake"]

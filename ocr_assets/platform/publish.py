@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from ocr_assets.platform import plots
 from ocr_assets.platform.assets import CHECK, Results
-from ocr_assets.platform.lake import project_lake
+from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.version import code_version
 from resources.lake import Change, InvalidRows, Lake, RunInfo, Write
 from resources.lake.tables import Column, Table
@@ -80,23 +80,23 @@ def _publish(
     context: dg.AssetExecutionContext, lake_resource: LakeResource, table: Table, body: Body, after: After, *, as_you_go: bool
 ) -> Results:
     stage = context.asset_key.path[-1]
-    with project_lake(lake_resource) as lake:
-        try:
-            with lake.write(run_info(context), stage) as write:
-                metadata = dict(body(lake, write))
-                if as_you_go and write.stages(table):
-                    raise TypeError(f"{stage}: publish.append records what was committed; {table.name} was staged at the end")
-                if not as_you_go and (not write.stages(table) or table.name in write.committed):
-                    raise TypeError(f"{stage}: publish.replace needs all of {table.name} staged in its one write")
-        except InvalidRows as error:
-            yield failed(context, error.problems)
-            raise dg.Failure(str(error), allow_retries=False) from error
-        rows, version = lake.state(table.name)
-        change = (write.committed if as_you_go else write.changes).get(table.name) or Change(table.name)
-        log_line = f"{stage}: {rows:,} rows ({change.inserted:,} new, {change.deleted:,} gone)"
-        context.log.info(log_line if change.inserted or change.deleted else f"{stage}: {rows:,} rows, nothing new")
-        changed = {"new rows": change.inserted, "gone rows": change.deleted}
-        yield published(context, lake, table, rows, version, {**changed, **metadata, **after(lake)})
+    lake = lake_of_run(lake_resource)
+    try:
+        with lake.write(run_info(context), stage) as write:
+            metadata = dict(body(lake, write))
+            if as_you_go and write.stages(table):
+                raise TypeError(f"{stage}: publish.append records what was committed; {table.name} was staged at the end")
+            if not as_you_go and (not write.stages(table) or table.name in write.committed):
+                raise TypeError(f"{stage}: publish.replace needs all of {table.name} staged in its one write")
+    except InvalidRows as error:
+        yield failed(context, error.problems)
+        raise dg.Failure(str(error), allow_retries=False) from error
+    rows, version = lake.state(table.name)
+    change = (write.committed if as_you_go else write.changes).get(table.name) or Change(table.name)
+    log_line = f"{stage}: {rows:,} rows ({change.inserted:,} new, {change.deleted:,} gone)"
+    context.log.info(log_line if change.inserted or change.deleted else f"{stage}: {rows:,} rows, nothing new")
+    changed = {"new rows": change.inserted, "gone rows": change.deleted}
+    yield published(context, lake, table, rows, version, {**changed, **metadata, **after(lake)})
 
 
 def failed(context: dg.AssetExecutionContext, breaches: Sequence[str]) -> dg.AssetCheckResult:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pydantic import Field
+import dagster as dg
+from pydantic import Field, PrivateAttr
 
 from resources.lake import Lake, Migration, Table
 from resources.settings.base import Settings
@@ -48,3 +49,17 @@ class LakeResource(Settings):
     def lake(self, tables: Sequence[Table] = (), setup_sql: str = "", migrations: Sequence[Migration] = ()) -> Lake:
         """The lake, not yet open."""
         return Lake(self.root / "lake", self.catalog, self.data_path, self.memory_limit, tables, setup_sql, migrations)
+
+    _held: Lake | None = PrivateAttr(None)
+
+    def held(self, make: Callable[[], Lake]) -> Lake:
+        """The run's lake: opened by the first asset that wants it, closed when the run ends. Opening one takes longer than most
+        assets that find nothing new."""
+        if self._held is None:
+            self._held = make().open()
+        return self._held
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
