@@ -49,23 +49,25 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, 
     start = time.monotonic()
     with dg.DagsterInstance.get() as instance:
         if "raw_problems" in chosen:
-            job = definitions.resolve_job_def("read_sources")
-            for key in partitions or sources:
-                click.echo(f"source {key}", err=True)
-                if not job.execute_in_process(RUN_CONFIG, instance=instance, partition_key=key, raise_on_error=False).success:
-                    raise SystemExit(1)
+            _partitions(definitions, instance, "read_sources", partitions, sources)
         after = {key.to_user_string() for key in _after(definitions, assets["synthetic_questions"])}
         selected = [name for name in chosen if name not in ("raw_problems", "synthetic_questions")]
         _downstream(definitions, instance, [assets[name] for name in selected if name not in after])
         if "synthetic_questions" in chosen:
-            for first, last in _ranges(subsets, all_subsets):
-                job = definitions.resolve_job_def("ask_questions")
-                tags = {RANGE.format("start"): first, RANGE.format("end"): last}
-                if not job.execute_in_process(RUN_CONFIG, instance=instance, tags=tags, raise_on_error=False).success:
-                    raise SystemExit(1)
+            _partitions(definitions, instance, "ask_questions", subsets, all_subsets)
         _downstream(definitions, instance, [assets[name] for name in selected if name in after])
     click.echo(f"\ndone in {time.monotonic() - start:.0f} s")
     _what_to_look_at(home)
+
+
+def _partitions(definitions: Any, instance: Any, name: str, chosen: Sequence[str], all_partitions: Sequence[str]) -> None:
+    """Runs of the job ``name``: one for all partitions, or one for each that is chosen."""
+    job = definitions.resolve_job_def(name)
+    ranges = [(key, key) for key in chosen] or [(all_partitions[0], all_partitions[-1])]
+    for first, last in ranges:
+        tags = {RANGE.format("start"): first, RANGE.format("end"): last}
+        if not job.execute_in_process(RUN_CONFIG, instance=instance, tags=tags, raise_on_error=False).success:
+            raise SystemExit(1)
 
 
 def _downstream(definitions: Any, instance: Any, selected: Sequence[Any]) -> None:
@@ -80,13 +82,6 @@ def _after(definitions: Any, key: Any) -> Any:
     """What depends on an asset, over any number of steps: a partitioned asset is a run of its own, and these follow it."""
     graph = definitions.resolve_asset_graph()
     return {other for other in graph.get_all_asset_keys() if key in graph.get_ancestor_asset_keys(other)}
-
-
-def _ranges(chosen: Sequence[str], partitions: Sequence[str]) -> list[tuple[str, str]]:
-    """Runs of neighbouring partitions as (first, last): one run each, all of them in one where none is chosen."""
-    if not chosen:
-        return [(partitions[0], partitions[-1])]
-    return [(name, name) for name in partitions if name in chosen]
 
 
 def _refuse_unknown(noun: str, given: Sequence[str], known: Sequence[str]) -> None:
