@@ -30,7 +30,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "ie": ("sandbox_error",), "je": ("sandbox_error",), "internal_error": ("sandbox_error",),
     "judge_error": ("sandbox_error",), "system_error": ("sandbox_error",), "error": ("sandbox_error",),
 }  # fmt: skip
-_ACCEPTED, _REJECTED = ("accepted",), tuple(v for v in VERDICTS if v not in ("accepted", "sandbox_error"))
+_NONE = ("ungradable", "sandbox_error")  # nothing is known about the program
+_ACCEPTED, _REJECTED = ("accepted",), tuple(v for v in VERDICTS if v not in ("accepted", *_NONE))
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def result(case: Case, answer: Answer, vocabulary: Vocabulary = OURS) -> Result:
         right = ("accepted" in meaning and "accepted" in case.expected) or (
             "accepted" not in meaning and case.expected != ("accepted",)
         )
-        if case.expected == ("sandbox_error",) and "accepted" not in meaning and "sandbox_error" not in meaning:
+        if set(case.expected) <= set(_NONE) and not {"accepted", *_NONE}.intersection(meaning):
             # Passed or not is all it can say, and neither is true of a problem whose own checker is broken.
             return Result(case, "unsupported", said, "", answer.message)
     else:

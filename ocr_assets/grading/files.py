@@ -220,7 +220,7 @@ class _Problems:
 
 def _public(graded: Graded) -> dict[str, Any]:
     fields = {name: graded[name] for name in VERDICT_FIELDS if name != "trusted"}  # type: ignore[literal-required]
-    return {**fields, "trusted": graded["untrusted_reason"] is None and graded["verdict"] != "sandbox_error"}
+    return {**fields, "trusted": graded["untrusted_reason"] is None and graded["verdict"] not in ("sandbox_error", "ungradable")}
 
 
 def _no_verdict(message: str) -> dict[str, Any]:

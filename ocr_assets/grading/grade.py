@@ -29,14 +29,15 @@ from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.grading.standards import execute, first_accepted
 from ocr_assets.grading.tampering.altered_suites import altered_suites
 from ocr_assets.grading.tampering.flags import flags
-from ocr_assets.grading.tested import Tested, merged, reasons
+from ocr_assets.grading.tested import Tested, crossed, merged, reasons
 from ocr_assets.grading.version import JUDGE_MACRO, version_of_verdict, wants_judge_macro
 from ocr_assets.programs.hash_order import order_can_matter
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Checker, Language, Test, TestVerdict, VerdictName
 from resources.sandbox.api import Interactor, Outcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
-OTHER_SEED = 1  # of a second run, by which sets of strings have another order
+# Of further runs, by which sets of strings have another order. Two strings change places under every other seed, by chance.
+OTHER_SEEDS = (1, 2, 3)
 NOT_FOR_CPP = "only stdin tests, or only call tests, can be run for C++"
 HELD_BYTES = 64 * 1024 * 1024  # of outputs that wait for a checker
 
@@ -63,7 +64,8 @@ class Graded(TypedDict):
 
 
 def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, settings: GradingSettings | None = None) -> Graded:
-    """Grade one solution. What cannot be graded (no tests, assertions for C++) is a ``sandbox_error`` that says so."""
+    """Grade one solution. What cannot be graded (no tests, assertions for C++) is a ``sandbox_error`` that says so; a program
+    that the tests cannot be put to is ``ungradable``."""
     settings = settings or GradingSettings()
     job = _Job(sandbox, language, code, suite, settings)
     if (reason := ungradable(suite, language)) is not None:
@@ -97,7 +99,9 @@ def grade(sandbox: Sandbox, language: Language, code: str, suite: Suite, setting
             if settings.stop_at_first_failure:
                 tests = tests[: unlucky["index"] + 1]
             return job.graded(tests, "wrong_answer", unlucky["message"], outcome, signs=["hash_order"])
-    except (SandboxFault, Undecidable) as error:
+    except Undecidable as error:
+        return job.graded([], "ungradable", str(error), None)
+    except SandboxFault as error:
         return job.graded([], "sandbox_error", str(error), None)
     if failure is None:
         return job.graded(tested.verdicts, "accepted", "", outcome, untrusted)
@@ -144,20 +148,27 @@ class _Job:
     def first_run(self, limits: RunLimits) -> Tested:
         """All tests, or those up to the first failure.
 
-        Calls come first, in one process as long as each leaves the program as it was. Their order is one that the program cannot
-        know, so that counting calls tells it nothing. From the first that fails on, every test is run in a process of its own:
-        what a program keeps from call to call never makes a verdict (docs/grading.md, §3.2).
+        What can be decided without a process a test comes first. Calls share one as long as each leaves the program as it was;
+        their order is one that the program cannot know, so that counting calls tells it nothing. Suites that can be read are
+        asked as calls. From the first that fails on, every test is run in a process of its own, and as it stands: what a program
+        keeps from call to call never makes a verdict, and what has failed was judged by the suite itself (docs/grading.md, §3.2,
+        §3.3).
         """
         calls = [test for test in self.tests if test.run.kind == "call"]
-        if len(calls) < 2 or self.language != "python":
+        scripts = [replace(test, run=test.script.run) for test in self.tests if test.script is not None]
+        if self.language != "python" or len(calls) + 2 * len(scripts) < 2:
             return self.run(self.tests, limits)
         random.Random("\0".join([self.code, *(test.test["output"] or test.test["code"] or "" for test in calls)])).shuffle(calls)
         together = [replace(test, run=replace(test.run, together=True)) for test in calls]
-        found = self._compared(together, limits, reserved=False, until_failure=True)
-        passed = sorted((test for test in found.verdicts if test["verdict"] == "accepted"), key=lambda test: test["index"])
-        done = {test["index"] for test in passed}
-        left = [test for test in self.tests if test.index not in done]
-        found = replace(found, verdicts=passed)
+        found = self._compared([*together, *scripts], limits, reserved=False, until_failure=True)
+        # A script makes the suite's calls and none besides: a limit that it crosses, the suite would cross.
+        read = {test.index for test in scripts}
+        decided = [test for test in found.verdicts if test["verdict"] == "accepted" or (test["index"] in read and crossed(test))]
+        decided.sort(key=lambda test: test["index"])
+        done = {test["index"] for test in decided}
+        end = min((test["index"] for test in decided if self._enough([test])), default=len(self.tests))
+        left = [test for test in self.tests[:end] if test.index not in done]
+        found = self._up_to_failure(replace(found, verdicts=decided))
         return self._up_to_failure(merged(found, self.run(left, limits))) if left and found.outcome.compiled else found
 
     def run(self, tests: Sequence[PreparedTest], limits: RunLimits, *, reserved: bool = False) -> Tested:
@@ -310,13 +321,14 @@ class _Job:
         was right by luck. None: it fails none, or cannot see the order of a set."""
         if self.language != "python" or not order_can_matter(self.code):
             return None
-        other = _Job(self.sandbox, self.language, self.code, self.suite, self.settings, OTHER_SEED)
-        failed = _first_wrong(other.first_run(limits))
-        again = None if failed is None else _first_wrong(other.run([self.tests[failed["index"]]], limits))
-        if again is None:  # or it fails now and then, whatever the seed
-            return None
-        message = storable(f"right by luck, and wrong where sets have another order: {again['message']}", 500)
-        return {**again, "verdict": "wrong_answer", "message": message}
+        for seed in OTHER_SEEDS:
+            other = _Job(self.sandbox, self.language, self.code, self.suite, self.settings, seed)
+            failed = other.first_run(limits).first_wrong
+            again = None if failed is None else other.run([self.tests[failed["index"]]], limits).first_wrong
+            if again is not None:  # else it fails now and then, whatever the seed, or not at all
+                message = storable(f"right by luck, and wrong where sets have another order: {again['message']}", 500)
+                return {**again, "verdict": "wrong_answer", "message": message}
+        return None
 
     def passes_altered_suite(self, limits: RunLimits) -> str | None:
         """Why an accepted program is suspect: a test it must fail, and passed. None: it fails them all, as it should."""
@@ -370,11 +382,6 @@ class _Job:
             "flags": [*signs, *(flags(self.code) if self.language == "python" else [])],
             "untrusted_reason": untrusted,
         }
-
-
-def _first_wrong(tested: Tested) -> TestVerdict | None:
-    """The first test that was answered wrong; one that crossed a limit says nothing of the order of sets."""
-    return next((test for test in tested.verdicts if test["verdict"] in ("wrong_answer", "runtime_error")), None)
 
 
 def _question(test: Test, output: bytes) -> checkers.Question:

@@ -146,16 +146,16 @@ def decode(value: Any) -> Any:
         return Array(decode(inner))
     try:
         if key == "s":
-            return set(_spread([decode(item) for item in inner]))
+            return set(spread([decode(item) for item in inner]))
         if key == "d":
-            names = _spread([decode(name) for name, _ in inner])
+            names = spread([decode(name) for name, _ in inner])
             return dict(zip(names, (decode(item) for _, item in inner), strict=True))
     except TypeError:  # an unhashable member: the solution had an odd subclass there
         return Opaque(key)
     return Opaque(str(inner))
 
 
-def _spread(items: list[Any]) -> list[Any]:
+def spread(items: list[Any]) -> list[Any]:
     """``items``, unless so many have one hash that a set of them would take time squared. Raises ``TooCostly``, ``TypeError``."""
     most = Counter(map(hash, items)).most_common(1) if len(items) > COLLIDING else []
     if most and most[0][1] > COLLIDING:

@@ -12,6 +12,7 @@ from ocr_assets.grading import checkers
 from ocr_assets.grading.asserts import AssertedCall, as_call
 from ocr_assets.grading.cost import TooCostly
 from ocr_assets.grading.outputs import compare_output
+from ocr_assets.grading.scripts import Script, as_script
 from ocr_assets.grading.values import compare_value
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Checker, Files, Test, TestVerdict, VerdictName
@@ -23,12 +24,14 @@ HEAD = 200  # characters of a failed test's outputs that are stored
 
 @dataclass(frozen=True)
 class PreparedTest:
-    """A test as the run of a program. ``index``: in its suite. ``call``: where an assert became a call."""
+    """A test as the run of a program. ``index``: in its suite. ``call``: where an assert became a call. ``script``: where its
+    code can be read as calls, which are asked first."""
 
     index: int
     test: Test
     run: Run
     call: AssertedCall | None = None
+    script: Script | None = None
 
 
 def prepare(index: int, test: Test, files: Files | None = None) -> PreparedTest:
@@ -45,7 +48,9 @@ def prepare(index: int, test: Test, files: Files | None = None) -> PreparedTest:
         return PreparedTest(index, test, run)
     code = test["code"] or ""
     call = as_call(code) if test["kind"] == "assert" else None
-    return PreparedTest(index, test, Run(test["kind"], code=code) if call is None else call.run, call)
+    if call is not None:
+        return PreparedTest(index, test, call.run, call)
+    return PreparedTest(index, test, Run(test["kind"], code=code), script=as_script(test["kind"], code))
 
 
 def grade_run(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:
@@ -67,6 +72,8 @@ def _difference(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> str | 
     test = prepared.test
     if test["kind"] == "stdin":
         return compare_output(as_bytes(test["output"]), run.stdout, suite["compare"])
+    if prepared.script is not None and prepared.run.kind == "script":
+        return prepared.script.difference(run.value)
     if prepared.call is not None:
         return prepared.call.difference(run.value)
     if test["kind"] == "call":

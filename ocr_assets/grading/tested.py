@@ -27,6 +27,16 @@ class Tested:
         """Why these verdicts prove little, or None."""
         return next((self.reasons[test["index"]] for test in self.verdicts if test["index"] in self.reasons), None)
 
+    @property
+    def first_wrong(self) -> TestVerdict | None:
+        """The first test that was answered wrong; one that crossed a limit may be right."""
+        return next((test for test in self.verdicts if test["verdict"] in ("wrong_answer", "runtime_error")), None)
+
+
+def crossed(test: TestVerdict) -> bool:
+    """Whether it ended by a limit."""
+    return test["verdict"] in ("time_limit", "idle_limit", "memory_limit", "output_limit")
+
 
 def merged(tested: Tested, again: Tested) -> Tested:
     """``tested`` with the verdicts of ``again`` in their places. Raises ``SandboxFault`` if the program, or its interactor, did

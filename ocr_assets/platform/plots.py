@@ -23,6 +23,7 @@ VERDICT_COLOURS = {
     "output_limit": "#ab47bc",
     "runtime_error": "#5d4037",
     "compile_error": "#455a64",
+    "ungradable": "#78909c",
     "sandbox_error": "#000000",
     "no verdict": "#bdbdbd",
 }

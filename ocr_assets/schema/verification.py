@@ -18,6 +18,7 @@ VerdictName = Literal[
     "output_limit",
     "runtime_error",
     "compile_error",
+    "ungradable",
     "sandbox_error",
 ]
 

@@ -37,7 +37,7 @@ LEFT JOIN r1_traces r ON r.problem_id = c.problem_id AND r.language = c.language
 LEFT JOIN solutions s ON s.response_id = r.response_id
 LEFT JOIN (SELECT j.solution_id, bool_or(j.verdict = 'accepted') AS accepted
            FROM verdicts j JOIN deduped_problems p ON p.problem_id = j.problem_id AND p.suite_id = j.suite_id
-           WHERE j.verdict <> 'sandbox_error' GROUP BY ALL) v ON v.solution_id = s.solution_id
+           WHERE j.verdict NOT IN ('sandbox_error', 'ungradable') GROUP BY ALL) v ON v.solution_id = s.solution_id
 GROUP BY ALL
 """
 

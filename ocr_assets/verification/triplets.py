@@ -17,15 +17,15 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
        p.dataset, p.source, p.split, p.license, p.difficulty,
        p.statement AS question, s.code AS solution, v.verdict,
        CASE WHEN s.code IS NULL THEN 'no code: ' || s.parse_status
-            WHEN t.test_count = 0 THEN 'not graded: no tests'
-            WHEN s.language = 'cpp' AND t.test_kinds NOT IN (['stdin'], ['call'])
-                THEN 'not graded: only stdin tests, or only call tests, can be run for C++'
+            WHEN unjudged(s.language, t.test_count, t.test_kinds) IS NOT NULL
+                THEN 'not graded: ' || unjudged(s.language, t.test_count, t.test_kinds)
             WHEN v.verdict IS NULL THEN 'not graded yet'
             WHEN v.verdict = 'accepted' THEN 'accepted'
             WHEN v.first_failure IS NULL THEN v.verdict || ': ' || left(v.message, 200)
             ELSE v.verdict || ' on test ' || (v.first_failure + 1) || ' of ' || v.tests_total || ': ' || left(v.message, 200)
        END AS reason,
-       coalesce(v.verdict <> 'sandbox_error' AND NOT (v.verdict = 'wrong_answer' AND p.multiple_answers_hint IS NOT NULL), false)
+       coalesce(v.verdict NOT IN ('sandbox_error', 'ungradable')
+                AND NOT (v.verdict = 'wrong_answer' AND p.multiple_answers_hint IS NOT NULL), false)
            AND v.untrusted_reason IS NULL
            AND q.status IS DISTINCT FROM 'quarantined' AS trusted,
        v.tests_passed, t.test_count AS tests_total, v.tests_passed / nullif(v.tests_total, 0) AS pass_rate,

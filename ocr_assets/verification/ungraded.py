@@ -24,7 +24,7 @@ ANTI JOIN (SELECT * FROM verdicts WHERE verdict <> 'sandbox_error') v
     ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_VERDICT} AND NOT (
         v.verdict = 'time_limit'
         AND v.cpu_limit_s < {MARGIN} * coalesce(CASE s.language WHEN 'python' THEN q.python_need_s ELSE q.cpp_need_s END, 0))
-WHERE s.code IS NOT NULL AND t.test_count > 0 AND (s.language = 'python' OR t.test_kinds IN (['stdin'], ['call']))
+WHERE s.code IS NOT NULL AND unjudged(s.language, t.test_count, t.test_kinds) IS NULL
 """
 
 # One row a problem with ungraded solutions: its suite once, and those solutions. One join for all problems: a query for each

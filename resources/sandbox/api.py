@@ -42,7 +42,8 @@ class Run:
     kind ``stdin``: the program runs as ``__main__`` (or as binary) with ``stdin``, ``argv`` and ``files`` (relative
     names in its working folder). kind ``call`` (Python): ``entry`` (``solve`` or ``Solution.solve``) is called with
     ``args`` and ``kwargs`` (JSON-like data); its result comes back as plain data. kind ``assert`` and ``pytest``
-    (Python): ``code`` is appended to the solution, or run by pytest against the module ``solution``.
+    (Python): ``code`` is appended to the solution, or run by pytest against the module ``solution``. kind ``script`` (Python):
+    the calls that ``code`` lists (JSON, see sandbox_images/runner/script.py), made in one process; a list of their results.
     A compiled program answers a ``call`` by ``data``, its arguments as sandbox_images/include/call.h reads them.
     ``literals``: for a call whose values JSON cannot carry, ``repr((args, kwargs))`` of Python literals instead of both.
     ``together`` (call): a process that has answered other such calls of its program may be asked, where none of them left the
@@ -53,7 +54,7 @@ class Run:
     same for the program's interactor, where it has one; then ``stdin`` and ``files`` of its own are not used.
     """
 
-    kind: Literal["stdin", "call", "assert", "pytest"] = "stdin"
+    kind: Literal["stdin", "call", "script", "assert", "pytest"] = "stdin"
     stdin: bytes = b""
     argv: Sequence[str] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)

@@ -19,7 +19,7 @@ def take_result(outcome, kind, nonce, result):
             outcome["status"], outcome["error"], outcome["result"] = "runtime_error", unfit, {"unfit": True}
             return
     found = _json(result)
-    if kind in ("call", "exec call"):
+    if kind in ("call", "exec call", "script"):
         if found is _NOTHING and outcome["status"] == "ok":
             outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
         outcome["result"] = None if found is _NOTHING else found

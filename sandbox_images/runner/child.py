@@ -20,7 +20,7 @@ import traceback
 import types
 
 from runner import cover, suites
-from runner.apart import names, program, suite
+from runner.apart import names, program, proxies, suite
 
 MIB = 1024 * 1024
 RESULT_LIMIT = 16 * MIB
@@ -218,6 +218,17 @@ def _call(spec, code, data):
     _answer(spec.entry, spec.literals, code, _callee(code, spec.literals), data)
 
 
+def _script(spec, code, data):
+    """The calls of a suite that was read on the host."""
+    from runner import script
+
+    wanted = json.loads(data)
+    if wanted["pytest"]:
+        sys.stdin = proxies.SuiteInput()
+    module = _module(code, "solution", sys.modules["builtins"])
+    _result(json.dumps(script.results(vars(module), wanted)).encode())
+
+
 def _calls(spec, code, data):
     """Calls one after another, each told on the link and answered there, until one leaves the program changed."""
     from runner import platform_helpers, state
@@ -337,4 +348,7 @@ def _result(payload):
         view = view[os.write(_RESULT_FD, view) :]
 
 
-_TASKS = {"stdin": _stdin, "call": _call, "calls": _calls, "assert": _assert, "pytest": _pytest, "serve": _serve, "suite": _suite}
+_TASKS = {
+    "stdin": _stdin, "call": _call, "calls": _calls, "script": _script, "assert": _assert, "pytest": _pytest, "serve": _serve,
+    "suite": _suite,
+}  # fmt: skip

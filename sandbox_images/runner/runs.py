@@ -16,7 +16,7 @@ from runner.partner import Board
 
 PROCESSES = 192  # of a run at most: a container has 256, and the runner needs some
 # Kinds of a run that are given data on a descriptor of its own; a result comes back on it.
-WITH_DATA = ("call", "calls", "exec call", "assert", "pytest", "serve", "suite")
+WITH_DATA = ("call", "calls", "script", "exec call", "assert", "pytest", "serve", "suite")
 EXECUTED = ("exec", "exec call")  # kinds of a compiled program
 
 

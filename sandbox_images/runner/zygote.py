@@ -49,6 +49,7 @@ def serve(link_fd, confined):
 def preload():
     """Import what programs usually import, before anything untrusted is near."""
     import runner.platform_helpers
+    import runner.script
     import runner.state
     import runner.values  # noqa: F401
 

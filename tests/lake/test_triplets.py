@@ -1,8 +1,14 @@
 """What is owed a verdict, and which verdicts are trusted: the queries, on tables made here."""
 
+import itertools
+import re
+
 import duckdb
 import pytest
 
+from ocr_assets.grading.grade import ungradable
+from ocr_assets.platform.lineage import MACROS
+from ocr_assets.programs.suites import suite_from_json
 from ocr_assets.verification.triplets import TRIPLETS
 from ocr_assets.verification.ungraded import UNGRADED
 
@@ -27,7 +33,22 @@ def lake() -> duckdb.DuckDBPyConnection:
         CREATE TABLE suite_quality (problem_id TEXT, suite_id TEXT, status TEXT, python_need_s DOUBLE, cpp_need_s DOUBLE,
             true_positive_rate DOUBLE, true_negative_rate DOUBLE);
     """)
+    macro = re.search(r"CREATE OR REPLACE MACRO unjudged.*?;", MACROS, re.DOTALL)
+    assert macro is not None
+    connection.execute(macro[0])
     return connection
+
+
+def test_the_lake_and_the_grader_judge_the_same_suites(lake: duckdb.DuckDBPyConnection) -> None:
+    for count in range(4):
+        for kinds in itertools.combinations(("assert", "call", "pytest", "stdin"), count):
+            for language in ("python", "cpp"):
+                tests = [
+                    {"kind": kind, "entry": "f", "args": [], "expected": 1, "input": "", "output": "", "code": ""}
+                    for kind in kinds
+                ]
+                said = lake.execute("SELECT unjudged(?, ?, ?)", [language, len(tests), list(kinds)]).fetchall()[0][0]
+                assert (said is None) == (ungradable(suite_from_json({"tests": tests}), language) is None), (kinds, language)
 
 
 def judged(
@@ -51,7 +72,7 @@ def triplet(lake: duckdb.DuckDBPyConnection) -> dict:
     return dict(zip([column[0] for column in cursor.description], row, strict=True))
 
 
-@pytest.mark.parametrize("verdict", ["accepted", "wrong_answer", "time_limit", "suspect"])
+@pytest.mark.parametrize("verdict", ["accepted", "wrong_answer", "time_limit", "suspect", "ungradable"])
 def test_a_verdict_is_given_once(lake: duckdb.DuckDBPyConnection, verdict: str) -> None:
     assert owed(lake) == 1
     judged(lake, verdict)
@@ -89,7 +110,7 @@ def test_cpp_is_owed_nothing_where_tests_are_assertions(lake: duckdb.DuckDBPyCon
     ("verdict", "status", "needed", "trusted"),
     [
         ("accepted", "qualified", None, True), ("accepted", "unknown", None, True), ("accepted", "quarantined", None, False),
-        ("accepted", None, None, True), ("wrong_answer", "qualified", None, True), ("sandbox_error", "qualified", None, False),
+        ("accepted", None, None, True), ("wrong_answer", "qualified", None, True), ("sandbox_error", "qualified", None, False), ("ungradable", "qualified", None, False),
         ("wrong_answer", "qualified", "Print any.", False), ("accepted", "qualified", "Print any.", True),
         (None, "qualified", None, False),
     ],

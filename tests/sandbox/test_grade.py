@@ -369,6 +369,14 @@ def test_a_program_that_is_right_by_the_luck_of_a_hash_seed_is_wrong(sandbox: Do
     assert everything["tests_passed"] == 2
 
 
+@pytest.mark.parametrize("pair", [("yes", "no"), ("cat", "dog"), ("red", "blue"), ("left", "right"), ("a", "b"), ("one", "two")])
+def test_the_order_of_two_strings_is_seen_whatever_they_are(sandbox: DockerSandbox, pair: tuple[str, str]) -> None:
+    code, given = "print(*set(input().split()))", " ".join(pair)
+    shown = grade(sandbox, "python", code, suite((given, "?")))["tests"][0]["stdout_head"]
+    assert shown is not None
+    assert grade(sandbox, "python", code, suite((given, shown)))["flags"] == ["hash_order"]
+
+
 @pytest.mark.parametrize(
     "code",
     [

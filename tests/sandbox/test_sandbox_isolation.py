@@ -67,6 +67,55 @@ for name, call in {FORBIDDEN!r}.items():
     assert {name: errno for name, errno in got.items() if errno not in REFUSED} == {}
 
 
+REACHES_OUT = """
+import os, resource, signal
+found = []
+
+def tried(what, act):
+    try:
+        act()
+        found.append(what)
+    except OSError:
+        pass
+
+def written(path):
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, b"0")
+    finally:
+        os.close(fd)
+
+others = [name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+assert any(open(f"/proc/{name}/comm").read() == "ocr-template\\n" for name in others)
+for name in others:
+    pid, place = int(name), f"/proc/{name}"
+    for entry in ("oom_score_adj", "oom_adj", "comm", "clear_refs", "coredump_filter", "autogroup", "timerslack_ns", "mem", "sched",
+                  "setgroups", "uid_map", "gid_map", "projid_map", "loginuid", "attr/current", "attr/exec"):
+        tried((name, entry), lambda: written(f"{place}/{entry}"))
+    for entry in ("environ", "maps", "mem", "syscall", "stack", "io", "smaps"):
+        tried((name, entry), lambda: open(f"{place}/{entry}", "rb").read(1))
+    for entry in ("cwd", "root", "exe"):
+        tried((name, entry), lambda: os.readlink(f"{place}/{entry}"))
+    tried((name, "fd"), lambda: os.listdir(f"{place}/fd"))
+    for number in (0, signal.SIGCONT, signal.SIGSTOP, signal.SIGTERM):
+        tried((name, "signal"), lambda: os.kill(pid, number))
+    tried((name, "core"), lambda: os.sched_setaffinity(pid, {0}))
+    tried((name, "nice"), lambda: os.setpriority(os.PRIO_PROCESS, pid, 19))
+    tried((name, "policy"), lambda: os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0)))
+    tried((name, "limit"), lambda: resource.prlimit(pid, resource.RLIMIT_CPU, (1, 1)))
+    tried((name, "group"), lambda: os.setpgid(pid, 0))
+os.sched_setaffinity(0, os.sched_getaffinity(0))
+os.setpriority(os.PRIO_PROCESS, 0, 1)
+print(found)
+"""
+
+
+def test_a_run_reaches_no_process_but_its_own(sandbox: DockerSandbox) -> None:
+    """Its template above all, which bears its user's name in part."""
+    found = sandbox.execute(Program("python", REACHES_OUT, [Run(), Run()], LIMITS)).runs
+    assert [(run.status, run.stdout) for run in found] == [("ok", b"[]\n")] * 2, found
+
+
 @x86_64_only
 def test_forbidden_calls_fail_in_cpp(sandbox: DockerSandbox) -> None:
     """By an instruction of the program's own, not the library's."""

@@ -1,6 +1,13 @@
 -- The everyday questions, as views and macros that live in the lake itself, so that any DuckDB client can ask them:
 --   FROM problems LIMIT 5;  FROM trace('sft_…');  FROM why('raw_…');  FROM funnel;  FROM triplets LIMIT 5;
 
+-- Why no program of a language can be judged by a suite, or NULL. The same as `ungradable` of the grader (grading/grade.py) says of
+-- suites without checkers and of one function.
+CREATE OR REPLACE MACRO unjudged(language, test_count, test_kinds) AS
+    CASE WHEN test_count = 0 THEN 'no tests'
+         WHEN language = 'cpp' AND test_kinds NOT IN (['stdin'], ['call'])
+         THEN 'only stdin tests, or only call tests, can be run for C++' END;
+
 -- Every distinct problem: what its representative says, with what merging decided in place of it. Where the representative's row
 -- has left its source and deduplication has not followed yet, reading fails: leaving the problem out would look like a decision.
 -- Its tests: JOIN test_suites USING (suite_id). Those that may be asked of the teacher: SEMI JOIN clean_problems USING (problem_id).
@@ -81,17 +88,14 @@ WITH verdict_of AS (
              ELSE coalesce(s.parse_status, r.failure, 'not parsed yet') END
         FROM r1_traces r LEFT JOIN solutions s USING (response_id)
     UNION ALL SELECT 7, 'verdicts',
-        CASE WHEN v.verdict <> 'sandbox_error' THEN 'judged'
-             WHEN s.code IS NULL OR c.problem_id IS NULL OR t.test_count = 0
-                  OR (s.language = 'cpp' AND t.test_kinds NOT IN (['stdin'], ['call']))
+        CASE WHEN v.verdict = 'ungradable' THEN 'not judged'
+             WHEN v.verdict <> 'sandbox_error' THEN 'judged'
+             WHEN s.code IS NULL OR c.problem_id IS NULL OR unjudged(s.language, t.test_count, t.test_kinds) IS NOT NULL
              THEN 'not judged' ELSE 'waiting' END,
         CASE WHEN v.verdict <> 'sandbox_error' THEN v.verdict
              WHEN s.code IS NULL THEN 'no code: ' || s.parse_status
              WHEN c.problem_id IS NULL THEN 'its problem is not among the clean ones'
-             WHEN t.test_count = 0 THEN 'no tests'
-             WHEN s.language = 'cpp' AND t.test_kinds NOT IN (['stdin'], ['call'])
-             THEN 'only stdin tests, or only call tests, can be run for C++'
-             ELSE coalesce(v.verdict, 'not judged yet') END
+             ELSE coalesce(unjudged(s.language, t.test_count, t.test_kinds), v.verdict, 'not judged yet') END
         FROM solutions s LEFT JOIN clean_problems c USING (problem_id) LEFT JOIN deduped_problems d USING (problem_id)
         LEFT JOIN test_suites t USING (suite_id)
         LEFT JOIN verdict_of v ON v.solution_id = s.solution_id AND v.suite_id = d.suite_id

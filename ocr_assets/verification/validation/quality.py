@@ -9,8 +9,7 @@ from ocr_assets.grading.version import JUDGE_PART, VERSION_OF_SUITE, VERSION_OF_
 
 # Reference solutions that can be run here, of each clean problem.
 _RUNNABLE = """
-len(list_filter(reference_solutions, lambda s:
-    s.language = 'python' OR s.language = 'cpp' AND test_kinds IN (['stdin'], ['call'])))
+len(list_filter(reference_solutions, lambda s: unjudged(s.language, t.test_count, t.test_kinds) IS NULL))
 """
 
 # Suites that were not validated by the present plan, or with a fault of the sandbox in it. Parameters: salt, grader,
@@ -23,7 +22,7 @@ LEFT JOIN (
     SELECT problem_id, suite_id, plan, grader_version, bool_or(verdict = 'sandbox_error') AS faulty
     FROM suite_validation GROUP BY ALL
 ) e ON e.problem_id = p.problem_id AND e.suite_id = p.suite_id AND e.plan = p.plan AND e.grader_version = {VERSION_OF_VALIDATION}
-WHERE {_RUNNABLE} > 0 AND t.test_count > 0 AND coalesce(e.faulty, true)
+WHERE {_RUNNABLE} > 0 AND coalesce(e.faulty, true)
 ORDER BY p.problem_id
 """
 
@@ -46,7 +45,7 @@ WITH e AS (
         min(message) FILTER (role = 'reference' AND verdict <> 'accepted') AS complaint
     FROM suite_validation JOIN test_suites t USING (suite_id)
     WHERE grader_version IN ({VERSION_OF_SUITE}, {VERSION_OF_SUITE} || '{JUDGE_PART}')
-        AND verdict NOT IN ('sandbox_error', 'compile_error')
+        AND verdict NOT IN ('sandbox_error', 'ungradable', 'compile_error')
     GROUP BY problem_id, suite_id, plan, grader_version
     QUALIFY row_number() OVER (PARTITION BY problem_id, suite_id ORDER BY max(created_at) DESC, plan) = 1
 ), q AS (

@@ -7,12 +7,12 @@ and from the reference solutions, the time that a limit must allow at least (doc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, cast
 
 from ocr_assets.grading.grade import Graded, grade, ungradable
-from ocr_assets.grading.settings import DefaultLimits, GradingSettings
+from ocr_assets.grading.settings import DefaultLimits
 from ocr_assets.grading.version import version_of_validation
 from ocr_assets.programs.mutants import mutants
 from ocr_assets.programs.suites import Suite
@@ -74,26 +74,32 @@ def validate(sandbox: Sandbox, candidate: Candidate, settings: ValidationSetting
     settings = settings or ValidationSettings()
     grading = settings.grading
     suite = candidate["suite"]
+    references = candidate["reference_solutions"]
+    version = version_of_validation(suite["tests"], references, online_judge=sandbox.online_judge)
+
+    def judge(language: Language, code: str, suite: Suite) -> Graded:
+        """The verdict on a program, with the version that all rows of this validation have."""
+        return {**grade(sandbox, language, code, suite, grading), "grader_version": version}
+
     generous = _with(suite, _times(suite["limits"], GENEROUS, grading))
     good = [
-        _row(candidate, "reference", language, code, _graded(sandbox, candidate, language, code, generous, grading))
+        _row(candidate, "reference", language, code, judge(language, code, generous))
         for language, code in _references(candidate, settings.references, correct=True)
     ]
     fair = _with(suite, calibrated(suite["limits"], needs_of(good), grading))
     bad = [
-        _row(candidate, "rejected", language, code, _graded(sandbox, candidate, language, code, fair, grading))
+        _row(candidate, "rejected", language, code, judge(language, code, fair))
         for language, code in _references(candidate, settings.rejected, correct=False)
     ]
-    return [*good, *bad, *_mutated(sandbox, candidate, good, fair, settings.mutants, grading)]
+    return [*good, *bad, *_mutated(judge, candidate, good, fair, settings.mutants)]
 
 
 def _mutated(
-    sandbox: Sandbox,
+    judge: Callable[[Language, str, Suite], Graded],
     candidate: Candidate,
     good: Sequence[SuiteValidation],
     suite: Suite,
     count: int,
-    grading: GradingSettings,
 ) -> Iterator[SuiteValidation]:
     """Mutants of the first reference solution that passes, a Python one if there is one: it need not be compiled."""
     passing = [row for row in good if row["verdict"] == "accepted"]
@@ -102,18 +108,7 @@ def _mutated(
     original = next((row for row in passing if row["language"] == "python"), passing[0])
     language: Language = original["language"]
     for mutant in mutants(original["code"], language, count):
-        graded = _graded(sandbox, candidate, language, mutant.code, suite, grading)
-        yield _row(candidate, "mutant", language, mutant.code, graded, mutant.mutation)
-
-
-def _graded(
-    sandbox: Sandbox, candidate: Candidate, language: Language, code: str, suite: Suite, grading: GradingSettings
-) -> Graded:
-    """The verdict on a program, with the version that all rows of this validation have."""
-    graded = grade(sandbox, language, code, suite, grading)
-    references = candidate["reference_solutions"]
-    version = version_of_validation(suite["tests"], references, online_judge=sandbox.online_judge)
-    return {**graded, "grader_version": version}
+        yield _row(candidate, "mutant", language, mutant.code, judge(language, mutant.code, suite), mutant.mutation)
 
 
 def needs_of(validation: Iterable[SuiteValidation]) -> Needs:

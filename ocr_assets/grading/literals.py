@@ -1,0 +1,124 @@
+"""What is worked out on literals alone while a suite is read (``scripts.py``): which operations, and how far.
+
+A suite may be written by a model: whatever it says, reading it takes a bounded number of steps and little memory.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from ocr_assets.grading.results import spread
+
+BITS = 13_000  # of a whole number that is worked out here
+ITEMS = 300_000  # of a list
+LEVELS = 60  # of lists in lists
+
+
+class Unreadable(Exception):
+    """The suite has to be run."""
+
+
+COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
+    ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not, ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}  # fmt: skip
+ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Pow: operator.pow,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+}  # fmt: skip
+
+
+def set_of(value: Any) -> set[Any]:
+    return set(spread(list(value)))
+
+
+# What may be done to a result: none of these is true of an empty answer whatever was asked, as all() is.
+OF_RESULTS: dict[str, Callable[..., Any]] = {
+    "len": len, "abs": abs, "round": round, "sorted": sorted, "list": list, "tuple": tuple, "set": set_of,
+    "math.isclose": math.isclose, "isclose": math.isclose,
+}  # fmt: skip
+# And to literals besides.
+OF_LITERALS: dict[str, Callable[..., Any]] = {
+    **OF_RESULTS, "range": range, "int": int, "float": float, "str": str, "bool": bool, "sum": sum, "min": min, "max": max,
+    "dict": dict, "enumerate": enumerate, "zip": zip, "reversed": reversed, "chr": chr, "ord": ord,
+}  # fmt: skip
+_MUTABLE = (list, dict, set)
+_WHOLE = {int, str, bytes, bool, type(None)}
+_SCALARS = (int, float, str, bytes, bool, type(None))
+
+
+class Given:
+    """The objects that a program was given, and may have changed since."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+        self._held: list[Any] = []  # so that an id stays one object's
+        self._walked = 0
+
+    def includes(self, value: Any) -> bool:
+        """Whether a value is one of them."""
+        return isinstance(value, _MUTABLE) and id(value) in self._ids
+
+    def give(self, value: Any, levels: int = LEVELS) -> None:
+        """Note what the program may change from now on. Raises ``Unreadable`` where it could be seen elsewhere, or is no plain
+        literal."""
+        kind = type(value)
+        self._walk()
+        if kind in _SCALARS:
+            if kind is float and not math.isfinite(value):
+                raise Unreadable("a number that is no literal")
+            return
+        if kind not in (*_MUTABLE, tuple) or not levels:
+            raise Unreadable("an argument")
+        if kind in _MUTABLE:
+            if id(value) in self._ids:
+                raise Unreadable("one object in two places")
+            self._ids.add(id(value))
+            self._held.append(value)
+        for item in (*value.keys(), *value.values()) if kind is dict else value:
+            if type(item) not in _WHOLE:
+                self.give(item, levels - 1)
+
+    def untouched(self, value: Any, levels: int = LEVELS) -> None:
+        """Raise ``Unreadable`` where the program may have changed it."""
+        self._walk()
+        if type(value) in _SCALARS or isinstance(value, range):
+            return
+        if type(value) not in (*_MUTABLE, tuple) or not levels or id(value) in self._ids:
+            raise Unreadable("what the program may have changed")
+        for item in (*value.keys(), *value.values()) if type(value) is dict else value:
+            if type(item) not in _SCALARS:
+                self.untouched(item, levels - 1)
+
+    def _walk(self) -> None:
+        self._walked += 1
+        if self._walked > ITEMS:
+            raise Unreadable("too much")
+
+
+def bounded(op: ast.operator, left: Any, right: Any) -> None:
+    """Raise ``Unreadable`` where an operation on literals could come to too much."""
+    if isinstance(op, ast.Pow):
+        if not (isinstance(left, int | float) and isinstance(right, int | float)) or (
+            isinstance(left, int) and isinstance(right, int) and (right < 0 or left.bit_length() * right > BITS)
+        ):
+            raise Unreadable("a power")
+    elif isinstance(op, ast.Mult):
+        sizes = [one.bit_length() if isinstance(one, int) else 64 if isinstance(one, float) else None for one in (left, right)]
+        if None not in sizes:
+            if sum(size for size in sizes if size is not None) > BITS:
+                raise Unreadable("a product")
+            return
+        sequence, times = (left, right) if sizes[0] is None else (right, left)
+        if not (isinstance(sequence, str | bytes | list | tuple) and isinstance(times, int) and len(sequence) * times <= ITEMS):
+            raise Unreadable("a product")
+    elif isinstance(op, ast.Add) and isinstance(left, str | bytes | list | tuple):
+        if len(left) + len(right) > ITEMS:
+            raise Unreadable("a sum")
+    elif isinstance(op, ast.Mod) and isinstance(left, str | bytes):
+        raise Unreadable("a format")
