@@ -94,7 +94,7 @@ def measure(store: Lake, writing: Writing, embedder: Embeds) -> Measured:
         pairs = list(_pairs(store, mine, embedder, settings)) if new or new_problems else []
         nearest = dict(zip((row["id"] for row in new), _nearest(mine.vectors, items, embedder), strict=True))
         old = _embedded((row["text"] for row in again), len(again), embedder, Path(folder) / "again")
-        nearest |= dict(zip((row["id"] for row in again), _nearest(old, items, embedder), strict=True))
+        renewed_nearest = dict(zip((row["id"] for row in again), _nearest(old, items, embedder), strict=True))
     measures = [
         {
             "question_id": row["id"],
@@ -108,9 +108,9 @@ def measure(store: Lake, writing: Writing, embedder: Embeds) -> Measured:
         for row in new
     ]
     renewed = [
-        {**row, "items": items_hash, "item_key": nearest[row["question_id"]][0], "cosine": nearest[row["question_id"]][1]}
+        {**row, "items": items_hash, "item_key": found[0], "cosine": found[1]}
         for row in store.stream("FROM question_measures WHERE settings = $settings", known)
-        if row["question_id"] in nearest
+        if (found := renewed_nearest.get(row["question_id"])) is not None
     ]
     replaced = {row["id"] for row in new} | new_problems | gone
     lost = [
@@ -119,7 +119,7 @@ def measure(store: Lake, writing: Writing, embedder: Embeds) -> Measured:
         if pair["settings"] != settings or not replaced.isdisjoint((pair["question_id"], pair["other_id"]))
     ]
     with writing() as write:
-        write.sync(QUESTION_MEASURES, [*measures, *renewed], within=("question_id", [*nearest, *gone]))
+        write.sync(QUESTION_MEASURES, [*measures, *renewed], within=("question_id", [*nearest, *renewed_nearest, *gone]))
         write.sync(QUESTION_PAIRS, pairs, within=("pair_id", lost))
         write.sync_query(COMPARED_PROBLEMS, f"SELECT id AS problem_id, text_hash, $settings AS settings FROM ({PROBLEMS})", known)
     return Measured(len(new), len(new_problems), len(again), len(pairs))

@@ -65,16 +65,21 @@ def _first_line(begun: str, answer: str, cut: bool) -> Reading:
 
 def _tagged(answer: str, cut: bool) -> Reading:
     """The text between one pair of tags. Tags inside one another, twice or left open are no question."""
-    marks = [(match, not match[1], match[2].lower()) for match in _TAG.finditer(answer)]
+    marks = list(_TAG.finditer(answer))
+    names = {mark[2].lower() for mark in marks}
     if not marks:
         return Reading("malformed", "truncated: cut before any tag" if cut else "no_tags: neither question nor too_poor")
-    if len(marks) == 1 and marks[0][1]:
-        return Reading("malformed", f"{'truncated' if cut else 'tag_not_closed'}: <{marks[0][2]}> is never closed")
-    if len(marks) != 2:
-        names = {name for _, _, name in marks}
-        return Reading("malformed", "both_tags: question and too_poor" if len(names) > 1 else f"several_tags: {len(marks)}")
-    (first, opens, name), (last, opens_too, name_too) = marks
-    if not opens or opens_too or name != name_too:
+    if len(names) > 1:
+        return Reading("malformed", "both_tags: question and too_poor")
+    (name,) = names
+    if len(marks) > 2:
+        return Reading("malformed", f"several_tags: {len(marks)}")
+    if len(marks) == 1:
+        if marks[0][1]:
+            return Reading("malformed", f"tag_not_opened: only </{name}>")
+        return Reading("malformed", f"{'truncated' if cut else 'tag_not_closed'}: <{name}> is never closed")
+    first, last = marks
+    if first[1] or not last[1]:
         return Reading("malformed", "tags_out_of_order: not one tag and its end")
     text = answer[first.end() : last.start()].strip()
     if not text:

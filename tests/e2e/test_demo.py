@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -41,6 +42,35 @@ def test_every_response_gets_the_label_its_author_meant(demo: Demo) -> None:
             wrong.append((key, wanted, found.get(key)))
     assert not wrong
     assert len(expected("response")) >= 160
+
+
+def test_every_question_becomes_what_its_author_meant(demo: Demo) -> None:
+    """Of questions that are meant to be alike (``fate: one of these``) exactly one stays; which, ids decide."""
+    home, _ = demo
+    with open_lake(home) as lake:
+        found = {
+            (row["subset"], row["seed_name"], row["sample_index"]): row
+            for row in lake.rows("SELECT q.*, s.* EXCLUDE (question_id, subset) FROM synthetic_questions q "
+                                 "LEFT JOIN question_screening s USING (question_id)")
+        }  # fmt: skip
+        origins = {row["problem_id"]: row["origins"] for row in lake.rows("SELECT problem_id, origins FROM deduped_problems")}
+    names = {row["question_id"]: key for key, row in found.items()}
+    wanted = {(row["subset"], row["seed"], row["sample"]): row for row in expected("question")}
+    assert set(wanted) == set(found)
+    for key, label in wanted.items():
+        row = found[key]
+        assert (row["status"], row["reason"].partition(":")[0]) == (label["status"], label["reason"]), key
+        if label["status"] != "kept":
+            assert row["fate"] is None, key
+        elif label["fate"] == "one of these":
+            other = tuple(label["alike"])
+            assert sorted([row["fate"], found[other]["fate"]]) == ["clean", "duplicate"], key
+            assert row["fate"] == "clean" or names[row["duplicate_of"]] == other, key
+        else:
+            assert row["fate"] == label["fate"], key
+            if "duplicate_of" in label:
+                assert label["duplicate_of"] in origins[row["duplicate_of"]], key
+    assert Counter(key[0] for key in wanted).total() >= 50 and min(Counter(key[0] for key in wanted).values()) >= 3
 
 
 def test_every_problem_row_goes_where_its_author_meant(demo: Demo) -> None:
