@@ -23,7 +23,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_p
 def lake_asset(
     table: Table,
     *,
-    deps: Sequence[dg.AssetsDefinition | str] = (),
+    deps: Sequence[dg.AssetsDefinition | dg.AssetDep | str] = (),
     group: str | None = None,
     kinds: Collection[str] = ("duckdb",),
     partitions_def: dg.PartitionsDefinition[Any] | None = None,

@@ -37,13 +37,18 @@ except ValueError as error:
     raise WrongSetting(f"wrong setting: {error}") from None
 
 
+# Seeds are read through the problems' rows. That it is named, with its mapping, is what "Materialize all" finds the subsets by:
+# it goes from the sources' partitions to what is partitioned below them.
+ALL_SOURCES = dg.AssetDep("raw_problems", partition_mapping=dg.AllPartitionMapping())
+
+
 class QuestionsConfig(QuestionSettings, dg.Config):
     """``QuestionSettings`` as Dagster takes them."""
 
 
 @lake_asset(
     SYNTHETIC_QUESTIONS,
-    deps=["clean_problems", "deduped_problems"],
+    deps=[ALL_SOURCES, "clean_problems", "deduped_problems"],
     kinds={"vllm", "duckdb"},
     partitions_def=SUBSETS,
     backfill_policy=dg.BackfillPolicy.single_run(),
