@@ -15,6 +15,13 @@ from ocr_assets.automation import JOBS, SCHEDULES
 from ocr_assets.exports.assets import sft_dataset
 from ocr_assets.platform.terminal import terminal
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
+from ocr_assets.synthesis.answer_assets import (
+    kodcode_responses,
+    self_verification,
+    style_conversions,
+    synthetic_attempts,
+    synthetic_triplets,
+)
 from ocr_assets.synthesis.assets import question_screening, synthetic_questions
 from ocr_assets.traces.assets import r1_traces, solutions
 from ocr_assets.verification.assets import suite_quality, suite_validation, verdicts, verified_triplets
@@ -27,6 +34,11 @@ ASSETS = [
     clean_problems,
     synthetic_questions,
     question_screening,
+    synthetic_attempts,
+    self_verification,
+    style_conversions,
+    synthetic_triplets,
+    kodcode_responses,
     r1_traces,
     solutions,
     suite_validation,

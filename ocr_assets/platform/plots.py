@@ -52,6 +52,19 @@ def histogram(values: Sequence[float], title: str, unit: str, marks: Mapping[str
     return _png(figure, axes, title)
 
 
+def shares(rows: Sequence[Mapping[str, Any]], name: str, columns: Sequence[str], title: str) -> bytes:
+    """Bars of several shares beside each other, a group a row. ``rows``: dicts of ``name`` and ``columns`` (percent, or null)."""
+    figure, axes = _figure(max(2.0, 0.8 + 0.42 * len(rows)))
+    height = 0.8 / len(columns)
+    for number, column in enumerate(columns):
+        places = [len(rows) - place - (number - (len(columns) - 1) / 2) * height for place in range(len(rows))]
+        axes.barh(places, [row[column] or 0.0 for row in rows], height=height, label=column)
+    axes.set_yticks([len(rows) - place for place in range(len(rows))], [str(row[name]) for row in rows])
+    axes.set_xlim(0, 100)
+    axes.legend(fontsize=7, ncols=len(columns), loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False)
+    return _png(figure, axes, title)
+
+
 def stacked_verdicts(rows: Sequence[Mapping[str, Any]], title: str, unit: str = "triplets") -> bytes:
     """Verdict shares per group. ``rows``: dicts of ``value`` (group), ``verdict`` (null: no verdict), ``rows``."""
     import polars as pl

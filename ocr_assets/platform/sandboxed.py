@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ocr_assets.platform.progress import Progress
@@ -22,7 +23,7 @@ def run_and_store(
     store: Lake,
     run: RunInfo,
     journal: Journal,
-    pool: Pool,
+    pool: AbstractContextManager[Pool],
     owed: tuple[str, Mapping[str, Any]],
     results: Callable[[Pool, Progress], Iterator[list[Any]]],
     keep: Store,
@@ -41,9 +42,9 @@ def run_and_store(
         return {"sandbox faults": 0}
     start = time.monotonic()
     programs, ended_well = 0, False
-    with pool, progress(work) as watched:
+    with pool as opened, progress(work) as watched:
         try:
-            for rows in results(pool, watched):
+            for rows in results(opened, watched):
                 batches.add({"rows": rows})
                 programs += len(rows)
                 while (busy := batches.commit_if_due()) is not None:
@@ -51,5 +52,5 @@ def run_and_store(
             ended_well = True
         finally:
             batches.flush(ended_well)
-        faults = pool.faults
+        faults = opened.faults
     return {"programs a second": round(programs / (time.monotonic() - start), 1), "sandbox faults": faults}

@@ -14,40 +14,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast
 
-from pydantic import Field
-
 from ocr_assets.grading.grade import Graded, grade
 from ocr_assets.grading.limits import resolve_limits
-from ocr_assets.grading.settings import DefaultLimits, GradingSettings
 from ocr_assets.programs.mutants import mutants
 from ocr_assets.programs.stubs import constant, expected_values, stub
 from ocr_assets.programs.suites import NO_LIMITS, Suite
 from ocr_assets.schema import SelfVerdict, Test, VerdictName, WrongProgram
+from ocr_assets.synthesis.settings import SelfVerificationSettings
 from resources.sandbox.api import Coverage, Program, Run, RunLimits, Sandbox, SandboxFault
 
 NO_ASSERTION = "no assertion of the suite was executed"  # as the runner says it (sandbox_images/runner/apart/beliefs.py)
 QUICK_S = 0.5  # CPU seconds that a wrong program gets at least
 TIMES = 3.0  # and how much more than the solution needed
-
-
-class SelfVerificationSettings(DefaultLimits):
-    """When a solution and its tests count as verified, and how hard the tests are tried."""
-
-    cpu_s: float = Field(default=3.0, gt=0, description="CPU seconds of a whole suite; Python gets its factor of that")
-    memory_mb: float = Field(default=512.0, gt=0, description="Peak memory, MiB")
-    mutants: int = Field(default=8, ge=0, description="Mutants of the solution that the tests are tried on")
-    constants: int = Field(default=2, ge=0, description="Constants that its functions are made to answer")
-    coverage: bool = Field(default=True, description="Measure which statements and branches the tests execute")
-    min_statement_coverage: float = Field(default=0.0, ge=0, le=1, description="Least share of statements, 0: only recorded")
-    min_branch_coverage: float = Field(
-        default=0.0, ge=0, le=1, description="Least share of branches, 0: only recorded; 1: KodCode's sequel"
-    )
-    min_kill_rate: float = Field(default=0.0, ge=0, le=1, description="Least share of wrong programs that the tests notice")
-
-    @property
-    def grading(self) -> GradingSettings:
-        """How the programs are graded."""
-        return GradingSettings(**{name: getattr(self, name) for name in DefaultLimits.model_fields})
 
 
 class SelfVerified(TypedDict):
@@ -89,37 +67,39 @@ def self_verify(sandbox: Sandbox, solution: str, suite: Suite, settings: SelfVer
     """Verify a Python solution and a suite against each other. Faults of the sandbox are a status of their own, no verdict."""
     settings = settings or SelfVerificationSettings()
     graded = grade(sandbox, "python", solution, suite, settings.grading)
-    found = _found(graded)
+    found = found_of(graded)
     if graded["verdict"] != "accepted":
         return found
     if graded["untrusted_reason"] == NO_ASSERTION:
-        return _but(found, status="vacuous", message=NO_ASSERTION)
+        return but(found, status="vacuous", message=NO_ASSERTION)
     tried: list[WrongProgram] = []
     for wrong in _wrong_programs(solution, suite, settings):
         verdict = grade(sandbox, "python", wrong.code, _quick(suite, graded, settings), settings.grading)["verdict"]
         tried.append({"role": wrong.role, "change": wrong.change, "verdict": verdict})
         if verdict == "sandbox_error":
-            return _but(found, status="sandbox_error", message=f"on a {wrong.role}", wrong_programs=tried)
+            return but(found, status="sandbox_error", message=f"on a {wrong.role}", wrong_programs=tried)
         if verdict == "accepted" and wrong.role != "mutant":
-            return _but(found, **_strength(tried), status="vacuous", message=f"the tests pass {wrong.change}")
-    found = _but(found, **_strength(tried))
+            return but(found, **_strength(tried), status="vacuous", message=f"the tests pass {wrong.change}")
+    found = but(found, **_strength(tried))
     if tried and found["kill_rate"] == 0:
-        return _but(found, status="vacuous", message=f"the tests pass all {len(tried)} wrong programs")
+        return but(found, status="vacuous", message=f"the tests pass all {len(tried)} wrong programs")
     if settings.coverage:
         try:
-            found = _but(found, **_shares(measured(sandbox, solution, suite, settings)))
+            found = but(found, **_shares(measured(sandbox, solution, suite, settings)))
         except SandboxFault as error:
-            return _but(found, status="sandbox_error", message=str(error)[:500])
+            return but(found, status="sandbox_error", message=str(error)[:500])
     if (short := _too_little(found, settings)) is not None:
-        return _but(found, status="weak", message=short)
+        return but(found, status="weak", message=short)
     return found
 
 
-def _but(found: SelfVerified, **changes: Any) -> SelfVerified:
+def but(found: SelfVerified, **changes: Any) -> SelfVerified:
+    """``found`` with other values in these fields."""
     return cast("SelfVerified", {**found, **changes})
 
 
-def _found(graded: Graded) -> SelfVerified:
+def found_of(graded: Graded) -> SelfVerified:
+    """What a verdict alone says."""
     status: SelfVerdict = (
         "verified" if graded["verdict"] == "accepted"
         else "sandbox_error" if graded["verdict"] == "sandbox_error"

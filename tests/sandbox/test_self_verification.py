@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocr_assets.synthesis.self_verification import SelfVerificationSettings, SelfVerified, pytest_suite, self_verify
+from ocr_assets.synthesis.self_verification import SelfVerified, pytest_suite, self_verify
+from ocr_assets.synthesis.settings import SelfVerificationSettings
 from resources.sandbox.docker_pool import DockerSandbox
 
 MIDDLE = """

@@ -33,6 +33,11 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "question_from_snippet": ("seed",),
     "question_from_documentation": ("seed",),
     "question_tags": ("seed",),
+    # A solution with tests of its own (docs/papers.md, KC-3), its other styles (KC-6), and answers to them (KC-8).
+    "kodcode_attempt": ("question",),
+    "kodcode_complete": ("question", "solution", "tests"),
+    "kodcode_online_judge": ("question", "solution", "tests"),
+    "kodcode_response": ("question", "declarations"),
 }
 
 
