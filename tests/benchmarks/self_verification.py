@@ -65,7 +65,7 @@ def mbpp(data: Path, count: int) -> Iterator[Trial]:
 
 def leetcode(data: Path, count: int) -> Iterator[Trial]:
     """LeetCode: right programs and mutants before seven examples; the whole suite, a hundred and more, is trusted."""
-    for row in _some(rows(next((data / "leetcodedataset").glob("*v0.2.0-test*"))), count):
+    for row in _some(rows(next((data / "leetcodedataset").glob("*v0.2.0-train*"))), count):
         entry, cases = row["entry_point"], [case for case in row["input_output"] if "Error" not in str(case["output"])]
         if len(cases) < 2 * TESTS_SHOWN or any(word in row["completion"] for word in ("ListNode", "TreeNode")):
             continue

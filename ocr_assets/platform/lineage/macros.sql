@@ -62,7 +62,14 @@ FROM down GROUP BY ALL ORDER BY step, became;
 -- Three stages make new rows instead of sorting those of the stage before, and count what they made: contamination_report its pairs
 -- of a problem and a benchmark item, r1_traces its responses, of which a problem has several, synthetic_questions what it asked for.
 CREATE OR REPLACE VIEW funnel AS
-WITH verdict_of AS (
+WITH synthetic_answers AS (
+    SELECT 'synthetic_attempts' AS stage, attempt_id AS subject_id, failure, parse_status FROM synthetic_attempts
+    UNION ALL SELECT 'style_conversions', conversion_id, failure, parse_status FROM style_conversions
+    UNION ALL SELECT 'kodcode_responses', response_id, failure, parse_status FROM kodcode_responses
+), verification_of AS (
+    FROM self_verification
+    QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY status = 'sandbox_error', created_at DESC, verification_id) = 1
+), verdict_of AS (
     -- The latest verdict on the suite that the solution's problem has now.
     SELECT v.solution_id, v.suite_id, max_by(v.verdict, (v.created_at, v.verdict_id)) AS verdict FROM verdicts v GROUP BY ALL
 ), fates(place, stage, outcome, reason) AS (
@@ -114,6 +121,12 @@ WITH verdict_of AS (
         CASE s.fate WHEN 'clean' THEN 'kept' WHEN 'duplicate' THEN 'merged' WHEN 'contaminated' THEN 'dropped' ELSE 'waiting' END,
         CASE s.fate WHEN 'clean' THEN 'clean' ELSE coalesce(s.filter_reason, 'not compared yet') END
         FROM synthetic_questions q LEFT JOIN question_screening s USING (question_id) WHERE q.status = 'kept'
+    UNION ALL SELECT CASE s.stage WHEN 'synthetic_attempts' THEN 12 WHEN 'style_conversions' THEN 13 ELSE 14 END, s.stage,
+        CASE WHEN s.failure IS NOT NULL THEN 'failed' WHEN s.parse_status <> 'ok' THEN 'dropped'
+             WHEN v.status = 'verified' THEN 'kept' WHEN v.status <> 'sandbox_error' THEN 'dropped' ELSE 'waiting' END,
+        CASE WHEN s.failure IS NOT NULL THEN s.failure WHEN s.parse_status <> 'ok' THEN 'not read: ' || s.parse_status
+             ELSE coalesce(v.status, 'not verified yet') END
+        FROM synthetic_answers s LEFT JOIN verification_of v USING (subject_id)
 ), counted AS (
     SELECT place, stage, 'in' AS outcome, reason, rows FROM (
         SELECT 1 AS place, 'raw_problems' AS stage, 'source rows' AS reason,
@@ -129,6 +142,12 @@ WITH verdict_of AS (
         UNION ALL SELECT 9, 'sft_dataset', 'verified_triplets', count(*) FROM verified_triplets
         UNION ALL SELECT 10, 'synthetic_questions', 'questions asked for', count(*) FROM synthetic_questions
         UNION ALL SELECT 11, 'question_screening', 'kept questions', count(*) FROM synthetic_questions WHERE status = 'kept'
+        UNION ALL SELECT 12, 'synthetic_attempts', 'attempts at ' || count(DISTINCT question_id) || ' questions', count(*)
+            FROM synthetic_attempts
+        UNION ALL SELECT 13, 'style_conversions', 'conversions of ' || count(DISTINCT attempt_id) || ' triplets', count(*)
+            FROM style_conversions
+        UNION ALL SELECT 14, 'kodcode_responses', 'responses to ' || count(DISTINCT triplet_id) || ' triplets', count(*)
+            FROM kodcode_responses
     )
     UNION ALL SELECT place, stage, outcome, reason, count(*) FROM fates GROUP BY ALL
 )
