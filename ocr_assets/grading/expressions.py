@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 import builtins
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from ocr_assets.grading.literals import (
     ITEMS,
     OF_LITERALS,
     OF_RESULTS,
+    SCALARS,
     Given,
     Unreadable,
     bounded,
@@ -24,6 +25,7 @@ from ocr_assets.grading.literals import (
 from ocr_assets.grading.results import spread
 
 STEPS = 20_000  # of reading a suite: what takes more is run
+ITEMS_A_STEP = 64
 CALLS = 2_000
 TEXT = 4_000_000  # characters of all arguments
 NESTED = 20  # calls of the suite's own functions within each other
@@ -80,6 +82,7 @@ class Expressions:
     star: bool = False
     given: Given = field(default_factory=Given)
     nested: int = 0
+    tests: int = 0  # test functions that were read
     top: dict[str, Any] = field(default_factory=dict)  # the suite's own names
 
     def run(self, body: Sequence[ast.stmt], scope: dict[str, Any], *, at_top: bool = False) -> None:
@@ -198,7 +201,7 @@ class Expressions:
             bounded(node.op, left, right)
             self.given.untouched(left)
             self.given.untouched(right)
-        return self._together(function, left, right)
+        return self._sized(self._together(function, left, right))
 
     def _of_boolop(self, node: ast.BoolOp, scope: dict[str, Any]) -> Any:
         parts = [self._operand(part, scope) for part in node.values]
@@ -209,6 +212,8 @@ class Expressions:
     def _of_compare(self, node: ast.Compare, scope: dict[str, Any]) -> Any:
         parts = [self._operand(part, scope) for part in (node.left, *node.comparators)]
         for op, left, right in zip(node.ops, parts, parts[1:], strict=False):
+            if not any(isinstance(one, Pending) or type(one) in SCALARS for one in (left, right)):
+                raise Unreadable("literals compared")
             if isinstance(op, ast.Is | ast.IsNot) and not any(one is None or isinstance(one, bool) for one in (left, right)):
                 raise Unreadable("identity")
         pairs = [self._together(COMPARISONS[type(op)], a, b) for op, a, b in zip(node.ops, parts, parts[1:], strict=False)]
@@ -257,8 +262,9 @@ class Expressions:
         for arg in args:
             if not isinstance(arg, Pending):
                 self.given.untouched(arg)
+                self._sized(arg)
         found = self._together(lambda *values: known[name](*values, **named), *args)
-        return list(found) if isinstance(found, enumerate | zip | type(reversed([]))) else found
+        return self._sized(list(found) if isinstance(found, enumerate | zip | type(reversed([]))) else found)
 
     def _own_function(self, function: ast.FunctionDef, node: ast.Call, scope: dict[str, Any]) -> None:
         """A function of the suite's that returns nothing, such as HumanEval's ``check(candidate)``."""
@@ -293,8 +299,14 @@ class Expressions:
         """A name that has to mean what it means in Python, although the program's names are seen."""
         self.usual.add(name)
 
-    def spend(self) -> None:
-        self.steps += 1
+    def _sized(self, value: Any) -> Any:
+        """``value``, paid for by its size."""
+        self.spend(len(value) // ITEMS_A_STEP if isinstance(value, Sized) else 0)
+        return value
+
+    def spend(self, steps: int = 1) -> None:
+        """Raise ``Unreadable`` where reading would take too long."""
+        self.steps += steps
         if self.steps > STEPS:
             raise Unreadable("too much")
 

@@ -49,7 +49,7 @@ OF_LITERALS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 _MUTABLE = (list, dict, set)
 _WHOLE = {int, str, bytes, bool, type(None)}
-_SCALARS = (int, float, str, bytes, bool, type(None))
+SCALARS = (int, float, str, bytes, bool, type(None))
 
 
 class Given:
@@ -69,7 +69,7 @@ class Given:
         literal."""
         kind = type(value)
         self._walk()
-        if kind in _SCALARS:
+        if kind in SCALARS:
             if kind is float and not math.isfinite(value):
                 raise Unreadable("a number that is no literal")
             return
@@ -80,6 +80,7 @@ class Given:
                 raise Unreadable("one object in two places")
             self._ids.add(id(value))
             self._held.append(value)
+        self._walk(len(value))
         for item in (*value.keys(), *value.values()) if kind is dict else value:
             if type(item) not in _WHOLE:
                 self.give(item, levels - 1)
@@ -87,17 +88,18 @@ class Given:
     def untouched(self, value: Any, levels: int = LEVELS) -> None:
         """Raise ``Unreadable`` where the program may have changed it."""
         self._walk()
-        if type(value) in _SCALARS or isinstance(value, range):
+        if type(value) in SCALARS or isinstance(value, range):
             return
         if type(value) not in (*_MUTABLE, tuple) or not levels or id(value) in self._ids:
             raise Unreadable("what the program may have changed")
+        self._walk(len(value))
         for item in (*value.keys(), *value.values()) if type(value) is dict else value:
-            if type(item) not in _SCALARS:
+            if type(item) not in SCALARS:
                 self.untouched(item, levels - 1)
 
-    def _walk(self) -> None:
-        self._walked += 1
-        if self._walked > ITEMS:
+    def _walk(self, items: int = 1) -> None:
+        self._walked += items
+        if self._walked > 4 * ITEMS:
             raise Unreadable("too much")
 
 

@@ -30,8 +30,10 @@ from ocr_assets.grading.results import decode, well_formed
 from ocr_assets.programs.syntax import AST_LOCK
 from resources.sandbox.api import Run
 
-# Objects that are no plain data, and what is no number and so neither less nor more than anything: as results are encoded.
-_NO_WORD = ('{"o": "', '{"f": "nan"}', '["Decimal", "NaN"]', '["complex", ')
+# Objects that are no plain data or have a truth of their own, and what is no number and so neither less nor more than anything:
+# as results are encoded.
+_NO_WORD = ('{"a": ', '{"o": "', '{"f": "nan"}', '["Decimal", "NaN"]', '["complex", ')
+_HOOKS = ("pytest_", "pytestmark", "setup", "teardown", "collect_", "__")  # names that pytest looks for in a module
 _BROAD = ("Exception", "BaseException", "AssertionError", "NameError", "AttributeError")
 
 
@@ -82,7 +84,7 @@ def as_script(kind: str, code: str) -> Script | None:
     return _read(kind, code)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _read(kind: str, code: str) -> Script | None:
     with AST_LOCK:
         try:
@@ -110,6 +112,9 @@ class _Reader(Expressions):
         self.star = self.kind == "assert"
         self.run(tree.body, scope, at_top=True)
         if self.kind == "pytest":
+            tests = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+            if any(name.startswith(_HOOKS) or (name not in tests and _collected(name, value)) for name, value in scope.items()):
+                raise Unreadable("a name that means something to pytest")
             self._tests(tree.body, scope)
         if not self.conditions and not any(call[3] for call in self.calls):
             raise Unreadable("nothing is asserted")
@@ -127,7 +132,8 @@ class _Reader(Expressions):
 
     def _tests(self, body: Sequence[ast.stmt], scope: dict[str, Any]) -> None:
         names = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-        if len(set(names)) < len(names):
+        kept = [node for node in body if isinstance(node, ast.FunctionDef) and scope.get(node.name) is node]
+        if len(set(names)) < len(names) or any(name in scope and name not in {node.name for node in kept} for name in names):
             raise Unreadable("a name is bound twice")
         for node in body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
@@ -136,6 +142,8 @@ class _Reader(Expressions):
                 if node.bases or node.keywords or node.decorator_list or not node.name.startswith("Test"):
                     raise Unreadable("a class")
                 self._tests_of_class(node, scope)
+        if not self.tests:
+            raise Unreadable("no tests")
 
     def _tests_of_class(self, node: ast.ClassDef, scope: dict[str, Any]) -> None:
         inner = [one for one in node.body if not _is_text(one)]
@@ -159,6 +167,7 @@ class _Reader(Expressions):
         for values in self._parameter_sets(node, scope):
             if set(values) != set(names[len(own) :]):
                 raise Unreadable("a fixture")
+            self.tests += 1
             self.run(node.body, {**scope, **dict.fromkeys(own, Known("self")), **values})
 
     def _parameter_sets(self, node: ast.FunctionDef, scope: dict[str, Any]) -> list[dict[str, Any]]:
@@ -293,6 +302,11 @@ class _Reader(Expressions):
             raise Unreadable("with")
         found.used = True
         self.calls[-1][3] = error.id
+
+
+def _collected(name: str, value: Any) -> bool:
+    """Whether pytest may take what a name is bound to for a test."""
+    return name.startswith(("test", "Test")) and isinstance(value, Callee | Known | Result | ast.FunctionDef)
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -19,7 +19,7 @@ def take_result(outcome, kind, nonce, result):
             outcome["status"], outcome["error"], outcome["result"] = "runtime_error", unfit, {"unfit": True}
             return
     found = _json(result)
-    if kind in ("call", "exec call", "script"):
+    if kind in ("call", "exec call"):
         if found is _NOTHING and outcome["status"] == "ok":
             outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
         outcome["result"] = None if found is _NOTHING else found
@@ -31,6 +31,14 @@ def take_result(outcome, kind, nonce, result):
             outcome["status"], outcome["error"] = "runtime_error", "ended before the tests were done"
         elif names := _names(found.get("names")):  # assertions have none
             outcome["result"] = {"passed": names}
+
+
+def take_script(outcome, told, calls):
+    """Put the results of a suite's calls into the facts of its run. ``told``: what the program's process has written, by call."""
+    results = [_json(text) for text in told]
+    if outcome["status"] == "ok" and (len(results) < calls or any(found is _NOTHING for found in results)):
+        outcome["status"], outcome["error"] = "runtime_error", "not all calls returned"
+    outcome["result"] = results if outcome["status"] == "ok" else None
 
 
 def combine(outcome, of_suite, result):

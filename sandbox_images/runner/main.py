@@ -136,6 +136,8 @@ class Supervisor:
             outcome, blobs = self._runs.interactive(self._slot, self._interactor, message)
         elif message["kind"] in ("assert", "pytest") and self._slot.language == "python":
             outcome, blobs = self._run_suite(message)
+        elif message["kind"] == "script":
+            outcome, blobs = self._runs.script(self._slot, message)
         else:
             outcome, blobs = self._runs.single(self._slot, message)
         start = time.monotonic()

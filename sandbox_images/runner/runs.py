@@ -3,6 +3,8 @@
 What is measured meanwhile is ``measure.py``, killing and wiping ``clean.py``, what a suite's run means ``answers.py``.
 """
 
+import contextlib
+import json
 import os
 import signal
 import socket
@@ -192,6 +194,43 @@ class Runs:
         answers.combine(outcome, outcome_of_suite, its_out.pop(2))
         outcome["collected"] = []
         return outcome, [its_out[0], its_out[1] or out[1]]
+
+    def script(self, slot, message):
+        """The calls of a suite that was read on the host, in one process. It is told of each when it has answered the one before:
+        what a later call is given may be what an earlier one should return."""
+        script = json.loads(message["blobs"][1])
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        cpu_before = self._meter.programs_cpu_s()
+        head = json.dumps({name: value for name, value in script.items() if name != "calls"}).encode()
+        inout = [memfd("stdin", message["blobs"][0]), memfd("stdout")]
+        job = self._start(slot, {"kind": "script", "argv": message["argv"]}, inout, {}, head, [theirs.detach()])
+        job.cpu_before = cpu_before
+        told, size = [], 0
+        goes_on = self._answered(job, ours)
+        for call in script["calls"]:
+            if not goes_on or size > child.RESULT_LIMIT:
+                break
+            os.ftruncate(job.fds[2], 0)
+            job.given = os.pwrite(job.fds[2], json.dumps(call).encode(), 0)
+            with contextlib.suppress(OSError):  # it has ended: that is seen below
+                ours.send(b".")
+            if goes_on := self._answered(job, ours):
+                told.append(boxes.read(job.fds[2], child.RESULT_LIMIT))
+                size += len(told[-1])
+        ours.close()  # it ends by that, or is ended
+        if job.ended is None:
+            self._meter.watch([job]) if goes_on else self.stop(job)
+        outcome, out = self.finish(job)
+        answers.take_script(outcome, told, len(script["calls"]))
+        outcome["collected"] = []
+        return outcome, out[:2]
+
+    def _answered(self, job, link):
+        """Whether a process says on its link that it has done what it was told. It may have written there itself."""
+        try:
+            return self._meter.watch([job], said=link) and link.recv(2) == b"."
+        except ConnectionResetError:
+            return False
 
     def start_calls(self, slot, literals, link):
         """A process for calls that share it (``calls.py``): told of each on ``link``, whose end here is closed."""

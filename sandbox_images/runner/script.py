@@ -1,10 +1,11 @@
-"""A suite that was read on the host, as a list of calls with literal arguments: they are made in order, in one process with the
-program, and their results told as plain data. What they should be is not known here (docs/grading.md, §3.3).
+"""A suite that was read on the host, as calls with literal arguments: they are made in order, in one process with the program,
+and their results told as plain data. What they should be is not known here (docs/grading.md, §3.3).
 
-``calls``: [name, number of the call whose result has that attribute, or null for a name of the program's; repr((args, kwargs)),
-or null for the attribute itself]. Nothing tells which result matters or which call should fail: the program may look. The result:
-one item a call, the encoded value or ``raised``, names of built-in classes that the error is of. ``imported``: names that the
-program must have, ``usual``: those that it must not have bound anew; else this ends with an error, and the suite has to run.
+A call is [name, number of the call whose result has that attribute, or null for a name of the program's; repr((args, kwargs)),
+or null for the attribute itself]. It arrives when the one before has been answered, and nothing tells which result matters or which
+call should fail: the program may look at all that is here. A result is the encoded value, or ``raised``: names of built-in
+classes that the error is of. Of the suite besides: ``imported``, names that the program must have, and ``usual``, those that it
+must not have bound anew; else this ends with an error, and the suite itself has to run.
 """
 
 import ast
@@ -14,27 +15,28 @@ import sys
 from runner import values
 
 
-def results(namespace, script):
-    """The results of all calls. ``namespace``: the loaded program's; ``script``: as above."""
-    for name in script["imported"]:
-        _named(namespace, name)
-    for name in script["usual"]:
-        if name in namespace and all(
-            namespace[name] is not usual for usual in (getattr(builtins, name, None), sys.modules.get(name))
-        ):
-            raise SystemExit(f"{name} is the program's own")
-    found, told = [], []
-    for name, on, arguments in script["calls"]:
+class Calls:
+    """The calls of one suite. ``namespace``: the loaded program's; ``suite``: what is said of the suite besides."""
+
+    def __init__(self, namespace, suite):
+        self._namespace, self._found = namespace, []
+        for name in suite["imported"]:
+            _named(namespace, name)
+        for name in suite["usual"]:
+            usual = (getattr(builtins, name, None), sys.modules.get(name))
+            if name in namespace and all(namespace[name] is not one for one in usual):
+                raise SystemExit(f"{name} is the program's own")
+
+    def result(self, name, on, arguments):
+        """Make the next call; its result."""
         try:
-            asked = _named(namespace, name) if on is None else getattr(found[on], name)
+            asked = _named(self._namespace, name) if on is None else getattr(self._found[on], name)
             value = asked if arguments is None else _call(asked, arguments)
         except Exception as error:
-            found.append(None)
-            told.append({"raised": _kinds(error)})
-        else:
-            found.append(value)
-            told.append(values.encode(value))
-    return told
+            self._found.append(None)
+            return {"raised": _kinds(error)}
+        self._found.append(value)
+        return values.encode(value)
 
 
 def _named(namespace, name):

@@ -14,7 +14,17 @@ PYTEST_OPTIONS = ("-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/nu
 # Where the program is in another process, ``apart/names.py`` compiles the suite, and plugins that change no verdict are left
 # out.
 _LEFT_OUT = ("doctest", "faulthandler", "junitxml", "pastebin", "setupplan", "stepwise", "threadexception", "unraisableexception")
-_OPTIONS_APART = (*PYTEST_OPTIONS, "--assert=plain", *(part for name in _LEFT_OUT for part in ("-p", f"no:{name}")))
+_OPTIONS_APART = (
+    *PYTEST_OPTIONS,
+    "--assert=plain",
+    "--capture=sys",
+    *(part for name in _LEFT_OUT for part in ("-p", f"no:{name}")),
+)
+# Plugins that are asked at every test, and words of which a suite has one that has a use for them.
+_USED_BY = {
+    "logging-plugin": (b"log",), "logging": (b"log",), "warnings": (b"warn",), "skipping": (b"skip", b"xfail"),
+    "unittest": (b"unittest", b"testcase"), "setuponly": (), "assertion": (),
+}  # fmt: skip
 _prepared = []  # pytest's configuration, made by a zygote for all suites apart
 
 
@@ -70,8 +80,8 @@ def _remember_plugins():
     pluggy._hooks.varnames, FixtureManager.parsefactories = known_varnames, known_fixtures
 
 
-def _main_apart(watch):
-    """``pytest.main`` with what is prepared."""
+def _main_apart(watch, tests):
+    """``pytest.main`` with what is prepared, less what the suite ``tests`` has no use for."""
     import pytest
 
     if not _prepared:
@@ -82,6 +92,10 @@ def _main_apart(watch):
     capture = config.pluginmanager.getplugin("capturemanager")
     capture.start_global_capturing()
     capture.suspend_global_capture()
+    text = tests.lower()
+    for name, words in _USED_BY.items():
+        if not any(word in text for word in words) and (plugin := config.pluginmanager.getplugin(name)) is not None:
+            config.pluginmanager.unregister(plugin)
     config.pluginmanager.register(watch)
     try:
         return config.hook.pytest_cmdline_main(config=config)
@@ -136,7 +150,9 @@ def run_pytest(tests, beliefs=None):
     import pytest
 
     watch = Watch(beliefs)
-    status = _main_apart(watch) if beliefs is not None else pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[watch])
+    status = (
+        _main_apart(watch, tests) if beliefs is not None else pytest.main([*PYTEST_OPTIONS, "test_solution.py"], plugins=[watch])
+    )
     left_out = certain_tests(tests, beliefs and beliefs.code) - {
         name.partition("[")[0].partition("::")[2] for name in watch.collected
     }

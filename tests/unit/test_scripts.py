@@ -61,7 +61,9 @@ def loaded(program: str) -> dict[str, object]:
 def by_script(script: Script, program: str = PROGRAM) -> bool:
     """Whether a program passes by the script alone."""
     try:
-        found = runner_script.results(loaded(program), json.loads(script.run.code or ""))
+        suite = json.loads(script.run.code or "")
+        calls = runner_script.Calls(loaded(program), suite)
+        found = [calls.result(*call) for call in suite["calls"]]
     except (Exception, SystemExit):
         return False
     return script.difference(json.loads(json.dumps(found))) is None
@@ -145,6 +147,18 @@ def test_parameters_are_read() -> None:
         ("pytest", "double = 1\n" + STAR + "def test_a():\n    assert double(1) == 2\n"),
         ("pytest", STAR + "def test_a():\n    assert 1 == 1\n"),
         ("pytest", STAR + "import unittest\nclass TestA(unittest.TestCase):\n    def test_a(self):\n        assert double(1) == 2\n"),
+        ("pytest", STAR + "pytestmark = pytest.mark.skip\ndef test_a():\n    assert double(1) == 2\n"),
+        ("pytest", STAR + "def setup_module():\n    double(1)\ndef test_a():\n    assert double(1) == 2\n"),
+        ("pytest", STAR + "from solution import test_b\ndef test_a():\n    assert double(1) == 2\n"),
+        ("pytest", STAR + "test_b = double\ndef test_a():\n    assert double(1) == 2\n"),
+        ("pytest", STAR + "def test_a():\n    assert double(1) == 2\ntest_a = 1\n"),
+        ("pytest", STAR + "assert double(1) == 2\n"),
+        ("pytest", STAR + "class TestA:\n    'nothing'\nassert double(1) == 2\n"),
+        ("assert", "for i in range(9000):\n    x = list(range(300000))\nassert double(1) == 2"),
+        ("assert", "x = list(range(300000))\nfor i in range(9000):\n    y = sum(x)\nassert double(1) == 2"),
+        ("assert", "x = [0] * 300000\ny = [0] * 300000\nfor i in range(9000):\n    assert x == y\nassert double(1) == 2"),
+        ("pytest", STAR + "class TestA:\n    pass\nassert double(1) == 2\n"),
+        ("pytest", STAR + "__test__ = False\ndef test_a():\n    assert double(1) == 2\n"),
         ("assert", "x = 9 ** 9 ** 9\nassert double(x) == 2"),
         ("assert", "x = [0] * 10 ** 12\nassert double(x) == 2"),
         ("assert", "x = ((0,) * 3000,) * 3000\nassert double(x) == 2"),
@@ -193,6 +207,12 @@ def test_the_word_of_an_object_is_not_taken(name: str, condition: str) -> None:
     assert script is not None
     if name != "equal list" or condition in ("double(3)", "double(2) == 4"):  # a list is what is in it
         assert not by_script(script, CHEATS[name])
+
+
+def test_the_truth_of_an_array_is_not_taken() -> None:
+    script = as_script("assert", "assert double(3)")
+    assert script is not None
+    assert script.difference([{"a": False}]) is not None and script.difference([{"a": [1]}]) is not None
 
 
 def test_a_name_that_is_imported_has_to_be_there() -> None:
