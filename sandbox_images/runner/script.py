@@ -2,8 +2,8 @@
 and their results told as plain data. What they should be is not known here (docs/grading.md, §3.3).
 
 A call is [name, number of the call whose result has that attribute, or null for a name of the program's; repr((args, kwargs)),
-or null for the attribute itself]. It arrives when the one before has been answered, and nothing tells which result matters or which
-call should fail: the program may look at all that is here. A result is the encoded value, or ``raised``: names of built-in
+or null for the attribute itself]. It arrives when the one before has been answered, and nothing tells which result matters or
+which call should fail: the program may look at all that is here. A result is the encoded value, or ``raised``: names of built-in
 classes that the error is of. Of the suite besides: ``imported``, names that the program must have, and ``usual``, those that it
 must not have bound anew; else this ends with an error, and the suite itself has to run.
 """
