@@ -14,7 +14,7 @@ from ocr_assets.platform.publish import picture, run_info, table_of
 from ocr_assets.schema import QUESTION_SCREENING, SYNTHETIC_QUESTIONS
 from ocr_assets.synthesis import questions, report
 from ocr_assets.synthesis.measuring import measure
-from ocr_assets.synthesis.plan import plan
+from ocr_assets.synthesis.plan import QuestionPlan, plan
 from ocr_assets.synthesis.screening import screen
 from ocr_assets.synthesis.seeds.read import seeds_of
 from ocr_assets.synthesis.settings import QuestionSettings, ScreeningSettings
@@ -68,36 +68,41 @@ def synthetic_questions(
     """
 
     def ask(store: Lake, write: Write) -> Mapping[str, Any]:
-        subsets = load_subsets(synthesis.folder)
+        known = load_subsets(synthesis.folder)
+        subsets = [known[name] for name in context.partition_keys]
         seed_folder = synthesis.seed_folder(samples.SEEDS)
         model = teacher.opened(samples.RESPONSES)
-        left, asked, read_again = 0, 0, 0
-        done: dict[str, Any] = {}
-        for name in context.partition_keys:
-            subset = subsets[name]
-            seeds = [] if subset.method == "prefill" else seeds_of(subset, store, seed_folder, context.log.info)
-            read_again += questions.read_again(store, run_info(context), subset)
-            with Journal(lake.journals, f"synthetic_questions-{name}") as journal:
-                summary = questions.ask(
-                    store,
-                    run_info(context),
-                    journal,
-                    model,
-                    partial(plan, store, subset, seeds, model.model, config.ask_again),
-                    teacher.budget,
-                    lambda texts: tokenizer.opened().count(texts),
-                    context.log.info,
-                    lambda figures: context.log_event(dg.AssetObservation(context.asset_key, metadata=figures)),
-                )
-            context.log.info(f"synthetic_questions {name}: {len(seeds)} seeds, {summary.line()}")
-            left, asked = left + summary.left, asked + summary.tally.stored
-            done[name] = {"seeds": len(seeds), **runner.figures(summary.tally, summary.missing), "left": summary.left}
+        reread = questions.read_again(store, run_info(context), subsets)
+        plans: dict[str, QuestionPlan] = {}
+
+        def planned() -> list[QuestionPlan]:
+            for subset in subsets:
+                seeds = seeds_of(subset, store, seed_folder, context.log.info)
+                plans[subset.name] = plan(store, subset, seeds, model.model, config.ask_again)
+            return list(plans.values())
+
+        with Journal(lake.journals, "synthetic_questions") as journal:
+            summary = questions.ask(
+                store,
+                run_info(context),
+                journal,
+                model,
+                planned,
+                teacher.budget,
+                lambda texts: tokenizer.opened().count(texts),
+                context.log.info,
+                lambda figures: context.log_event(dg.AssetObservation(context.asset_key, metadata=figures)),
+            )
+        context.log.info(f"synthetic_questions: {summary.line()}")
         return {
             "teacher": f"{model.name}: {model.model}",
-            "teacher requests": asked,
-            "left": left,
-            "read again": read_again,
-            "by subset": dg.MetadataValue.json(done),
+            "teacher requests": summary.tally.stored,
+            "left": summary.left,
+            "stopped by": summary.tally.stopped or "nothing",
+            "read again": reread,
+            "missing at first": {name: plan.missing for name, plan in plans.items()},
+            "seeds": {name: len(plan.seeds) for name, plan in plans.items()},
+            **runner.figures(summary.tally, summary.missing),
         }
 
     def pictures(store: Lake) -> Mapping[str, Any]:

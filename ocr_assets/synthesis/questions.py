@@ -7,9 +7,10 @@ What is asked is planned in ``plan.py``; how an answer is read is in ``reading.p
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from ocr_assets.generation.request_loop import Account, Count, Usage
@@ -27,6 +28,8 @@ from resources.models.reasoning import separate_reasoning
 
 STAGE = "synthetic_questions"
 
+RULES = "SELECT DISTINCT subset, rule FROM synthetic_questions WHERE failure IS NULL"
+
 # Answers that were read by another parser or other rules, with what reading them needs.
 READ_OTHERWISE = """
 SELECT q.*, s.text AS seed_text, p.messages FROM synthetic_questions q
@@ -41,7 +44,7 @@ def ask(
     run: RunInfo,
     journal: Journal,
     teacher: ChatModel,
-    planned: Callable[[], QuestionPlan],
+    planned: Callable[[], Sequence[QuestionPlan]],
     budget: Budget,
     count: Count,
     say: Say,
@@ -50,14 +53,14 @@ def ask(
 ) -> Summary:
     """Ask for what ``planned()`` finds missing, within ``budget``; each answer is journalled at once and committed in batches.
 
-    ``planned``: makes the plan, called when what an earlier run left in the journal is in the lake. Raises what the teacher
-    raises; answers are kept.
+    ``planned``: makes a plan for each subset, called when what an earlier run left in the journal is in the lake. All are asked
+    in one loop, so that the teacher is never idle between two. Raises what the teacher raises; answers are kept.
     """
     runner = open_runner(STAGE, journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows)
-    todo = planned()
-    rows = Rows(teacher)
+    plans = planned()
+    requests = chain.from_iterable(plan.requests() for plan in plans)
     account = Account(budget, spent_on(store, teacher.model))
-    return runner.ask(f"{STAGE} {todo.subset.name}", "questions", teacher, todo.requests(), todo.missing, account, rows.of)
+    return runner.ask(STAGE, "questions", teacher, requests, sum(plan.missing for plan in plans), account, Rows(teacher).of)
 
 
 @dataclass
@@ -147,11 +150,18 @@ def commit(store: Lake, run: RunInfo, rows: Iterable[Mapping[str, Any]]) -> None
         write.edges(edges, replace=False)
 
 
-def read_again(store: Lake, run: RunInfo, subset: Subset) -> int:
-    """Read stored answers again that were read by another parser or other rules, in one commit; returns how many."""
+def read_again(store: Lake, run: RunInfo, subsets: Iterable[Subset]) -> int:
+    """Read stored answers again that were read by another parser or other rules, in one commit a subset; returns how many."""
+    stored = {(row["subset"], row["rule"]) for row in store.rows(RULES)}
+    return sum(
+        _read_again(store, run, subset)
+        for subset in subsets
+        if any(name == subset.name and rule != subset.rule(PARSER_VERSION) for name, rule in stored)
+    )
+
+
+def _read_again(store: Lake, run: RunInfo, subset: Subset) -> int:
     rule = subset.rule(PARSER_VERSION)
-    if not store.scalar(f"SELECT count(*) FROM ({READ_OTHERWISE})", {"subset": subset.name, "rule": rule}):
-        return 0
 
     def rows() -> Iterator[dict[str, Any]]:
         for row in store.stream(READ_OTHERWISE, {"subset": subset.name, "rule": rule}):

@@ -120,6 +120,7 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
     manifest = (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns
     again = run("run", home=home)
     assert "r1_traces: 0 teacher requests" in again.stderr
+    assert "synthetic_questions: 0 teacher requests" in again.stderr
     assert "verdicts: 0 sandbox runs" in again.stderr
     with open_lake(home) as lake:
         after = lake.rows(

@@ -219,7 +219,7 @@ def test_prefill_and_filter_are_read_again_with_what_they_were_given(lake: Lake,
             ask(lake, tmp_path, subset, model)
         assert {row["status"] for row in rows(lake)} == {"filtered", "kept"}
         for subset in (defined(tmp_path / "s", text + looser), defined(tmp_path / "p", begun + looser, "begun")):
-            assert questions.read_again(lake, RunInfo("again"), subset) == 1
+            assert questions.read_again(lake, RunInfo("again"), [subset]) == 1
     assert {row["question"] for row in rows(lake)} == {
         "Write a function that doubles a number.",
         "Write a Python function that adds one.",

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from ocr_assets.traces.plan import Wanted
 from ocr_assets.traces.prompts import NAMES
 from resources.lake import RunInfo
 from resources.lake.journal import Journal
-from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling
+from resources.models.api import ChatAnswer, ChatRequest, Message, ModelUnavailable, Sampling
 from resources.models.budget import Budget
 from resources.models.chat_template import render
 from resources.models.vllm import VllmModel
@@ -64,6 +65,23 @@ def test_answers_are_those_of_vllms_own_batch_call(teacher: VllmModel) -> None:
         len(outputs[0].prompt_token_ids), len(outputs[0].outputs[0].token_ids),
     )  # fmt: skip
     assert first.served_model == teacher.model and first.think_mode == "template" and first.separated.form == "unclosed"
+
+
+def test_a_users_turn_is_left_open_and_ends_at_a_stop_text(teacher: VllmModel) -> None:
+    """As vLLM's own call on the cut template; whatever the random model says ends before the text that was to stop it."""
+    from vllm import SamplingParams
+
+    prompt = "<|im_start|>user\nWrite a function that"
+    whole = teacher.llm.generate([prompt], [SamplingParams(temperature=0.6, top_p=0.95, max_tokens=32, seed=5)], use_tqdm=False)
+    text = whole[0].outputs[0].text
+    found = re.search(r"[ -~]{2}", text[1:])
+    assert found, "two plain characters in a row, so that no letter is cut in two"
+    stop = found[0]
+    turn: list[Message] = [{"role": "system", "content": ""}, {"role": "user", "content": "Write a function that"}]
+    asked = ChatRequest("open", turn, Sampling(0.6, 0.95, 32), 5, stop=(stop,), user_turn=True)
+    (answer,) = asyncio.run(all_answers(teacher, [asked]))
+    assert (answer.content, answer.finish_reason) == (text[: text.index(stop)], "stop")
+    assert answer.think_mode == "none" and answer.prompt_tokens == len(whole[0].prompt_token_ids)
 
 
 def test_each_answer_comes_when_it_is_finished_and_frees_a_place(teacher: VllmModel) -> None:

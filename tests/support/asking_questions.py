@@ -6,14 +6,12 @@ that a kill hits every stage of one.
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ocr_assets.generation.runner import Summary
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.synthesis import questions
-from ocr_assets.synthesis.plan import plan
+from ocr_assets.synthesis.plan import QuestionPlan, plan
 from ocr_assets.synthesis.seeds.read import seeds_of
 from ocr_assets.synthesis.subsets.definition import Subset, load_subsets
 from resources.lake import Lake, RunInfo, batches
@@ -30,10 +28,12 @@ def ask(
 ) -> Summary:  # fmt: skip
     """Ask for what ``subset`` lacks; ``seed_folder``: of the bundled subsets."""
     run = RunInfo("asking")
-    seeds = [] if subset.method == "prefill" else seeds_of(subset, store, seed_folder or home, print)
-    questions.read_again(store, run, subset)
-    planned: Any = partial(plan, store, subset, seeds, teacher.model, ask_again)
-    with Journal(home / "journal", f"synthetic_questions-{subset.name}") as journal:
+    questions.read_again(store, run, [subset])
+
+    def planned() -> list[QuestionPlan]:
+        return [plan(store, subset, seeds_of(subset, store, seed_folder or home, print), teacher.model, ask_again)]
+
+    with Journal(home / "journal", "synthetic_questions") as journal:
         return questions.ask(
             store, run, journal, teacher, planned, budget or Budget(), lambda texts: [len(text) for text in texts], print,
             lambda figures: None, commit_rows,

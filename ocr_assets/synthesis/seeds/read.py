@@ -16,8 +16,8 @@ from resources.lake import Lake
 
 
 def seeds_of(subset: Subset, store: Lake, seed_folder: Path, say: Callable[[str], object]) -> list[Seed]:
-    """All seeds that the definition takes, in memory together: prompts show several of them, and a bound on questions takes
-    the first.
+    """All seeds that the definition takes (prefill: none), in memory together: prompts show several of them, and a bound on
+    questions takes the first.
 
     The order is that of a hash of subset and seed, so that the first are as good a sample as any, and the same on each machine.
     ``say`` is told of what cannot be read. Raises ``ValueError`` naming a path that is not there.
@@ -32,6 +32,8 @@ def seeds_of(subset: Subset, store: Lake, seed_folder: Path, say: Callable[[str]
 
 def _found(subset: Subset, store: Lake, seed_folder: Path, say: Callable[[str], object]) -> Iterator[Seed]:
     wanted = subset.seeds
+    if subset.method == "prefill":
+        return
     match subset.seed_kind:
         case "problem":
             yield from problems(store, wanted.datasets, wanted.sources, wanted.call_based)
