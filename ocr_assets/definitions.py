@@ -12,7 +12,7 @@ import dagster as dg
 
 from ocr_assets.analysis.assets import token_statistics
 from ocr_assets.automation import JOBS, SCHEDULES
-from ocr_assets.exports.assets import sft_dataset
+from ocr_assets.exports.assets import kodcode_rl, kodcode_sft_r1, kodcode_v1, sft_dataset
 from ocr_assets.platform.terminal import terminal
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
 from ocr_assets.synthesis.answer_assets import (
@@ -47,6 +47,9 @@ ASSETS = [
     verified_triplets,
     token_statistics,
     sft_dataset,
+    kodcode_v1,
+    kodcode_sft_r1,
+    kodcode_rl,
 ]
 
 

@@ -8,8 +8,8 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
+from pydantic import BaseModel
 
-from ocr_assets.exports.settings import ReleaseSettings
 from resources.lake.tables import Column
 
 # Rows: benchmark, version ("" if it has none), items. What the problems of the release were compared with.
@@ -39,8 +39,12 @@ def card_text(
     *,
     columns: Sequence[Column],
     funnel: Sequence[Mapping[str, Any]],
-    verdicts: Sequence[Mapping[str, Any]],
+    labels: Sequence[Mapping[str, Any]],
     licenses: Sequence[Mapping[str, Any]],
+    settings: type[BaseModel],
+    label: str,
+    about: str,
+    example: str,
 ) -> str:
     """The card as Markdown with the Hub's YAML head.
 
@@ -48,14 +52,23 @@ def card_text(
         manifest: of the release (``writer.write_release``), with ``run_id``, ``filters``, ``benchmarks`` and ``warning``.
         columns: of the released table, with type and meaning.
         funnel: rows of the lake's view ``funnel`` (stage, outcome, reason, rows).
-        verdicts, licenses: rows of the release by verdict and by licence.
+        labels, licenses: rows of the release by ``label`` (a column) and by licence.
+        settings: whose fields the manifest's filters are.
+        about, example: the first paragraph, and how the rows are read.
     """
     template = files(__package__).joinpath("card.md.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     filters = [
-        (name, json.dumps(manifest["filters"][name]), field.description or "")
-        for name, field in ReleaseSettings.model_fields.items()
+        (name, json.dumps(manifest["filters"][name]), field.description or "") for name, field in settings.model_fields.items()
     ]
     return environment.from_string(template).render(
-        manifest=manifest, columns=columns, funnel=funnel, verdicts=verdicts, licenses=licenses, filters=filters
+        manifest=manifest,
+        columns=columns,
+        funnel=funnel,
+        labels=labels,
+        licenses=licenses,
+        filters=filters,
+        label=label,
+        about=about,
+        example=example,
     )

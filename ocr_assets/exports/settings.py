@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ocr_assets.schema import Language
+from ocr_assets.schema import Language, Style
 
 
 class ReleaseSettings(BaseModel):
@@ -40,4 +40,26 @@ class ReleaseSettings(BaseModel):
         unknown = [language for language in value if language not in get_args(Language)]
         if unknown or not value:
             raise ValueError(f"give one or more of {', '.join(get_args(Language))}")
+        return value
+
+
+class KodCodeSettings(BaseModel):
+    """Which synthetic triplets are released. By default all that are verified, each with its labels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    styles: list[str] = Field(["instruct", "complete", "online_judge"], description="Styles to release")
+    trusted_only: bool = Field(False, description="Leave out triplets whose tests prove little (docs/grading.md, §3.4)")
+    min_kill_rate: float = Field(0.0, ge=0, le=1, description="Least share of wrong programs that the tests notice")
+    min_branch_coverage: float = Field(0.0, ge=0, le=1, description="Least share of branches that the tests take")
+    keep: Literal["all", "accepted"] = Field(
+        "all", description="Of answers: all, labelled, or accepted, only those that pass (kodcode_sft_r1)"
+    )
+
+    @field_validator("styles")
+    @classmethod
+    def _styles_are_known(cls, value: list[str]) -> list[str]:
+        unknown = [style for style in value if style not in get_args(Style)]
+        if unknown or not value:
+            raise ValueError(f"give one or more of {', '.join(get_args(Style))}")
         return value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ocr_assets.exports.selection import Profile
+from ocr_assets.exports.release import Release
+from ocr_assets.exports.selection import Profile, edges_query, rows_query
+from ocr_assets.exports.settings import ReleaseSettings
 from ocr_assets.schema import SFT_DATASET
 from resources.models.reasoning import whole_response_sql
 
@@ -15,3 +17,25 @@ SFT = Profile(
     p.contamination, c.reasoning_tokens, c.response_tokens, t.problem_id, t.response_id, t.solution_id, t.verdict_id, r.model""",
     id_prefix="sft",
 )
+
+ABOUT = """Programming questions with a teacher model's reasoning and solution, each labelled with the verdict of a sandboxed run
+of the problem's tests. Schema of OpenCodeReasoning (arXiv 2504.01943), with the labels beside.
+
+A verdict is a label here, not a promise: choose rows by `verdict`, `trusted` and `pass_rate`."""
+EXAMPLE = """rows = load_dataset("parquet", data_files={"python": "data/python-*.parquet"}, split="python")
+accepted = rows.filter(lambda row: row["verdict"] == "accepted")"""
+
+
+def sft_release(settings: ReleaseSettings) -> Release:
+    """The release in this profile."""
+    return Release(
+        table=SFT_DATASET,
+        rows=rows_query(SFT, settings),
+        edges=edges_query(SFT, settings),
+        settings=settings,
+        split="language",
+        label="verdict",
+        licenses="SELECT license, count(*) AS rows FROM ({rows}) GROUP BY ALL ORDER BY rows DESC, license",
+        about=ABOUT,
+        example=EXAMPLE,
+    )

@@ -20,8 +20,8 @@ ROWS_PER_SHARD = 20_000  # about 250 MB of compressed R1 text
 
 
 @dataclass(frozen=True)
-class Release:
-    """What was written: folder, rows per split (language), and the version it was given."""
+class Written:
+    """What was written: folder, rows per split, and the version it was given."""
 
     folder: Path
     rows: Mapping[str, int]
@@ -41,24 +41,29 @@ def write_release(
     manifest: Mapping[str, Any],
     card: Callable[[Mapping[str, Any]], str],
     rows_per_shard: int = ROWS_PER_SHARD,
-) -> Release:
+    split: str | None = "language",
+) -> Written:
     """Write shards, manifest and card for ``batches`` and swap them in.
 
     Args:
         folder: where the release will lie; what lies there is gone only after the new one is whole.
-        batches: rows with the columns of ``schema``, ordered by language; each language is a split with shards of its own.
+        batches: rows with the columns of ``schema``, ordered by ``split``; each value of it has shards of its own.
         manifest: what the manifest says beside the time, the rows per split and the files' hashes; ``version`` at least.
         card: the text of the dataset card, from the whole manifest.
         rows_per_shard: rows of a shard at most.
+        split: the column that names a row's split; null: all rows are ``train``.
     """
     building = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(building, ignore_errors=True)
     (building / "data").mkdir(parents=True)
     shards = _Shards(building / "data", schema, rows_per_shard)
     for batch in batches:
-        languages = batch.column("language")
-        for language in pc.unique(languages):
-            shards.add(str(language), batch.filter(pc.equal(languages, language)))
+        if split is None:
+            shards.add("train", batch)
+            continue
+        names = batch.column(split)
+        for name in pc.unique(names):
+            shards.add(str(name), batch.filter(pc.equal(names, name)))
     shards.close()
     whole = {
         **manifest,
@@ -77,7 +82,7 @@ def write_release(
         folder.rename(old)
     building.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-    return Release(folder, shards.rows, str(whole["version"]))
+    return Written(folder, shards.rows, str(whole["version"]))
 
 
 class _Shards:

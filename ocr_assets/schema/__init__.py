@@ -34,7 +34,7 @@ from ocr_assets.schema.dedup import (
     StatementKey,
     TestConflict,
 )
-from ocr_assets.schema.exports import SFT_DATASET, SftRow
+from ocr_assets.schema.exports import KODCODE_RL, KODCODE_SFT_R1, KODCODE_V1, SFT_DATASET, KodCodeAnswerRow, KodCodeRow, SftRow
 from ocr_assets.schema.ids import content_id, json_text, raw_id, suite_id
 from ocr_assets.schema.problems import (
     CLEAN_PROBLEMS,
@@ -85,6 +85,7 @@ from ocr_assets.schema.synthesis import (
     SyntheticAttempt,
     SyntheticQuestion,
     SyntheticTriplet,
+    TestedName,
     WrongProgram,
 )
 from ocr_assets.schema.traces import PROMPTS, R1_TRACES, SOLUTIONS, FenceRule, ParseStatus, Prompt, Response, Solution
@@ -138,7 +139,7 @@ TABLES = (
     TOKEN_COUNTS,
     TOKEN_STATISTICS,
 )
-RELEASES = (SFT_DATASET,)
+RELEASES = (SFT_DATASET, KODCODE_V1, KODCODE_SFT_R1, KODCODE_RL)
 
 __all__ = [
     "BENCHMARK_ITEMS",
@@ -151,6 +152,9 @@ __all__ = [
     "HUMAN_DECISIONS",
     "JUDGE_VOTES",
     "KODCODE_RESPONSES",
+    "KODCODE_RL",
+    "KODCODE_SFT_R1",
+    "KODCODE_V1",
     "NEAR_INDEX",
     "PROMPTS",
     "QUESTION_MEASURES",
@@ -195,7 +199,9 @@ __all__ = [
     "Files",
     "HumanDecision",
     "JudgeVote",
+    "KodCodeAnswerRow",
     "KodCodeResponse",
+    "KodCodeRow",
     "Language",
     "Limits",
     "Method",
@@ -232,6 +238,7 @@ __all__ = [
     "TestKind",
     "TestSuite",
     "TestVerdict",
+    "TestedName",
     "TokenCount",
     "TokenStatistic",
     "Triplet",

@@ -178,6 +178,15 @@ class TeacherAnswer(TypedDict):
 Style = Literal["instruct", "complete", "online_judge"]
 
 
+class TestedName(TypedDict):
+    """A function or class that tests call, as KodCode describes it."""
+
+    function_name: str
+    parameter_list: str
+    function_declaration: str
+    docstring: str
+
+
 class SyntheticAttempt(TeacherAnswer):
     """One completion that was to hold a solution and its tests, taken apart (the raw answer with it)."""
 
@@ -189,6 +198,7 @@ class SyntheticAttempt(TeacherAnswer):
     ]
     solution: Annotated[str | None, "Code of the solution"]
     test: Annotated[str | None, "Code of the pytest suite, with the import of the solution"]
+    test_info: Annotated[list[TestedName], "What of the solution the suite calls"]
 
 
 class StyleConversion(TeacherAnswer):
@@ -261,6 +271,8 @@ class SyntheticTriplet(TypedDict):
     """A question in one of its styles, with solution and tests that prove each other, or what became of it instead."""
 
     triplet_id: Annotated[str, "Hash of question and style"]
+    kodcode_id: Annotated[str, "{Subset}_{n}_I, _C or _O, as KodCode names its rows; n from the question's hash"]
+    subset_title: Annotated[str, "The subset as KodCode writes it"]
     question_id: Annotated[str, "The question"]
     subset: Annotated[str, "Which definition asked for it"]
     style: Annotated[Style, "instruct: as asked; complete: code to be completed; online_judge: standard input and output"]

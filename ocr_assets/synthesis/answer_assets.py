@@ -21,6 +21,7 @@ from ocr_assets.schema import (
     STYLE_CONVERSIONS,
     SYNTHETIC_ATTEMPTS,
     SYNTHETIC_TRIPLETS,
+    json_text,
 )
 from ocr_assets.synthesis import kinds, passes, triplets
 from ocr_assets.synthesis.asking import Kind, Wanted, ask
@@ -31,6 +32,7 @@ from ocr_assets.synthesis.settings import (
     ResponseSettings,
     SelfVerificationSettings,
 )
+from ocr_assets.synthesis.subsets.definition import load_subsets
 from ocr_assets.synthesis.verifying import plan_of, verify_new
 from resources.lake import Lake, Write
 from resources.lake.journal import Journal
@@ -223,7 +225,8 @@ def style_conversions(
 def synthetic_triplets(context: dg.AssetExecutionContext, lake: LakeResource, synthesis: SynthesisResource) -> Results:
     """Question, solution and tests that prove each other, in each style, with the difficulty that the attempts tell; questions
     that no attempt solved stay on record."""
-    parameters = {"plan": plan_of(verification(synthesis))}
+    titles = json_text({name: subset.title for name, subset in load_subsets(synthesis.folder).items()})
+    parameters = {"plan": plan_of(verification(synthesis)), "titles": titles}
 
     def body(store: Lake, write: Write) -> Mapping[str, Any]:
         write.sync_query(SYNTHETIC_TRIPLETS, triplets.TRIPLETS, parameters)

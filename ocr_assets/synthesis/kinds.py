@@ -48,7 +48,9 @@ def attempts(template: PromptTemplate) -> Kind:
 
     def read(row: Mapping[str, Any], answer: ChatAnswer) -> dict[str, Any]:
         status, solution, tests = read_attempt(answer.separated.answer, answer.finish_reason)
-        return {"parse_status": status, "solution": solution, "test": tests, "parser_version": PARSER_VERSION}
+        info = info_of(solution, tests) if solution and tests else []
+        parts = {"solution": solution, "test": tests, "test_info": info}
+        return {"parse_status": status, **parts, "parser_version": PARSER_VERSION}
 
     made = _made("synthetic_attempts", "question_id", "attempt_index", "attempt_id", template)
     return Kind(

@@ -39,7 +39,7 @@ DIFFICULTY = """
 CASE WHEN {share} >= 2 / 3 THEN 'easy' WHEN {share} >= 1 / 3 THEN 'medium' WHEN {share} > 0 THEN 'hard' ELSE 'fail' END
 """.strip()
 
-# One row a question and style, columns as SyntheticTriplet. Parameter: plan.
+# One row a question and style, columns as SyntheticTriplet. Parameters: plan, titles (JSON: subset to title).
 TRIPLETS = f"""
 WITH chosen AS ({CHOSEN}), sequence AS ({_BY_QUESTION}),
 converted AS (
@@ -51,7 +51,10 @@ converted AS (
     SELECT question_id, 'instruct' AS style, NULL AS conversion_id, NULL AS question, NULL AS solution, NULL AS test FROM sequence
     UNION ALL SELECT question_id, style, conversion_id, question, solution, test FROM converted
 )
-SELECT 'ktrip_' || left(md5(s.question_id || s.style), 20) AS triplet_id, s.question_id, q.subset, s.style,
+SELECT 'ktrip_' || left(md5(s.question_id || s.style), 20) AS triplet_id,
+       json_extract_string($titles, '$.' || q.subset) || '_' || ('0x' || left(md5(s.question_id), 12))::BIGINT || '_'
+           || CASE s.style WHEN 'instruct' THEN 'I' WHEN 'complete' THEN 'C' ELSE 'O' END AS kodcode_id,
+       coalesce(json_extract_string($titles, '$.' || q.subset), q.subset) AS subset_title, s.question_id, q.subset, s.style,
        c.attempt_id, s.conversion_id, coalesce(s.question, q.question) AS question,
        coalesce(s.solution, c.solution) AS solution, coalesce(s.test, c.test) AS test,
        CASE WHEN c.attempt_id IS NULL THEN 'unsolved' ELSE 'verified' END AS status,

@@ -16,13 +16,13 @@ from ocr_assets import samples
 from ocr_assets.exports.card import card_text, warning
 from ocr_assets.exports.selection import rows_query, selection
 from ocr_assets.exports.settings import ReleaseSettings
-from ocr_assets.exports.sft import SFT
-from ocr_assets.exports.writer import Release, current_version, write_release
+from ocr_assets.exports.sft import ABOUT, EXAMPLE, SFT
+from ocr_assets.exports.writer import Written, current_version, write_release
 from ocr_assets.schema import SFT_DATASET
 from resources.models.reasoning import separate_reasoning, whole_response_sql
 
 
-def write(folder: Path, batches: Any, version: str, rows_per_shard: int = 100) -> Release:
+def write(folder: Path, batches: Any, version: str, rows_per_shard: int = 100) -> Written:
     return write_release(folder, batches, SFT_DATASET.schema, {"version": version}, lambda manifest: "card", rows_per_shard)
 
 
@@ -156,7 +156,10 @@ def card(settings: ReleaseSettings, benchmarks: list[dict[str, Any]]) -> str:
         "dataset": "sft_dataset", "version": "v", "run_id": "r", "created_at": "now", "rows": {"python": 1},
         "filters": settings.model_dump(), "benchmarks": benchmarks, "warning": warning(benchmarks, samples.BENCHMARK_NAMES),
     }  # fmt: skip
-    return card_text(manifest, columns=SFT_DATASET.columns, funnel=[], verdicts=[], licenses=[])
+    return card_text(
+        manifest, columns=SFT_DATASET.columns, funnel=[], labels=[], licenses=[], settings=ReleaseSettings, label="verdict",
+        about=ABOUT, example=EXAMPLE,
+    )  # fmt: skip
 
 
 def test_the_card_names_every_setting_and_its_value() -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from ocr_assets.definitions import build_definitions
+from ocr_assets.exports.assets import kodcode_rl, kodcode_sft_r1, kodcode_v1
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.schema import QUESTION_SCREENING, SYNTHETIC_QUESTIONS
 from ocr_assets.synthesis.answer_assets import (
@@ -23,6 +24,7 @@ from resources.settings import LakeResource, SynthesisResource, TeacherResource
 from tests.support.rows import row_of
 
 STAGE = [synthetic_attempts, self_verification, style_conversions, synthetic_triplets, kodcode_responses]
+RELEASES = [kodcode_v1, kodcode_sft_r1, kodcode_rl]
 DOUBLE = "def double(x):\n    if x == 0:\n        return 0\n    return x + x\n"
 DOUBLE_TESTS = "from solution import double\n\ndef test_double():\n    assert double(2) == 4\n    assert double(-3) == -6\n"
 LAST = "def last(values):\n    return values[-1] if values else None\n"
@@ -52,6 +54,29 @@ RECORDED = {
     "kodcode|evol|double|0|instruct|1": "<think>\nSquare?\n</think>\n```python\ndef double(x):\n    return x * x\n```\n",
     "kodcode|evol|double|0|instruct|2": "<think>\nNo code today.\n</think>\nJust add it to itself.",
 }  # fmt: skip
+
+
+KODCODE = [
+    "version",
+    "style",
+    "subset",
+    "question_id",
+    "question",
+    "solution",
+    "test",
+    "test_info",
+    "gpt_pass_sequence",
+    "gpt_pass_trial_num",
+    "gpt_difficulty",
+    "gpt_pass_percentage",
+    "trials",
+    "chosen_trial",
+    "metadata",
+    "benchmark_similarity",
+    "benchmark_instruction",
+    "benchmark_task_id",
+    "filter_reason",
+]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +115,7 @@ def refresh(home: Path, **synthesis: Any) -> Callable[[str], Mapping[str, Any]]:
         "teacher": TeacherResource(recordings=str(home / "recorded"), model="r1"),
         "synthesis": SynthesisResource(mutants=3, **synthesis),
     }
-    result = dg.materialize(STAGE, resources=resources)
+    result = dg.materialize([*STAGE, *RELEASES], resources=resources)
     return lambda name: {
         key: value.value for key, value in result.asset_materializations_for_node(name)[0].metadata.items() if key != "preview"
     }
@@ -155,6 +180,35 @@ def test_a_second_run_asks_and_runs_nothing(home: Path) -> None:
     for name in ("synthetic_attempts", "style_conversions", "kodcode_responses"):
         assert (metadata(name)["teacher requests"], metadata(name)["verified now"]) == (0, {}), name
     assert rows(home, "FROM self_verification ORDER BY ALL") == before
+
+
+def test_releases_have_kodcodes_columns_and_are_read_by_datasets(home: Path) -> None:
+    import datasets
+
+    def released(name: str) -> list[dict[str, Any]]:
+        folder = home / "releases" / name
+        assert "prove" in (folder / "README.md").read_text(encoding="utf-8")
+        return list(datasets.load_dataset(str(folder), split="train", cache_dir=str(home / "cache")))
+
+    v1 = released("kodcode_v1")
+    assert [(row["question_id"][:5], row["question_id"][-2:], row["style"]) for row in sorted(v1, key=lambda row: (row["solution"], row["style"]))] == [
+        ("Evol_", "_C", "complete"), ("Evol_", "_I", "instruct"), ("Evol_", "_O", "online_judge"), ("Evol_", "_I", "instruct"),
+    ]  # fmt: skip
+    (double,) = (row for row in v1 if row["question"] == "Write double.")
+    assert (double["gpt_pass_sequence"], double["gpt_difficulty"], double["chosen_trial"]) == ([0, 0, 1], "medium", "trial_2")
+    assert double["test_info"] == [
+        {"function_name": "double", "parameter_list": "(x)", "function_declaration": "def double(x):", "docstring": ""}
+    ]
+    trials = json.loads(double["trials"])
+    assert [trials[f"trial_{number}"]["status"] for number in range(3)] == [None, "failed", "verified"]
+    assert set(KODCODE) <= set(double) and {row["question_id"] for row in released("kodcode_rl")} == {
+        row["question_id"] for row in v1
+    }
+    answers = released("kodcode_sft_r1")
+    assert [(row["r1_pass_sequence"], row["r1_correctness"]) for row in answers] == [
+        ([1, 0, 0], "True"), ([1, 0, 0], "False"), ([1, 0, 0], "False"),
+    ]  # fmt: skip
+    assert answers[0]["conversations"][1]["from"] == "gpt" and answers[0]["conversations"][1]["value"].startswith("<think>\nAdd.")
 
 
 def test_a_row_leads_back_to_its_question(home: Path) -> None:

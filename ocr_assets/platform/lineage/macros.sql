@@ -27,6 +27,11 @@ SELECT q.question_id, q.subset, q.method, q.seed_ids, q.seed_name, q.sample_inde
 FROM synthetic_questions q JOIN question_screening s USING (question_id)
 WHERE q.status = 'kept' AND s.fate = 'clean';
 
+-- The last verification of each attempt, conversion and response; a fault of the sandbox counts only where there is nothing else.
+CREATE OR REPLACE VIEW latest_verification AS
+FROM self_verification
+QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY status = 'sandbox_error', created_at DESC, verification_id) = 1;
+
 -- Where does this row come from? Every step back to the raw rows (and through them to file and row).
 CREATE OR REPLACE MACRO trace(row_id) AS TABLE
 WITH RECURSIVE up AS (
@@ -66,9 +71,6 @@ WITH synthetic_answers AS (
     SELECT 'synthetic_attempts' AS stage, attempt_id AS subject_id, failure, parse_status FROM synthetic_attempts
     UNION ALL SELECT 'style_conversions', conversion_id, failure, parse_status FROM style_conversions
     UNION ALL SELECT 'kodcode_responses', response_id, failure, parse_status FROM kodcode_responses
-), verification_of AS (
-    FROM self_verification
-    QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY status = 'sandbox_error', created_at DESC, verification_id) = 1
 ), verdict_of AS (
     -- The latest verdict on the suite that the solution's problem has now.
     SELECT v.solution_id, v.suite_id, max_by(v.verdict, (v.created_at, v.verdict_id)) AS verdict FROM verdicts v GROUP BY ALL
@@ -126,7 +128,7 @@ WITH synthetic_answers AS (
              WHEN v.status = 'verified' THEN 'kept' WHEN v.status <> 'sandbox_error' THEN 'dropped' ELSE 'waiting' END,
         CASE WHEN s.failure IS NOT NULL THEN s.failure WHEN s.parse_status <> 'ok' THEN 'not read: ' || s.parse_status
              ELSE coalesce(v.status, 'not verified yet') END
-        FROM synthetic_answers s LEFT JOIN verification_of v USING (subject_id)
+        FROM synthetic_answers s LEFT JOIN latest_verification v USING (subject_id)
 ), counted AS (
     SELECT place, stage, 'in' AS outcome, reason, rows FROM (
         SELECT 1 AS place, 'raw_problems' AS stage, 'source rows' AS reason,
