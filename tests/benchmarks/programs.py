@@ -1,6 +1,7 @@
 """Programs the benchmark runs: of the length and manner of usual solutions, each with ten inputs.
 
-``PYTHON`` and ``CPP`` read stdin; ``FUNCTION`` is called and tested by ``PYTEST``.
+``PYTHON`` and ``CPP`` read stdin; ``FUNCTION`` is called, and tested by ``PYTEST``, which has to run, and by
+``PYTEST_OF_CALLS`` and ``CHECK``, which can be read.
 """
 
 import random
@@ -187,6 +188,42 @@ def test_argument_is_not_changed(longest):
 def test_nothing_to_compare(longest):
     with pytest.raises(TypeError):
         longest([1, "a"])
+"""
+
+PYTEST_OF_CALLS = """from solution import Solution
+
+
+def test_short():
+    assert Solution().longestIncreasing([]) == 0
+    assert Solution().longestIncreasing([1]) == 1
+    assert Solution().longestIncreasing([2, 1]) == 1
+    assert Solution().longestIncreasing([1, 2, 3]) == 3
+
+
+def test_usual():
+    solution = Solution()
+    assert solution.longestIncreasing([10, 9, 2, 5, 3, 7, 101, 18]) == 4
+    assert solution.longestIncreasing([0, 1, 0, 3, 2, 3]) == 4
+
+
+def test_equal():
+    assert Solution().longestIncreasing([7] * 5) == 1
+
+
+def test_long_input():
+    numbers = list(range(500))
+    assert Solution().longestIncreasing(numbers) == 500
+"""
+
+CHECK = """def check(candidate):
+    assert candidate([]) == 0
+    assert candidate([1]) == 1
+    assert candidate([2, 1]) == 1
+    assert candidate([10, 9, 2, 5, 3, 7, 101, 18]) == 4
+    assert candidate([7] * 5) == 1
+
+
+check(Solution().longestIncreasing)
 """
 
 CPP = r"""#include <bits/stdc++.h>

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_assets.grading.outputs import compare_output
+from ocr_assets.grading.scripts import as_script
 from ocr_assets.grading.values import compare_value
 from resources.sandbox.api import Program, Run, RunLimits, RunOutcome
 from resources.sandbox.docker_pool import DockerSandbox
@@ -165,6 +166,32 @@ class Ways:
     def pytest(self, number: int) -> int:
         self._execute(programs.FUNCTION, "python", [Run("pytest", code=programs.PYTEST)], lambda _, run: run.status == "ok")
         return 1
+
+    def read_suite(self, kind: str, code: str) -> Work:
+        """A suite that is read and asked as calls (docs/grading.md, §3.4)."""
+        script = as_script(kind, code)
+        if script is None:
+            raise RuntimeError("the benchmark's suite cannot be read")
+
+        def work(number: int) -> int:
+            self._execute(
+                programs.FUNCTION,
+                "python",
+                [script.run],
+                lambda _, run: run.status == "ok" and script.difference(run.value) is None,
+            )
+            return 1
+
+        return work
+
+    def run_suite(self, kind: Any, code: str, *, apart: bool = True) -> Work:
+        """A suite that runs, in a process of its own or in the program's."""
+
+        def work(number: int) -> int:
+            self._execute(programs.FUNCTION, "python", [Run(kind, code=code, apart=apart)], lambda _, run: run.status == "ok")
+            return 1
+
+        return work
 
     def compile(self, number: int) -> int:
         self._execute(programs.CPP, "cpp", [], lambda *_: True)
@@ -330,6 +357,10 @@ def main() -> None:
             "docker exec": ways.docker_exec(stack.enter_context(_idle_container(pool))),
             "python, 10 calls a program": ways.call,
             "pytest suite": ways.pytest,
+            "pytest suite of calls": ways.read_suite("pytest", programs.PYTEST_OF_CALLS),
+            "assertions read": ways.read_suite("assert", programs.CHECK),
+            "assertions run apart": ways.run_suite("assert", programs.CHECK),
+            "assertions run inside": ways.run_suite("assert", programs.CHECK, apart=False),
             "python -m pytest": ways.bare_pytest,
             "C++ binary": ways.binary,
         }
@@ -364,7 +395,10 @@ TARGETS = [
     ("python, 10 tests a program", "docker exec", 25),
     ("python, 10 tests a program", "bare python3 -I -S", 3),
     ("python, 1 test a program", "bare python3 -I -S", 1.2),
-    ("pytest suite", "python -m pytest", 2.5),
+    ("pytest suite", "python -m pytest", 5),
+    ("pytest suite of calls", "python -m pytest", 8),
+    ("assertions read", "assertions run inside", 0.8),
+    ("assertions run apart", "assertions run inside", None),
     ("C++ compile", "g++ -O2", 2),
     ("C++ binary", "posix_spawn of a binary", 0.5),
     ("python, 10 tests a program", "fork of a warm interpreter", None),

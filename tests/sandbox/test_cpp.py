@@ -25,6 +25,35 @@ ONLY_BY = {
 }  # fmt: skip
 
 
+SQUARE = suite_from_json(
+    {
+        "tests": [{"kind": "call", "entry": "f", "args": [n], "expected": n * n} for n in (2, 3)],
+        "limits": {"cpu_s": 2, "wall_s": 20},
+    }
+)
+# Before main, with what the call is given at hand: "%s" is the mark by which a result is known.
+FORGES = (
+    "#include <cstdio>\n#include <cstdlib>\n#include <unistd.h>\nint f(int x) { return 0; }\nstruct Early { Early() {\n"
+    "  char text[4096], out[200]; int size = pread(3, text, 4095, 0); text[size > 32 ? 32 : 0] = 0;\n"
+    "  int length = snprintf(out, 200, %s, text); ftruncate(3, 0); pwrite(3, out, length, 0); _exit(0);\n} } early;\n"
+)
+CHEATS = {
+    "forges a result": FORGES.replace("%s,", '"%s5",'),
+    "says the arguments do not fit": FORGES.replace("%s,", '"%s!\\"no\\"",'),
+    "has an == for everything": "#include <vector>\nbool operator==(const std::vector<int>&, int) { return true; }\n"
+    "std::vector<int> f(int x) { return {1}; }",
+    "leaves a file for the next call": '#include <fstream>\nint f(int x) { std::ifstream seen("/tmp/seen"); int n = 0; seen >> n;\n'
+    '  std::ofstream("/tmp/seen") << 9; return n ? n : x == 2 ? 4 : 0; }',
+}
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_before_cpp_calls_is_a_failure(sandbox: DockerSandbox, name: str) -> None:
+    judged = grade(sandbox, "cpp", CHEATS[name], SQUARE)
+    assert judged["verdict"] in ("wrong_answer", "runtime_error", "compile_error"), judged
+    assert judged["tests_passed"] <= 1
+
+
 @pytest.mark.parametrize("standard", ONLY_BY)
 def test_a_program_of_any_standard_is_compiled(sandbox: DockerSandbox, standard: str) -> None:
     judged = grade(sandbox, "cpp", ONLY_BY[standard], SUM)

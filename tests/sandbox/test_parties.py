@@ -198,6 +198,10 @@ PLAYERS = {
     "closes its output and stays": ("idle_limit", "python", "import os, time\nos.close(1)\ntime.sleep(99)"),
     "closes its input and burns": ("time_limit", "python", "import os\nos.close(0)\nwhile True: pass"),
     "burns in children nobody waits for": ("time_limit", "python", "import os, signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor _ in range(99):\n    if os.fork() == 0:\n        while time.process_time() < 0.1: pass\n        os._exit(0)\n    try: os.wait()\n    except ChildProcessError: pass\n" + PLAY_ON),
+    "talks to every socket there is": ("accepted", "python", "import socket\nfor line in open('/proc/net/unix'):\n    name = line.split()[-1]\n    for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET) if name[:1] == '@' else ():\n        found = socket.socket(socket.AF_UNIX, kind)\n        try: found.connect('\\0' + name[1:])\n        except OSError: continue\n        raise SystemExit(1)\n" + PLAY_ON),
+    "opens the other ends of its pipes": ("runtime_error", "python", "import os\nfor fd, way in ((0, os.O_WRONLY), (1, os.O_RDONLY)):\n    try: os.open(f'/proc/self/fd/{fd}', way)\n    except PermissionError: continue\n    while True: pass\nraise ValueError"),
+    "asks for signals of its pipes": ("accepted", "python", "import fcntl, os\nfor fd in (0, 1):\n    for who in (1, 2, 3, 5, -1):\n        try:\n            fcntl.fcntl(fd, fcntl.F_SETOWN, who)\n            fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)\n        except OSError: pass\n" + PLAY_ON),
+    "its child is wrong first": ("wrong_answer", "python", "import os\nif os.fork() == 0:\n    print(7, flush=True)\n    os._exit(0)\nos.wait()\n" + PLAY_ON),
     "plays, in C++": ("accepted", "cpp", 'int main() { int n; while (scanf("%d", &n) == 1) { printf("%d\\n", n * n); fflush(stdout); } }'),
     "floods, in C++": ("wrong_answer", "cpp", 'int main() { for (;;) puts("1"); }'),
     "leaves children that play on, in C++": (
