@@ -29,6 +29,19 @@ def run(*arguments: str, home: Path, check: bool = True, **environment: str) -> 
     return done
 
 
+def only(*names: str) -> list[str]:
+    """Words of the command line that choose these assets."""
+    return [word for name in names for word in ("--only", name)]
+
+
+def without_synthesis() -> list[str]:
+    """Words of the command line that choose all assets but those of synthesized problems, for tests that are not about these."""
+    from ocr_assets.definitions import ASSETS
+
+    groups = {asset.key.to_user_string(): asset.group_names_by_key[asset.key] for asset in ASSETS}
+    return only(*(name for name, group in groups.items() if group != "synthesis" and not name.startswith("kodcode")))
+
+
 def open_lake(home: Path) -> Lake:
     """The lake of a home, with the project's tables and macros."""
     return project_lake(home / "lake")
