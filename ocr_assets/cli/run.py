@@ -16,6 +16,7 @@ from ocr_assets.cli.project import existing_lake
 
 # The project's terminal logger instead of Dagster's full event log, which is in the UI.
 RUN_CONFIG: dict[str, Any] = {"loggers": {"console": {}}}
+ALL = "all"
 RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over several partitions
 
 
@@ -25,7 +26,11 @@ RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over sever
     "--source", "partitions", multiple=True, help="Read only these sources (taco, apps, code_contests, codeforces, local)."
 )
 @click.option(
-    "--subset", "subsets", multiple=True, help="Ask only for synthetic questions of these subsets (prefill, leetcode, docs …)."
+    "--subset",
+    "subsets",
+    multiple=True,
+    help="Ask for synthetic questions of these subsets (prefill, leetcode, docs …; all). Without it: of all where answers are "
+    "recorded, of none where a teacher is live, unless --only names them.",
 )
 def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, ...]) -> None:
     """Materialize the graph.
@@ -37,12 +42,13 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, 
     from ocr_assets.definitions import ASSETS, build_definitions
     from ocr_assets.problems.assets import SOURCES
     from ocr_assets.synthesis.assets import SUBSETS
+    from resources.settings import TeacherResource, from_environment
 
     sources, all_subsets = SOURCES.get_partition_keys(), SUBSETS.get_partition_keys()
     assets = {asset.key.to_user_string(): asset.key for asset in ASSETS}
     _refuse_unknown("asset", only, list(assets))
     _refuse_unknown("source", partitions, sources)
-    _refuse_unknown("subset", subsets, all_subsets)
+    _refuse_unknown("subset", subsets, [*all_subsets, ALL])
     home = _prepared_home()
     chosen = [name for name in assets if not only or name in only]
     definitions = build_definitions()
@@ -53,11 +59,19 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, 
         after = {key.to_user_string() for key in _after(definitions, assets["synthetic_questions"])}
         selected = [name for name in chosen if name not in ("raw_problems", "synthetic_questions")]
         _downstream(definitions, instance, [assets[name] for name in selected if name not in after])
-        if "synthetic_questions" in chosen:
-            _partitions(definitions, instance, "ask_questions", subsets, all_subsets)
+        if "synthetic_questions" in chosen and asks_for_questions(only, subsets, from_environment(TeacherResource).kind):
+            _partitions(definitions, instance, "ask_questions", () if ALL in subsets else subsets, all_subsets)
+        elif "synthetic_questions" in chosen:
+            click.echo("synthetic questions: none asked for; --subset all, or names, has the teacher make some", err=True)
         _downstream(definitions, instance, [assets[name] for name in selected if name in after])
     click.echo(f"\ndone in {time.monotonic() - start:.0f} s")
     _what_to_look_at(home)
+
+
+def asks_for_questions(only: Sequence[str], subsets: Sequence[str], teacher: str) -> bool:
+    """Whether a run that takes in ``synthetic_questions`` asks for some: new questions cost a live teacher more than the problems
+    at hand do, so a person has to name them. ``teacher``: its kind."""
+    return teacher == "recorded" or bool(subsets) or "synthetic_questions" in only
 
 
 def _partitions(definitions: Any, instance: Any, name: str, chosen: Sequence[str], all_partitions: Sequence[str]) -> None:

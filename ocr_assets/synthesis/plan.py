@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
+from ocr_assets.generation.answers import seed_of
 from ocr_assets.generation.prompts import PromptTemplate, prompt_hash
 from ocr_assets.schema import content_id, json_text
 from ocr_assets.synthesis.seeds.seed import Seed
@@ -72,7 +73,7 @@ class QuestionPlan:
             key=key,
             messages=messages,
             sampling=subset.sampling,
-            seed=int(key.rpartition("_")[2][:8], 16) & 0x7FFFFFFF,  # 31 bits, which every engine takes
+            seed=seed_of(key),
             aliases=[f"synthetic|{subset.name}|{name}|{sample}" for name in (seeds[0].names if seeds else ("",))],
             stop=subset.stop,
             user_turn=subset.method == "prefill",

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
+from ocr_assets.generation.answers import answer_columns
 from ocr_assets.generation.request_loop import Account, Count, Usage
 from ocr_assets.generation.runner import PromptsOnce, Report, Say, Summary, open_runner
 from ocr_assets.generation.spending import spent_on
@@ -73,22 +73,20 @@ class Rows:
     def of(self, planned: PlannedQuestion, answer: ChatAnswer, usage: Usage) -> dict[str, Any]:
         """``{"question": SyntheticQuestion, "seeds": [QuestionSeed], "prompt": Prompt or None}``."""
         return {
-            "question": question_row(planned, answer, usage, self.teacher, datetime.now(UTC)),
+            "question": question_row(planned, answer, usage, self.teacher),
             "seeds": [seed.row for seed in planned.seeds if seed.kind != "problem"],
             "prompt": self._prompts.row(planned.template, planned.request.messages, planned.prompt_hash),
         }
 
 
-def question_row(
-    planned: PlannedQuestion, answer: ChatAnswer, usage: Usage, teacher: ChatModel, now: datetime
-) -> SyntheticQuestion:
+def question_row(planned: PlannedQuestion, answer: ChatAnswer, usage: Usage, teacher: ChatModel) -> SyntheticQuestion:
     """The row to keep for an answer."""
     subset = planned.subset
     if answer.failure is not None:
         reading = Reading("failed", answer.failure)
     else:
         reading = read_answer(subset, planned.given, answer.separated.answer, answer.finish_reason)
-    return {
+    row: Any = {
         "question_id": planned.request.key,
         "subset": subset.name,
         "method": subset.method,
@@ -102,29 +100,10 @@ def question_row(
         "category": reading.category,
         "form": reading.form,
         "rule": subset.rule(PARSER_VERSION),
-        "template": planned.template.name,
-        "template_hash": planned.template.hash,
-        "prompt_hash": planned.prompt_hash,
-        "model": teacher.model,
-        "served_model": answer.served_model,
-        "revision": answer.revision,
-        "teacher": teacher.name,
-        "endpoint": answer.endpoint,
+        **answer_columns(planned.request, planned.template, planned.prompt_hash, answer, usage, teacher),
         "sampling": sampling_json(subset),
-        "seed": planned.request.seed,
-        "content": answer.content,
-        "reasoning": answer.reasoning,
-        "finish_reason": answer.finish_reason,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "tokens_from": "counted" if usage.counted else "server",
-        "cost": usage.cost,
-        "latency_s": answer.latency_s,
-        "attempts": answer.attempts,
-        "failure": answer.failure,
-        "message": answer.extra.get("message"),
-        "created_at": now,
     }
+    return cast("SyntheticQuestion", row)
 
 
 def commit(store: Lake, run: RunInfo, rows: Iterable[Mapping[str, Any]]) -> None:

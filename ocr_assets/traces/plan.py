@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ocr_assets.generation.answers import seed_of
 from ocr_assets.generation.prompts import PromptTemplate, prompt_hash
 from ocr_assets.generation.sampling import Fixed, SampleCounts, SamplingPolicy
 from ocr_assets.schema import Language, content_id, json_text
@@ -174,11 +175,6 @@ def _requests(problems: Iterable[Mapping[str, Any]], wanted: Wanted) -> Iterator
                 aliases=[f"{origin}|{language}|{index}" for origin in problem["origins"]],
             )
             yield Planned(request, problem["problem_id"], language, index, template, hashed)
-
-
-def seed_of(key: str) -> int:
-    """A seed of its own for each request, the same whenever it is asked: 31 bits, which every engine takes."""
-    return int(key.rpartition("_")[2][:8], 16) & 0x7FFFFFFF
 
 
 def _stage(cursor: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema, rows: Iterable[Mapping[str, Any]]) -> None:

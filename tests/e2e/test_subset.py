@@ -3,6 +3,8 @@
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tests.support.fake_teacher import FakeTeacher
 from tests.support.graph import ROOT, open_lake, run
 
@@ -13,6 +15,7 @@ def blocks(page: str, language: str) -> list[str]:
     return [part.partition("```")[0] for part in page.split(f"```{language}\n")[1:]]
 
 
+@pytest.mark.long
 def test_ten_lines_and_the_command_of_the_page_make_questions(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "synthesis.md").read_text(encoding="utf-8")
     definition, commands = blocks(page, "toml")[0], blocks(page, "sh")[0]

@@ -142,3 +142,22 @@ def test_the_output_is_never_an_input(tmp_path: Path) -> None:
     assert json.loads(source.read_text()) == ANSWER
     done = CliRunner().invoke(main, ["parse", str(source), "-o", str(tmp_path / "no" / "out.jsonl")])
     assert done.exit_code == 2 and "there is no folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("only", "subsets", "teacher", "asks"),
+    [
+        ((), (), "recorded", True),
+        ((), (), "endpoint", False),
+        ((), (), "vllm", False),
+        ((), ("all",), "endpoint", True),
+        (("synthetic_questions",), (), "endpoint", True),
+        (("verdicts",), (), "endpoint", False),
+    ],
+)
+def test_a_live_teacher_makes_questions_only_where_somebody_says_so(
+    only: tuple[str, ...], subsets: tuple[str, ...], teacher: str, asks: bool
+) -> None:
+    from ocr_assets.cli.run import asks_for_questions
+
+    assert asks_for_questions(only, subsets, teacher) == asks

@@ -45,8 +45,8 @@ WITH RECURSIVE up AS (
     SELECT min(step) AS step, * EXCLUDE (step) FROM up GROUP BY ALL
 )
 SELECT up.step, up.stage, up.child AS id, up.relation, up.parent, up.reason,
-       r.dataset || '/' || r.file || ' row ' || r.row AS stands_in, up.run_id, up.created_at
-FROM steps up LEFT JOIN raw_problems r ON r.raw_id = up.parent
+       coalesce(r.dataset || '/' || r.file || ' row ' || r.row, s.place) AS stands_in, up.run_id, up.created_at
+FROM steps up LEFT JOIN raw_problems r ON r.raw_id = up.parent LEFT JOIN question_seeds s ON s.seed_id = up.parent
 ORDER BY up.step, up.parent;
 
 -- What became of this row? Every step forward, with the reason where it ends.
