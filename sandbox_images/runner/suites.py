@@ -22,7 +22,8 @@ _OPTIONS_APART = (
 )
 # Plugins that are asked at every test, and words of which a suite has one that has a use for them.
 _USED_BY = {
-    "logging-plugin": (b"log",), "logging": (b"log",), "warnings": (b"warn",), "skipping": (b"skip", b"xfail"),
+    "logging-plugin": (b"log",), "logging": (b"log",), "warnings": (b"warn",),
+    "skipping": (b"skip", b"xfail", b"unittest", b"testcase"),  # an expected failure of unittest's is pytest's xfail
     "unittest": (b"unittest", b"testcase"), "setuponly": (), "assertion": (),
 }  # fmt: skip
 _prepared = []  # pytest's configuration, made by a zygote for all suites apart

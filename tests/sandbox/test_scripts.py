@@ -49,6 +49,7 @@ REFUSED = {
     "leaves in the middle": "import os\ndef encode(x): os._exit(0)" + DECODE,
     "hangs up": "import os\ndef encode(x):\n    os.close(4)\n    return 'secret-xyz'" + DECODE,
     "makes its result longer": "import os, threading\ndef more():\n    while True: os.pwrite(3, b'x', 5)\nthreading.Thread(target=more, daemon=True).start()\ndef encode(x): return 'no'" + DECODE,
+    "patches what the runner needs": "import builtins, os\nbuiltins.len = lambda x: 0\nbuiltins.isinstance = lambda *x: True\ndef encode(x): return 'no'" + DECODE,
     "floods its result": "import os\ndef encode(x): return 'x' * (1 << 25)" + DECODE,
 }  # fmt: skip
 

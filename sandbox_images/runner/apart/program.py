@@ -85,7 +85,7 @@ class Program(peer.Peer):
         if self._module is None:
             module = types.ModuleType("solution")
             module.__file__ = os.path.abspath("solution.py")
-            module.__dict__["__builtins__"] = _own_builtins()
+            module.__dict__["__builtins__"] = own_builtins()
             if main:
                 module.__file__ = "solution.py"
             sys.modules["solution"] = module
@@ -304,7 +304,7 @@ def _goes_on(encoder):
     return encoder.causes <= 3
 
 
-def _own_builtins():
+def own_builtins():
     """The program's builtins: what it does to them is not done to the code here."""
     own = types.ModuleType("builtins")
     own.__dict__.update(vars(builtins))
