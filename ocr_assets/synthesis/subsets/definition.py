@@ -80,7 +80,7 @@ class Ask(_Part):
     questions: int | None = Field(None, ge=0, description="Most questions asked for in all, over all runs; none: no bound")
     temperature: float = Field(1.0, ge=0, description="Sampling temperature")
     top_p: float = Field(0.95, gt=0, le=1, description="Nucleus sampling: probability mass that tokens are drawn from")
-    max_tokens: int = Field(4_096, ge=1, description="Most completion tokens, reasoning included")
+    max_tokens: int = Field(8_192, ge=1, description="Most completion tokens, reasoning included")
     stop: tuple[str, ...] | None = Field(None, description="Texts that end an answer; default the method's")
 
 
