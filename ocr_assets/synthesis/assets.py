@@ -69,7 +69,8 @@ def synthetic_questions(
 
     def ask(store: Lake, write: Write) -> Mapping[str, Any]:
         known = load_subsets(synthesis.folder)
-        subsets = [known[name] for name in context.partition_keys]
+        # Prefill last: it needs a tokenizer, which may not be at hand, and the others shall not wait for that.
+        subsets = sorted((known[name] for name in context.partition_keys), key=lambda subset: subset.method == "prefill")
         seed_folder = synthesis.seed_folder(samples.SEEDS)
         model = teacher.opened(samples.RESPONSES)
         reread = questions.read_again(store, run_info(context), subsets)

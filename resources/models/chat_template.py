@@ -9,9 +9,12 @@ from typing import Any
 from resources.models.api import OPENING, Message, ModelUnavailable, ThinkMode
 from resources.models.reasoning import OPEN
 
+BY_THE_SERVER = "OCR_TEACHER_THINK=prefill, which leaves the template to the server"
 
-def load_tokenizer(name: str) -> Any:
-    """The tokenizer (and with it the chat template) of ``name``, a folder or a name on the Hub.
+
+def load_tokenizer(name: str, otherwise: str = BY_THE_SERVER) -> Any:
+    """The tokenizer (and with it the chat template) of ``name``, a folder or a name on the Hub. ``otherwise``: what can be done
+    without one.
 
     Raises ``ModelUnavailable`` with the remedy.
     """
@@ -22,7 +25,7 @@ def load_tokenizer(name: str) -> Any:
     except (ImportError, OSError, ValueError) as error:
         raise ModelUnavailable(
             f"no tokenizer for {name} ({error}); set OCR_TEACHER_TOKENIZER to a folder with the model's tokenizer files "
-            "(pip install transformers), or OCR_TEACHER_THINK=prefill, which leaves the template to the server"
+            f"(pip install transformers), or {otherwise}"
         ) from error
     if not tokenizer.chat_template:
         raise ModelUnavailable(f"the tokenizer of {name} has no chat template; set OCR_TEACHER_TOKENIZER to one that has")

@@ -210,7 +210,8 @@ class EndpointModel:
     @property
     def _tokenizer(self) -> Any:
         if self._loaded_tokenizer is None:
-            self._loaded_tokenizer = load_tokenizer(self._tokenizer_name)
+            otherwise = "leave out what continues a user's turn (of the synthetic questions, the subset prefill)"
+            self._loaded_tokenizer = load_tokenizer(self._tokenizer_name, otherwise)
         return self._loaded_tokenizer
 
     def _mode(self, request: ChatRequest) -> ThinkMode:

@@ -86,6 +86,16 @@ def test_a_template_that_changes_what_users_say_cannot_be_cut_open(lake: Lake, t
         ask(lake, tmp_path, subset, teacher(server, tokenizer=folder))
 
 
+def test_without_a_tokenizer_it_is_said_what_is_missing_and_what_can_be_left_out(lake: Lake, tmp_path: Path) -> None:
+    subset = defined(tmp_path / "s", 'title = "M"\nmethod = "prefill"\n')
+    (tmp_path / "empty").mkdir()
+    with (
+        FakeTeacher(lambda body: "x") as server,
+        pytest.raises(ModelUnavailable, match=r"OCR_TEACHER_TOKENIZER.*the subset prefill"),
+    ):
+        ask(lake, tmp_path, subset, teacher(server, tokenizer=str(tmp_path / "empty")))
+
+
 def test_seed_questions_are_shown_together_and_each_is_first_once(lake: Lake, tmp_path: Path) -> None:
     with lake.write(RunInfo("test"), "clean_problems") as write:
         put_problems(write, [problem(n, origin=f"taco/train/{n}", entry_point="f" if n < 4 else None) for n in range(6)])
@@ -129,6 +139,8 @@ def test_each_seed_of_a_bundled_subset_is_asked_about_once(lake: Lake, tmp_path:
     for row in found:
         assert row["status"] == "kept" and kept_seeds[row["seed_ids"][0]]["name"] == row["seed_name"]
         assert any(kept_seeds[row["seed_ids"][0]]["text"] in text for text in texts)
+    (step,) = lake.rows("FROM trace(?)", [found[0]["question_id"]])
+    assert step["stands_in"] == kept_seeds[found[0]["seed_ids"][0]]["place"]
 
 
 def test_filtered_instructions_are_themselves_the_questions(lake: Lake, tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ def test_files_that_are_no_python_are_told_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "latin.py").write_bytes(b"def f():\n    return '\xe9'\n")
     (tmp_path / "notes.txt").write_text("def g(): pass")
     said: list[str] = []
-    assert [seed.names[0] for seed in snippets(tmp_path, said.append)] == ["deep/good.py:f"]
+    (seed,) = snippets(tmp_path, said.append)
+    assert (seed.names[0], seed.place) == ("deep/good.py:f", f"{tmp_path.name}/deep/good.py, line 1")
     assert len(said) == 2 and all("left out, no Python" in line for line in said)
     with pytest.raises(ValueError, match="no such file or folder"):
         list(snippets(tmp_path / "gone", said.append))

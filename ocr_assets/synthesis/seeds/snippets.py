@@ -25,13 +25,13 @@ def snippets(path: Path, say: Callable[[str], object]) -> Iterator[Seed]:
     for file in files:
         name = file.relative_to(base).as_posix()
         try:
-            yield from cut(file.read_text(encoding="utf-8"), name)
+            yield from cut(file.read_text(encoding="utf-8"), name, "" if path.is_file() else f"{path.name}/")
         except (SyntaxError, ValueError) as error:  # ValueError: null bytes, or no UTF-8
             say(f"snippets: {file}: left out, no Python: {error}")
 
 
-def cut(source: str, file: str) -> Iterator[Seed]:
-    """The snippets of one file. Raises ``SyntaxError``."""
+def cut(source: str, file: str, folder: str = "") -> Iterator[Seed]:
+    """The snippets of one file; ``folder`` stands before it where it is told where they lie. Raises ``SyntaxError``."""
     with AST_LOCK:
         tree = ast.parse(source)
     lines = source.splitlines(keepends=True)
@@ -41,7 +41,7 @@ def cut(source: str, file: str) -> Iterator[Seed]:
             used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
             needed = [_lines(lines, line) for line in imports if _bound(line) & used]
             text = "".join(needed) + ("\n\n" if needed else "") + _lines(lines, node)
-            yield seed_of("snippet", f"{file}:{node.name}", f"{file}, line {_first(node)}", text.strip("\n"))
+            yield seed_of("snippet", f"{file}:{node.name}", f"{folder}{file}, line {_first(node)}", text.strip("\n"))
 
 
 def _first(node: ast.stmt) -> int:
