@@ -371,3 +371,10 @@ def test_who_ended_first_decides_a_talk(run: RunOutcome, verdict: str) -> None:
 def test_what_cannot_be_judged_is_said_and_not_run(language: str, tests: Sequence[Any], more: dict, reason: str) -> None:
     found = judged(Scripted(), language, suite_from_json({"tests": tests, **more}))
     assert found["verdict"] == "sandbox_error" and reason in found["message"]
+
+
+def test_what_only_a_guess_could_decide_is_ungradable_and_no_fault() -> None:
+    """So that the lake does not try it again, as it does a fault of the sandbox."""
+    asked = suite_from_json({"tests": [{"kind": "call", "entry": "f", "args": [1], "expected": 1}]})
+    found = grade(Scripted(), "cpp", "template <class T> T f(T a) { return a; }", asked)  # type: ignore[arg-type]
+    assert found["verdict"] == "ungradable" and "template" in found["message"]

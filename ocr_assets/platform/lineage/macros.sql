@@ -6,7 +6,8 @@
 CREATE OR REPLACE MACRO unjudged(language, test_count, test_kinds) AS
     CASE WHEN test_count = 0 THEN 'no tests'
          WHEN language = 'cpp' AND test_kinds NOT IN (['stdin'], ['call'])
-         THEN 'only stdin tests, or only call tests, can be run for C++' END;
+         THEN 'only stdin tests, or only call tests, can be run for C++'
+         WHEN language NOT IN ('python', 'cpp') THEN 'programs in ' || language || ' are not judged' END;
 
 -- Every distinct problem: what its representative says, with what merging decided in place of it. Where the representative's row
 -- has left its source and deduplication has not followed yet, reading fails: leaving the problem out would look like a decision.
