@@ -11,8 +11,9 @@ from resources.models.reasoning import whole_response_sql
 
 # Every attempt at a question as KodCode keeps them: one JSON object by name.
 _TRIALS = """
-SELECT a.question_id, json_group_object('trial_' || a.attempt_index, json_object(
-    'solution_code', a.solution, 'test_code', a.test, 'parse_status', a.parse_status, 'status', v.status)) AS trials
+SELECT a.question_id, to_json(map_from_entries(list(('trial_' || a.attempt_index, {
+    'solution_code': a.solution, 'test_code': a.test, 'parse_status': a.parse_status, 'status': v.status
+}) ORDER BY a.attempt_index, a.attempt_id))) AS trials
 FROM synthetic_attempts a LEFT JOIN latest_verification v ON v.subject_id = a.attempt_id
 WHERE a.failure IS NULL GROUP BY a.question_id
 """

@@ -118,7 +118,7 @@ class Rounds:
                     lambda figures: self._context.log_event(dg.AssetObservation(self._context.asset_key, metadata=figures)),
                 )
             self._asked += summary.tally.stored
-            self._context.log.info(f"{kind.table.name}: {summary.line('answers')}")
+            self._context.log.info(f"{kind.table.name}: {summary.line()}")
             if summary.tally.stored:
                 self._figures = runner.figures(summary.tally, summary.missing)
             self._verify()

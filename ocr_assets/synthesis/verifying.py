@@ -149,7 +149,7 @@ def verify_new(
         nullcontext(pool),
         (query, parameters),
         results,
-        keep,
+        partial(keep, STAGES[subjects]),
         partial(Progress, "self_verification", log=say, unit="programs"),
     )
     return counts
@@ -159,13 +159,21 @@ def _verified(opened: Pool, settings: SelfVerificationSettings, row: Mapping[str
     return verify(opened, row, settings)
 
 
-def keep(store: Lake, run: RunInfo, rows: Sequence[Mapping[str, Any]]) -> None:
+# The asset that asks for each kind of answer, in whose name they are verified.
+STAGES: Mapping[str, str] = {
+    "attempts": "synthetic_attempts",
+    "conversions": "style_conversions",
+    "responses": "kodcode_responses",
+}
+
+
+def keep(stage: str, store: Lake, run: RunInfo, rows: Sequence[Mapping[str, Any]]) -> None:
     """Verifications and their lineage into the lake, in one transaction."""
     unique = {row["verification_id"]: row for row in rows}
     edges: list[Edge] = [
         {"child": key, "parent": row["subject_id"], "relation": "derived", "reason": cast("str", row["status"])}
         for key, row in unique.items()
     ]
-    with store.write(run, "self_verification") as write:
+    with store.write(run, stage) as write:
         write.upsert(SELF_VERIFICATION, unique.values())
         write.edges(edges, replace=False)

@@ -73,6 +73,36 @@ def test_every_question_becomes_what_its_author_meant(demo: Demo) -> None:
     assert Counter(key[0] for key in wanted).total() >= 50 and min(Counter(key[0] for key in wanted).values()) >= 3
 
 
+def test_every_attempt_conversion_and_answer_is_found_to_be_what_its_author_meant(demo: Demo) -> None:
+    """Bad tags, wrong tests, tests that prove nothing, a task that tells its solution … each ends where it should. Of questions
+    that are meant to be alike one is asked about; recordings of the other are not wanted."""
+    home, _ = demo
+    named = "q.subset, q.seed_name, q.sample_index"
+    parts = {
+        "attempt": ("synthetic_attempts", "attempt_id", "NULL", "attempt_index", "NULL"),
+        "conversion": ("style_conversions", "conversion_id", "a.style", "try_index", "NULL"),
+        "answer": ("kodcode_responses", "response_id", "NULL", "response_index", "a.renamed"),
+    }
+    with open_lake(home) as lake:
+        clean = {tuple(row.values()) for row in lake.rows(f"SELECT {named} FROM clean_questions q")}
+        for kind, (table, key, style, index, renamed) in parts.items():
+            query = f"""
+                SELECT {named}, {style} AS style, a.{index} AS index, a.parse_status, v.status, {renamed} AS renamed
+                FROM {table} a JOIN clean_questions q USING (question_id) LEFT JOIN latest_verification v ON subject_id = {key}"""
+            found = {tuple(row.values())[:5]: tuple(row.values())[5:] for row in lake.rows(query)}
+            wanted = {
+                (row["subset"], row["seed"], row["sample"], row.get("style"), row["index"]): (
+                    row["parse_status"], row["status"], row.get("renamed"),
+                )
+                for row in expected(kind)
+                if (row["subset"], row["seed"], row["sample"]) in clean
+            }  # fmt: skip
+            assert found == wanted
+        query = "SELECT status, count(*) AS rows FROM synthetic_triplets WHERE style = 'instruct' GROUP BY ALL"
+        solved = {row["status"]: row["rows"] for row in lake.rows(query)}
+    assert solved == {"verified": len(clean) - 1, "unsolved": 1}
+
+
 def test_every_problem_row_goes_where_its_author_meant(demo: Demo) -> None:
     home, _ = demo
     with open_lake(home) as lake:
@@ -120,7 +150,8 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
     manifest = (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns
     again = run("run", home=home)
     assert "r1_traces: 0 teacher requests" in again.stderr
-    assert "synthetic_questions: 0 teacher requests" in again.stderr
+    for asked in ("synthetic_questions", "synthetic_attempts", "style_conversions", "kodcode_responses"):
+        assert f"{asked}: 0 teacher requests" in again.stderr
     assert "verdicts: 0 sandbox runs" in again.stderr
     with open_lake(home) as lake:
         after = lake.rows(
