@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocr_assets.generation.sampling import SampleCounts
 from ocr_assets.synthesis.passes import by_subset, pass_at, within
+from ocr_assets.synthesis.settings import AttemptSettings
 from ocr_assets.synthesis.triplets import difficulty
 
 
@@ -51,3 +53,12 @@ def test_each_subset_has_a_row_and_all_together_the_last() -> None:
 )  # fmt: skip
 def test_difficulty_has_the_papers_bounds(share: float, name: str) -> None:
     assert difficulty(share) == name
+
+
+def test_the_policies_are_the_papers() -> None:
+    """Up to ten until one verifies; or ten for every question, to compare subsets."""
+    until, fixed = AttemptSettings().wanted, AttemptSettings(policy="fixed").wanted
+    assert [until.wanted(SampleCounts(tried, 0, 0)) for tried in (0, 1, 9, 10)] == [1, 2, 10, 10]
+    assert until.wanted(SampleCounts(3, 1, 0)) == 3
+    assert until.wanted(SampleCounts(3, 0, 1)) == 3, "one that waits for its verdict may pass"
+    assert fixed.wanted(SampleCounts(1, 1, 0)) == 10
