@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ocr_assets.grading.literals import round_to
 from ocr_assets.grading.results import brief, decode, well_formed
 from ocr_assets.programs.syntax import AST_LOCK
 from resources.sandbox.api import Run
@@ -24,7 +25,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
 }  # fmt: skip
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "round": round, "math.isclose": math.isclose, "isclose": math.isclose}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "round": round_to, "math.isclose": math.isclose, "isclose": math.isclose}
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ from typing import Any
 
 from ocr_assets.grading.literals import (
     ARITHMETIC,
+    BITS,
     COMPARISONS,
     ITEMS,
     OF_LITERALS,
     OF_RESULTS,
+    OF_SETS,
     SCALARS,
     Given,
     Unreadable,
@@ -44,18 +46,21 @@ class Pending:
 
 @dataclass
 class Result:
-    """What a call returns. ``is_object``: of a class of the program's; ``used``: by methods, after which it is no value."""
+    """What a call returns. ``is_object``: of a class of the program's; ``used``: by methods, after which it is no value;
+    ``is_held``: something of the program's that has got a name, to be called by it."""
 
     number: int
     is_object: bool
     used: bool = False
+    is_held: bool = False
 
 
 @dataclass(frozen=True)
 class Callee:
-    """Something of the program's: a name of its module, or (``on``) an attribute of what a call has returned."""
+    """Something of the program's: a name of its module, or (``on``) an attribute of what a call has returned; without a name that
+    itself."""
 
-    name: str
+    name: str | None
     on: Result | None = None
 
 
@@ -66,15 +71,20 @@ class Known:
     name: str
 
 
+class Unbound:
+    """The value of a name that a function binds before it has."""
+
+
 @dataclass
 class Expressions:
     """The state of one reading. ``calls``: [name, number of the call whose result it is an attribute of, or null, literal
-    arguments (null: the attribute itself), the error it must raise]."""
+    arguments (null: the attribute itself), the error it must raise]; without a name the result itself is called."""
 
     kind: str
     calls: list[list[Any]] = field(default_factory=list)
     conditions: list[Callable[[Sequence[Any]], Any]] = field(default_factory=list)
     compared: set[int] = field(default_factory=set)  # calls whose results matter
+    late: set[int] = field(default_factory=set)  # those looked at after other calls, which may have changed the result
     imported: set[str] = field(default_factory=set)  # names of the program's that have to be there
     usual: set[str] = field(default_factory=set)  # names that have to mean what they mean in Python
     steps: int = 0
@@ -84,6 +94,7 @@ class Expressions:
     nested: int = 0
     tests: int = 0  # test functions that were read
     top: dict[str, Any] = field(default_factory=dict)  # the suite's own names
+    _bound: dict[ast.FunctionDef, set[str]] = field(default_factory=dict)
 
     def run(self, body: Sequence[ast.stmt], scope: dict[str, Any], *, at_top: bool = False) -> None:
         """Carry out statements, binding names in ``scope``."""
@@ -106,7 +117,7 @@ class Expressions:
     def _operand(self, node: ast.expr, scope: dict[str, Any]) -> Any:
         """A literal's value or a ``Pending``."""
         value = self.value(node, scope)
-        if isinstance(value, Callee) and value.on is not None:
+        if isinstance(value, Callee) and value.on is not None and isinstance(node, ast.Attribute):
             value = self._asked(value, None)
         value = self.wanted(value) if isinstance(value, Result) else value
         if isinstance(value, Callee | Known | ast.FunctionDef):
@@ -117,6 +128,8 @@ class Expressions:
         if result.used:
             raise Unreadable("an object that was used")
         self.compared.add(result.number)
+        if len(self.calls) > result.number + 1:
+            self.late.add(result.number)
         return Pending(lambda results: results[result.number])
 
     def _together(self, function: Callable[..., Any], *operands: Any) -> Any:
@@ -139,13 +152,13 @@ class Expressions:
             value = scope[node.id]
             if isinstance(value, Known):
                 self.note(node.id)  # imported before everything of the program's was, perhaps
-            if self.given.includes(value):
-                raise Unreadable("the program may have changed it")
+            if self.given.includes(value) or isinstance(value, Unbound):
+                raise Unreadable("a name that may mean something else by now")
             return value
         if node.id in _BUILTINS:
             self.note(node.id)
             return Known(node.id)
-        if self.star and not node.id.startswith("__"):
+        if self.star and not node.id.startswith("__" if self.kind == "assert" else "_"):
             return Callee(node.id)
         raise Unreadable("an unknown name")
 
@@ -166,7 +179,8 @@ class Expressions:
 
     def _of_listcomp(self, node: ast.ListComp, scope: dict[str, Any]) -> Any:
         found: list[Any] = []
-        inner = dict(scope)
+        inner = {**scope, **dict.fromkeys(names_bound(node), Unbound())}
+        first = self.literal(node.generators[0].iter, scope)
 
         def go(generators: Sequence[ast.comprehension]) -> None:
             if not generators:
@@ -174,7 +188,7 @@ class Expressions:
                 return
             if generators[0].is_async:
                 raise Unreadable("async")
-            for item in _walked(self.literal(generators[0].iter, inner)):
+            for item in _walked(first if generators[0] is node.generators[0] else self.literal(generators[0].iter, inner)):
                 self.spend()
                 bind(generators[0].target, item, inner)
                 if all(self.literal(test, inner) for test in generators[0].ifs):
@@ -203,19 +217,20 @@ class Expressions:
             self.given.untouched(right)
         return self._sized(self._together(function, left, right))
 
-    def _of_boolop(self, node: ast.BoolOp, scope: dict[str, Any]) -> Any:
-        parts = [self._operand(part, scope) for part in node.values]
-        if not isinstance(node.op, ast.And) or not all(isinstance(part, Pending) for part in parts):
-            raise Unreadable("or")
-        return Pending(lambda results: all(part.of(results) for part in parts))
-
     def _of_compare(self, node: ast.Compare, scope: dict[str, Any]) -> Any:
-        parts = [self._operand(part, scope) for part in (node.left, *node.comparators)]
+        parts = [self._operand(part, scope) for part in (node.left, node.comparators[0])]
+        before = len(self.calls)
+        parts += [self._operand(part, scope) for part in node.comparators[1:]]
+        if len(self.calls) > before:
+            raise Unreadable("a call that depends on a comparison")
         for op, left, right in zip(node.ops, parts, parts[1:], strict=False):
             if not any(isinstance(one, Pending) or type(one) in SCALARS for one in (left, right)):
                 raise Unreadable("literals compared")
             if isinstance(op, ast.Is | ast.IsNot) and not any(one is None or isinstance(one, bool) for one in (left, right)):
                 raise Unreadable("identity")
+            if not any(isinstance(one, Pending) for one in (left, right)):
+                self.given.untouched(left)
+                self.given.untouched(right)
         pairs = [self._together(COMPARISONS[type(op)], a, b) for op, a, b in zip(node.ops, parts, parts[1:], strict=False)]
         if len(pairs) == 1:
             return pairs[0]
@@ -226,7 +241,10 @@ class Expressions:
     def _of_subscript(self, node: ast.Subscript, scope: dict[str, Any]) -> Any:
         if isinstance(node.slice, ast.Slice):
             raise Unreadable("a slice")
-        return self._together(operator.getitem, self._operand(node.value, scope), self.literal(node.slice, scope))
+        found = self._together(operator.getitem, self._operand(node.value, scope), self.literal(node.slice, scope))
+        if self.given.includes(found):
+            raise Unreadable("the program may have changed it")
+        return found
 
     def _of_attribute(self, node: ast.Attribute, scope: dict[str, Any]) -> Any:
         owner = self.value(node.value, scope)
@@ -243,6 +261,8 @@ class Expressions:
         if any(isinstance(arg, ast.Starred) for arg in node.args) or any(keyword.arg is None for keyword in node.keywords):
             raise Unreadable("*")
         named = {str(keyword.arg): self.literal(keyword.value, scope) for keyword in node.keywords}
+        if isinstance(function, Result) and function.is_held:
+            function = Callee(None, function)
         if isinstance(function, Callee):
             return self._ask(function, ([self.literal(arg, scope) for arg in node.args], named))
         if not isinstance(function, Known):
@@ -257,6 +277,10 @@ class Expressions:
             raise Unreadable(f"{name}()")
         if name == "sum" and len(args) > 1:
             raise Unreadable("a sum of lists")
+        if name not in OF_SETS and any(isinstance(arg, set) for arg in args):
+            raise Unreadable("the order of a set")
+        if name == "str" and any(type(arg) not in SCALARS for arg in args):
+            raise Unreadable("the text of a list")
         if name == "range" and len(range(*args)) > ITEMS:
             raise Unreadable("a long range")
         for arg in args:
@@ -270,13 +294,19 @@ class Expressions:
         """A function of the suite's that returns nothing, such as HumanEval's ``check(candidate)``."""
         if node.keywords or function.decorator_list or self.nested > NESTED:
             raise Unreadable("a function")
-        values = [self.value(arg, scope) for arg in node.args]
+        values = [self.held(self.value(arg, scope)) for arg in node.args]
         if any(isinstance(value, Pending) for value in values):
             raise Unreadable("a function of results")
         names = parameters(function)
         self.nested += 1
-        self.run(function.body, {**self.top, **dict(zip(names, values, strict=True))})
+        self.run(function.body, {**self.top, **self.unbound(function), **dict(zip(names, values, strict=True))})
         self.nested -= 1
+
+    def unbound(self, function: ast.FunctionDef) -> dict[str, Any]:
+        """The names that a function binds, before it does. Raises ``Unreadable`` where that is not all there is to it."""
+        if function not in self._bound:
+            self._bound[function] = names_bound(function)
+        return dict.fromkeys(self._bound[function], Unbound())
 
     # ---- calls of the program -------------------------------------------------------------------------------------------------
 
@@ -293,7 +323,16 @@ class Expressions:
             callee.on.used = True
         number = None if callee.on is None else callee.on.number
         self.calls.append([callee.name, number, text, None])
-        return Result(len(self.calls) - 1, callee.on is None and callee.name[:1].isupper())
+        return Result(len(self.calls) - 1, callee.on is None and (callee.name or "")[:1].isupper() and text is not None)
+
+    def held(self, value: Any) -> Any:
+        """``value`` as a name holds it: what it is now, whatever the program later binds in its place. Names that a test module
+        imports are of that kind already."""
+        if not isinstance(value, Callee) or (value.on is None and self.kind == "pytest"):
+            return value
+        found = self._asked(value, None)
+        found.is_held = True
+        return found
 
     def note(self, name: str) -> None:
         """A name that has to mean what it means in Python, although the program's names are seen."""
@@ -301,6 +340,8 @@ class Expressions:
 
     def _sized(self, value: Any) -> Any:
         """``value``, paid for by its size."""
+        if isinstance(value, int) and value.bit_length() > 2 * BITS:
+            raise Unreadable("a long number")
         self.spend(len(value) // ITEMS_A_STEP if isinstance(value, Sized) else 0)
         return value
 
@@ -316,6 +357,27 @@ def parameters(function: ast.FunctionDef) -> list[str]:
     if arguments.posonlyargs or arguments.kwonlyargs or arguments.vararg or arguments.kwarg or arguments.defaults:
         raise Unreadable("parameters")
     return [argument.arg for argument in arguments.args]
+
+
+_BINDS_NAMES_ONLY = (
+    ast.Import, ast.ImportFrom, ast.Assert, ast.Assign, ast.Expr, ast.For, ast.With, ast.Pass,
+)  # fmt: skip
+_STEERS = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr)
+
+
+def names_bound(node: ast.AST) -> set[str]:
+    """Names that a function or a comprehension binds, and perhaps some that only parts of it do."""
+    found = set()
+    for one in ast.walk(node):
+        if one is not node and (
+            isinstance(one, _STEERS) or (isinstance(one, ast.stmt) and not isinstance(one, _BINDS_NAMES_ONLY))
+        ):
+            raise Unreadable(type(one).__name__)
+        if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load):
+            found.add(one.id)
+        elif isinstance(one, ast.alias):
+            found.add(one.asname or one.name.partition(".")[0])
+    return found
 
 
 def _walked(items: Any) -> Iterator[Any]:

@@ -16,6 +16,7 @@ from ocr_assets.grading.results import spread
 BITS = 13_000  # of a whole number that is worked out here
 ITEMS = 300_000  # of a list
 LEVELS = 60  # of lists in lists
+DIGITS = 400  # that a number is rounded to
 
 
 class Unreadable(Exception):
@@ -37,16 +38,38 @@ def set_of(value: Any) -> set[Any]:
     return set(spread(list(value)))
 
 
+def _dict_of(*values: Any) -> dict[Any, Any]:
+    """``dict``, unless building it would take time squared."""
+    pairs = [tuple(pair) for pair in values[0]] if values and not isinstance(values[0], dict) else dict(*values).items()
+    spread([key for key, _ in pairs])
+    return dict(pairs)
+
+
+def _list_of(*values: Any) -> list[Any]:
+    """``list``, but not of a set: its order is that of the process it was made in."""
+    if any(isinstance(value, set) for value in values):
+        raise TypeError("the order of a set")
+    return list(*values)
+
+
+def round_to(number: Any, ndigits: Any = None) -> Any:
+    """``round``, which otherwise works out a power of ten of any size."""
+    if isinstance(ndigits, int) and abs(ndigits) > DIGITS:
+        raise ValueError("rounded to that many digits")
+    return round(number) if ndigits is None else round(number, ndigits)
+
+
 # What may be done to a result: none of these is true of an empty answer whatever was asked, as all() is.
 OF_RESULTS: dict[str, Callable[..., Any]] = {
-    "len": len, "abs": abs, "round": round, "sorted": sorted, "list": list, "tuple": tuple, "set": set_of,
-    "math.isclose": math.isclose, "isclose": math.isclose,
+    "len": len, "abs": abs, "round": round_to, "sorted": sorted, "list": _list_of, "set": set_of,
+    "tuple": lambda *values: tuple(_list_of(*values)), "math.isclose": math.isclose,
 }  # fmt: skip
 # And to literals besides.
 OF_LITERALS: dict[str, Callable[..., Any]] = {
     **OF_RESULTS, "range": range, "int": int, "float": float, "str": str, "bool": bool, "sum": sum, "min": min, "max": max,
-    "dict": dict, "enumerate": enumerate, "zip": zip, "reversed": reversed, "chr": chr, "ord": ord,
+    "dict": _dict_of, "enumerate": enumerate, "zip": zip, "reversed": reversed, "chr": chr, "ord": ord,
 }  # fmt: skip
+OF_SETS = frozenset({"len", "sorted", "set", "min", "max", "bool"})  # what does not ask for a set's order
 _MUTABLE = (list, dict, set)
 _WHOLE = {int, str, bytes, bool, type(None)}
 SCALARS = (int, float, str, bytes, bool, type(None))
@@ -68,7 +91,7 @@ class Given:
         """Note what the program may change from now on. Raises ``Unreadable`` where it could be seen elsewhere, or is no plain
         literal."""
         kind = type(value)
-        self._walk()
+        self._walk(_width(value))
         if kind in SCALARS:
             if kind is float and not math.isfinite(value):
                 raise Unreadable("a number that is no literal")
@@ -80,31 +103,42 @@ class Given:
                 raise Unreadable("one object in two places")
             self._ids.add(id(value))
             self._held.append(value)
-        self._walk(len(value))
+        if kind is set and len(value) > 1:
+            raise Unreadable("the order of a set")
         for item in (*value.keys(), *value.values()) if kind is dict else value:
+            self._walk(_width(item))
             if type(item) not in _WHOLE:
                 self.give(item, levels - 1)
 
     def untouched(self, value: Any, levels: int = LEVELS) -> None:
         """Raise ``Unreadable`` where the program may have changed it."""
-        self._walk()
+        self._walk(_width(value))
         if type(value) in SCALARS or isinstance(value, range):
             return
         if type(value) not in (*_MUTABLE, tuple) or not levels or id(value) in self._ids:
             raise Unreadable("what the program may have changed")
-        self._walk(len(value))
         for item in (*value.keys(), *value.values()) if type(value) is dict else value:
+            self._walk(_width(item))
             if type(item) not in SCALARS:
                 self.untouched(item, levels - 1)
 
-    def _walk(self, items: int = 1) -> None:
+    def _walk(self, items: int) -> None:
         self._walked += items
         if self._walked > 4 * ITEMS:
             raise Unreadable("too much")
 
 
+def _width(value: Any) -> int:
+    """Of a text or a number, about how long it is written out."""
+    if isinstance(value, str | bytes):
+        return 1 + len(value)
+    return 1 + value.bit_length() // 3 if isinstance(value, int) else 1
+
+
 def bounded(op: ast.operator, left: Any, right: Any) -> None:
     """Raise ``Unreadable`` where an operation on literals could come to too much."""
+    if any(isinstance(one, int) and one.bit_length() > 2 * BITS for one in (left, right)):
+        raise Unreadable("a long number")
     if isinstance(op, ast.Pow):
         if not (isinstance(left, int | float) and isinstance(right, int | float)) or (
             isinstance(left, int) and isinstance(right, int) and (right < 0 or left.bit_length() * right > BITS)

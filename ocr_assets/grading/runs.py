@@ -12,7 +12,8 @@ from ocr_assets.grading import checkers
 from ocr_assets.grading.asserts import AssertedCall, as_call
 from ocr_assets.grading.cost import TooCostly
 from ocr_assets.grading.outputs import compare_output
-from ocr_assets.grading.scripts import Script, as_script
+from ocr_assets.grading.script import Script
+from ocr_assets.grading.scripts import as_script
 from ocr_assets.grading.values import compare_value
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Checker, Files, Test, TestVerdict, VerdictName

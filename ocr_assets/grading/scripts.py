@@ -17,66 +17,33 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import json
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+import re
+import sys
+import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from ocr_assets.grading.cost import TooCostly
 from ocr_assets.grading.expressions import Callee, Expressions, Known, Pending, Result, bind, parameters
-from ocr_assets.grading.literals import Unreadable
-from ocr_assets.grading.results import decode, well_formed
+from ocr_assets.grading.literals import BITS, Unreadable
+from ocr_assets.grading.script import Script
 from ocr_assets.programs.syntax import AST_LOCK
 from resources.sandbox.api import Run
 
-# Objects that are no plain data or have a truth of their own, and what is no number and so neither less nor more than anything:
-# as results are encoded.
-_NO_WORD = ('{"a": ', '{"o": "', '{"f": "nan"}', '["Decimal", "NaN"]', '["complex", ')
-_HOOKS = ("pytest_", "pytestmark", "setup", "teardown", "collect_", "__")  # names that pytest looks for in a module
+_HOOKS = ("pytest_", "pytestmark", "setup", "teardown", "collect_", "__")  # names that pytest looks for, in small letters
+# What a suite may import unseen: nothing happens by that, here as little as there.
+_MODULES = frozenset({
+    "abc", "bisect", "collections", "collections.abc", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
+    "functools", "heapq", "io", "itertools", "json", "math", "operator", "os", "os.path", "pathlib", "random", "re", "statistics",
+    "string", "sys", "tempfile", "textwrap", "time", "types", "typing", "unittest", "unittest.mock", "warnings",
+})  # fmt: skip
+_OTHER_MODULES = ("pytest", "numpy")  # the image has them
+LENGTH = 1_000_000  # characters of a suite
+_COOKIE = re.compile(r"\A[^\n]*\n?[^\n]*coding[:=]")
 _BROAD = ("Exception", "BaseException", "AssertionError", "NameError", "AttributeError")
-
-
-@dataclass(frozen=True)
-class Script:
-    """A suite as calls. ``run``: what the sandbox is asked; ``expected``: by call, the error it must raise, or None;
-    ``wanted``: calls whose results matter; ``conditions``: what must be true of the list of results."""
-
-    run: Run
-    expected: Sequence[str | None]
-    wanted: Set[int]
-    conditions: Sequence[Callable[[Sequence[Any]], Any]]
-
-    def difference(self, value: Any) -> str | None:
-        """None if all of the suite's assertions hold, else why the suite itself has to say."""
-        if not isinstance(value, list) or len(value) != len(self.expected):
-            return "no results"
-        results: list[Any] = []
-        try:
-            for found, error in zip(value, self.expected, strict=True):
-                if error is not None and not _is_raised(found, error):
-                    return f"no {error} was raised"
-                if error is None and not well_formed(found):
-                    return "a call did not return"
-                if len(results) in self.wanted and any(mark in json.dumps(found) for mark in _NO_WORD):
-                    return "a result whose truth or order is its own, or none"
-                results.append(decode(found) if error is None and len(results) in self.wanted else None)
-            failed = next((number for number, holds in enumerate(self.conditions) if not holds(results)), None)
-        except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError, AttributeError, TooCostly) as error:
-            return f"{type(error).__name__} in an assertion"
-        return None if failed is None else f"assertion {failed} does not hold"
-
-
-def _is_raised(found: Any, wanted: str) -> bool:
-    """Whether what a call raised (names of built-in classes in order of resolution) is of one kind, and that the wanted one."""
-    names = found.get("raised") if isinstance(found, dict) else None
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        return False
-    kinds = [getattr(builtins, name, None) for name in names]
-    first = kinds[0]
-    if not (isinstance(first, type) and issubclass(first, Exception)):
-        return False
-    return all(kind in first.__mro__ for kind in kinds) and wanted in names
 
 
 def as_script(kind: str, code: str) -> Script | None:
@@ -86,9 +53,14 @@ def as_script(kind: str, code: str) -> Script | None:
 
 @lru_cache(maxsize=64)
 def _read(kind: str, code: str) -> Script | None:
+    if len(code) > LENGTH or _COOKIE.match(code):
+        return None
     with AST_LOCK:
         try:
-            return _Reader(kind).script(ast.parse(code))
+            tree = ast.parse(code)
+            script = _Reader(kind).script(tree)
+            _compile(tree)
+            return script
         except (
             SyntaxError,
             ValueError,
@@ -103,6 +75,19 @@ def _read(kind: str, code: str) -> Script | None:
             return None
 
 
+def _compile(tree: ast.Module) -> None:
+    """Raise what Python's compiler says of a text that is none, such as an argument given twice. It works out literals, so long
+    ones are not shown to it."""
+    if any(
+        isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value.bit_length() > BITS
+        for node in ast.walk(tree)
+    ):
+        raise Unreadable("a long number")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compile(tree, "suite", "exec", dont_inherit=True)
+
+
 class _Reader(Expressions):
     """One reading: statements and tests."""
 
@@ -110,10 +95,14 @@ class _Reader(Expressions):
         """Raises ``Unreadable`` and whatever literals can raise."""
         scope = self.top
         self.star = self.kind == "assert"
+        self._rows: dict[ast.FunctionDef, list[dict[str, Any]]] = {}
         self.run(tree.body, scope, at_top=True)
         if self.kind == "pytest":
             tests = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-            if any(name.startswith(_HOOKS) or (name not in tests and _collected(name, value)) for name, value in scope.items()):
+            if any(
+                name.lower().startswith(_HOOKS) or (name not in tests and _collected(name, value))
+                for name, value in scope.items()
+            ):
                 raise Unreadable("a name that means something to pytest")
             self._tests(tree.body, scope)
         if not self.conditions and not any(call[3] for call in self.calls):
@@ -122,11 +111,12 @@ class _Reader(Expressions):
         errors = [call[3] for call in self.calls]
         data = {
             "pytest": self.kind == "pytest",
+            "star": self.star,
             "imported": sorted(self.imported),
             "usual": usual,
             "calls": [call[:3] for call in self.calls],
         }
-        return Script(Run("script", code=json.dumps(data)), errors, self.compared, self.conditions)
+        return Script(Run("script", code=json.dumps(data)), errors, self.compared, self.late, self.conditions)
 
     # ---- tests ------------------------------------------------------------------------------------------------------------
 
@@ -164,11 +154,11 @@ class _Reader(Expressions):
         names = parameters(node)
         if names[: len(own)] != own:
             raise Unreadable("parameters")
-        for values in self._parameter_sets(node, scope):
+        for values in self._rows[node]:
             if set(values) != set(names[len(own) :]):
                 raise Unreadable("a fixture")
             self.tests += 1
-            self.run(node.body, {**scope, **dict.fromkeys(own, Known("self")), **values})
+            self.run(node.body, {**scope, **self.unbound(node), **dict.fromkeys(own, Known("self")), **values})
 
     def _parameter_sets(self, node: ast.FunctionDef, scope: dict[str, Any]) -> list[dict[str, Any]]:
         if not node.decorator_list:
@@ -176,13 +166,17 @@ class _Reader(Expressions):
         mark = node.decorator_list[0]
         if len(node.decorator_list) > 1 or not isinstance(mark, ast.Call) or ast.unparse(mark.func) != "pytest.mark.parametrize":
             raise Unreadable("a decorator")
+        self.note("pytest")
         if scope.get("pytest") != Known("pytest") or len(mark.args) != 2 or mark.keywords:
             raise Unreadable("a decorator")
         names, rows = self.literal(mark.args[0], scope), self.literal(mark.args[1], scope)
+        alone = isinstance(names, str) and "," not in names  # else each row is a sequence, also of one
         names = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
-        if not isinstance(rows, list | tuple) or not rows:
+        if not isinstance(rows, list | tuple) or not rows or len(set(names)) < len(names) or "request" in names:
             raise Unreadable("parameters")
-        if len(names) == 1:
+        if not alone and not all(isinstance(row, list | tuple) for row in rows):
+            raise Unreadable("parameters")
+        if alone:
             return [{names[0]: row} for row in rows]
         return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -197,10 +191,16 @@ class _Reader(Expressions):
                 is_test = self.kind == "pytest" and node.name.startswith("test")
                 if not at_top or (node.decorator_list and not is_test):
                     raise Unreadable("a decorator")
+                if is_test and node.name in scope:
+                    raise Unreadable("a name is bound twice")
+                self._define(node, scope)
                 scope[node.name] = node
             elif isinstance(node, ast.ClassDef):
                 if self.kind != "pytest" or not at_top:
                     raise Unreadable("a class")
+                for one in node.body:
+                    if isinstance(one, ast.FunctionDef):
+                        self._define(one, scope)
             elif isinstance(node, ast.Assert):
                 self._assert(node.test, scope)
             elif isinstance(node, ast.Assign):
@@ -217,12 +217,27 @@ class _Reader(Expressions):
             elif not isinstance(node, ast.Pass):
                 raise Unreadable(type(node).__name__)
 
+    def _define(self, node: ast.FunctionDef, scope: dict[str, Any]) -> None:
+        """What happens where a function is written: its decorators and annotations are evaluated."""
+        arguments = node.args
+        if arguments.defaults or arguments.kw_defaults:
+            raise Unreadable("parameters")
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        for annotation in [node.returns, *(one.annotation for one in every if one is not None)]:
+            if not (
+                annotation is None or isinstance(annotation, ast.Constant) or isinstance(self.value(annotation, scope), Known)
+            ):
+                raise Unreadable("an annotation")
+        self._rows[node] = self._parameter_sets(node, scope)
+
     def _import(self, node: ast.Import | ast.ImportFrom, scope: dict[str, Any]) -> None:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 name = alias.asname or alias.name.partition(".")[0]
-                if alias.name == "solution":
-                    raise Unreadable("the module itself")
+                if alias.name not in _MODULES and alias.name not in _OTHER_MODULES:
+                    raise Unreadable("the module itself, or one that may not be there")
+                if name != alias.name and (name in sys.stdlib_module_names or hasattr(builtins, name)) and alias.asname:
+                    raise Unreadable("a name of Python's for something else")
                 scope[name] = Known(alias.name if alias.asname else name)
             return
         for alias in node.names:
@@ -239,12 +254,17 @@ class _Reader(Expressions):
             elif alias.name == "*" or node.level:
                 raise Unreadable("an import of everything")
             else:
+                name = alias.asname or alias.name
+                if node.module not in _MODULES or not hasattr(importlib.import_module(node.module), alias.name):
+                    raise Unreadable("a name that may not be there")
+                if name != alias.name and (name in sys.stdlib_module_names or hasattr(builtins, name)):
+                    raise Unreadable("a name of Python's for something else")
                 scope[alias.asname or alias.name] = Known(f"{node.module}.{alias.name}")
 
     def _assign(self, node: ast.Assign, scope: dict[str, Any]) -> None:
         if len(node.targets) != 1:
             raise Unreadable("several targets")
-        value = self.value(node.value, scope)
+        value = self.held(self.value(node.value, scope))
         if isinstance(value, Pending | ast.FunctionDef):
             raise Unreadable("a name for what follows from results")
         bind(node.targets[0], value, scope)
@@ -258,19 +278,26 @@ class _Reader(Expressions):
         for item in items:
             bind(node.target, item, scope)
             self.run(node.body, scope)
+            if self.given.includes(items):
+                raise Unreadable("a loop over what the program may have changed")
 
     def _expression(self, node: ast.Expr, scope: dict[str, Any]) -> None:
         if isinstance(node.value, ast.Constant):
             return
         call = node.value
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print" and "print" not in scope:
-            if not all(isinstance(arg, ast.Constant) for arg in call.args):
+            if call.keywords or not all(isinstance(arg, ast.Constant) for arg in call.args):
                 raise Unreadable("what is printed")
+            self.note("print")
             return
         if not isinstance(call, ast.Call) or isinstance(self.value(call, scope), Pending):
             raise Unreadable("an expression")
 
     def _assert(self, test: ast.expr, scope: dict[str, Any]) -> None:
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            for part in test.values:
+                self._assert(part, scope)
+            return
         demand = self.value(test, scope)
         if isinstance(demand, Result):
             demand = self.wanted(demand)
@@ -286,6 +313,7 @@ class _Reader(Expressions):
             raise Unreadable("with")
         if not isinstance(call, ast.Call) or ast.unparse(call.func) != "pytest.raises" or scope.get("pytest") != Known("pytest"):
             raise Unreadable("with")
+        self.note("pytest")
         error = call.args[0] if len(call.args) == 1 and not call.keywords else None
         kind = getattr(builtins, error.id, None) if isinstance(error, ast.Name) and error.id not in scope else None
         inner = node.body[0]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_assets.grading.scripts import Script, as_script
+from ocr_assets.grading.script import Script
+from ocr_assets.grading.scripts import as_script
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "sandbox_images"))  # the runner's modules name each other so
 from runner import script as runner_script
