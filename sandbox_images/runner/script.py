@@ -65,6 +65,8 @@ def _insist_on_no_test(name, value):
     """In the test module that name would be a test, or say something to pytest."""
     if isinstance(value, type) and any(kind.__module__ == "unittest.case" for kind in value.__mro__):
         raise SystemExit(f"{name} holds tests of the program's own")
+    if type(value).__module__.startswith("_pytest") or "_pytestfixturefunction" in getattr(value, "__dict__", ()):
+        raise SystemExit(f"{name} is a fixture of the program's own")
     if name.lower().startswith(_HOOKS) and (callable(value) or not name.lower().startswith("test")):
         raise SystemExit(f"{name} means something to pytest")
 

@@ -74,6 +74,10 @@ WRONG = {
         F + "import unittest\nclass Mine(unittest.TestCase):\n    def test_mine(self): self.fail()\n",
     ),
     "set up by the program": (STAR + "def test_a():\n    assert f(1) == 2\n", F + "def setup_module(): raise ValueError\n"),
+    "a fixture of the program's own": (
+        STAR + "def test_a():\n    assert f(1) == 2\n",
+        F + "import pytest\n@pytest.fixture(autouse=True)\ndef mine(): raise ValueError\n",
+    ),
     "a name that is not passed on": (STAR + "def test_a():\n    assert _f(1) == 2\n", F + "_f = f"),
     "names that are not passed on": (STAR + "def test_a():\n    assert f(1) == 2\n", F + "__all__ = ['g']\ng = f"),
     "a name of Python's that is None": (STAR + "def test_a():\n    assert len(f('a')) == 2\n", F + "len = None"),
