@@ -123,6 +123,7 @@ COSTLY = {
     "a remainder of long numbers": "a = int('f' * 300000, 16)\nb = int('e' * 150000, 16)\nfor i in range(4000):\n    c = a % b\nassert f(1)",
     "keys with one hash": "n = 2 ** 61 - 1\nd = dict(zip(range(0, n * 200000, n), range(200000)))\nassert f(1)",
     "a long list looked through again and again": "x = list(range(300000))\nfor i in range(4000):\n    assert -1 not in x\nassert f(1)",
+    "a long line": "f(" + "-" * 90000 + "1)",
     "a literal that is folded": f"def g():\n    return 0x{'f' * 200000} % 0x{'e' * 100000}\nassert f(1)",
 }
 
