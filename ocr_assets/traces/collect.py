@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
+from ocr_assets.generation.answers import answer_columns
 from ocr_assets.generation.request_loop import Account, Count, Usage
 from ocr_assets.generation.runner import PromptsOnce, Report, Say, Summary, open_runner
 from ocr_assets.generation.spending import spent_on
@@ -39,7 +39,7 @@ def ask(
     """
     runner = open_runner("r1_traces", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows)
     account = Account(budget, spent_on(store, wanted.model))
-    rows = Rows(wanted, teacher.name)
+    rows = Rows(teacher)
     with plan(store, wanted) as todo:
         return runner.ask("r1_traces", "responses", teacher, todo.requests, todo.missing, account, rows.of)
 
@@ -48,48 +48,27 @@ def ask(
 class Rows:
     """Journal rows: each response, and with the first that used it, its prompt."""
 
-    wanted: Wanted
-    teacher: str
+    teacher: ChatModel
     _prompts: PromptsOnce = field(default_factory=PromptsOnce)
 
     def of(self, planned: Planned, answer: ChatAnswer, usage: Usage) -> dict[str, Any]:
         """``{"response": Response, "prompt": Prompt or None}``."""
         prompt = self._prompts.row(planned.template, planned.request.messages, planned.prompt_hash)
-        return {"response": response_row(planned, answer, usage, self.wanted, self.teacher, datetime.now(UTC)), "prompt": prompt}
+        return {"response": response_row(planned, answer, usage, self.teacher), "prompt": prompt}
 
 
-def response_row(planned: Planned, answer: ChatAnswer, usage: Usage, wanted: Wanted, teacher: str, now: datetime) -> Response:
+def response_row(planned: Planned, answer: ChatAnswer, usage: Usage, teacher: ChatModel) -> Response:
     """The row to keep for an answer."""
-    return {
+    columns = answer_columns(planned.request, planned.template, planned.prompt_hash, answer, usage, teacher)
+    own = {
         "response_id": planned.request.key,
         "problem_id": planned.problem_id,
         "language": planned.language,
         "sample_index": planned.sample_index,
-        "template": planned.template.name,
-        "template_hash": planned.template.hash,
-        "prompt_hash": planned.prompt_hash,
-        "model": wanted.model,
-        "served_model": answer.served_model,
-        "revision": answer.revision,
-        "teacher": teacher,
-        "endpoint": answer.endpoint,
         "think_mode": answer.think_mode,
         "think_form": answer.separated.form,
-        "sampling": wanted.sampling_json,
-        "seed": planned.request.seed,
-        "content": answer.content,
-        "reasoning": answer.reasoning,
-        "finish_reason": answer.finish_reason,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "tokens_from": "counted" if usage.counted else "server",
-        "cost": usage.cost,
-        "latency_s": answer.latency_s,
-        "attempts": answer.attempts,
-        "failure": answer.failure,
-        "created_at": now,
-        "message": answer.extra.get("message"),
     }
+    return cast("Response", {**columns, **own})
 
 
 def commit(store: Lake, run: RunInfo, rows: Iterable[Mapping[str, Any]]) -> None:

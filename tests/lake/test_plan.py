@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ocr_assets import samples
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.request_loop import Usage
 from ocr_assets.generation.sampling import Fixed, UntilPassing
@@ -20,6 +20,7 @@ from ocr_assets.traces.prompts import NAMES, solution_prompt
 from ocr_assets.traces.settings import TraceSettings
 from resources.lake import Lake, RunInfo
 from resources.models.api import ChatAnswer, Sampling
+from resources.models.recorded import RecordedModel
 from tests.support.lakes import new_lake
 from tests.support.rows import problem, put_problems, row_of
 from tests.support.size import size
@@ -63,13 +64,9 @@ def keys(store: Lake, some: Wanted) -> set[str]:
 
 def hold(store: Lake, some: Wanted, items: Sequence[Planned], **answer: object) -> None:
     """The lake holds an answer to each."""
+    teacher = RecordedModel(samples.RESPONSES, some.model)
     rows = [
-        {
-            "response": response_row(
-                item, ChatAnswer(item.request.key, "x", **answer), Usage(1, 1, None), some, "endpoint", datetime.now(UTC)
-            ),
-            "prompt": None,
-        }
+        {"response": response_row(item, ChatAnswer(item.request.key, "x", **answer), Usage(1, 1, None), teacher), "prompt": None}
         for item in items
     ]  # type: ignore[arg-type]
     commit(store, RUN, rows)
