@@ -22,16 +22,18 @@ def pass_at(tried: int, passed: int, depth: int) -> float:
     return 1.0 - math.comb(tried - passed, depth) / math.comb(tried, depth)
 
 
-def within(sequence: Sequence[int], depth: int) -> float | None:
-    """What a question counts for pass@depth; None where too few attempts were made to say."""
-    if stopped_early(sequence):
+def within(sequence: Sequence[int], depth: int, longest: int) -> float | None:
+    """What a question counts for pass@depth; None where too few attempts were made to say. ``longest``: of all questions'
+    sequences."""
+    if stopped_early(sequence, longest):
         return 1.0 if any(sequence[:depth]) else 0.0
     return pass_at(len(sequence), sum(sequence), depth) if len(sequence) >= depth else None
 
 
-def stopped_early(sequence: Sequence[int]) -> bool:
-    """Whether attempts ended with the first that passed."""
-    return bool(sequence) and sequence[-1] == 1 and sum(sequence) == 1
+def stopped_early(sequence: Sequence[int], longest: int) -> bool:
+    """Whether attempts ended with the first that passed. One as long as the longest did not: it had all there were, as each
+    question has where all get the same number."""
+    return bool(sequence) and sequence[-1] == 1 and sum(sequence) == 1 and (len(sequence) < longest or longest == 1)
 
 
 def by_subset(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -41,11 +43,12 @@ def by_subset(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         for name in (row["subset"], "all"):
             sequences.setdefault(name, []).append(row["pass_sequence"])
+    longest = max(map(len, sequences.get("all", ())), default=0)
     table = []
     for name in sorted(sequences, key=lambda name: (name == "all", name)):
         figures: dict[str, Any] = {"subset": name, "questions": len(sequences[name])}
         for depth in DEPTHS:
-            found = [value for sequence in sequences[name] if (value := within(sequence, depth)) is not None]
+            found = [value for sequence in sequences[name] if (value := within(sequence, depth, longest)) is not None]
             figures[f"pass@{depth}"] = round(100 * sum(found) / len(found), 1) if found else None
         table.append(figures)
     return table

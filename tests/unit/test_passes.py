@@ -27,12 +27,19 @@ def test_what_was_not_tried_has_no_estimate(tried: int, passed: int, depth: int)
 
 @pytest.mark.parametrize(
     ("sequence", "depth", "value"),
-    [([1], 5, 1.0), ([0, 0, 1], 1, 0.0), ([0, 0, 1], 5, 1.0), ([0, 0], 5, None), ([0, 0], 1, 0.0), ([1, 0, 1, 0], 1, 0.5), ([1, 1], 5, None)],
+    [
+        ([1], 5, 1.0), ([0, 0, 1], 1, 0.0), ([0, 0, 1], 5, 1.0), ([0, 0], 5, None), ([0, 0], 1, 0.0), ([1, 0, 1, 0], 1, 0.5),
+        ([1, 1], 5, None), ([0] * 9 + [1], 1, 0.1), ([0] * 9 + [1], 5, 0.5),
+    ],
 )  # fmt: skip
 def test_attempts_that_ended_with_the_first_that_passed_count_by_their_order(
     sequence: list[int], depth: int, value: float | None
 ) -> None:
-    assert within(sequence, depth) == value
+    assert within(sequence, depth, longest=10) == pytest.approx(value)
+
+
+def test_where_all_passed_at_once_there_is_nothing_to_estimate() -> None:
+    assert [row["pass@10"] for row in by_subset([{"subset": "a", "pass_sequence": [1]}] * 2)] == [100.0, 100.0]
 
 
 def test_each_subset_has_a_row_and_all_together_the_last() -> None:
