@@ -116,9 +116,7 @@ def screen(store: Lake, write: Write, model: str, settings: ScreeningSettings) -
     keys = {question: row["statement_key"] for question, row in measured.items()}
     problems = [(row["statement_key"], row["problem_id"]) for row in store.rows(PROBLEM_KEYS)]
     pairs = store.rows("FROM question_pairs WHERE settings = $settings ORDER BY pair_id", known)
-    stayed = frozenset(
-        row["question_id"] for row in store.rows("SELECT question_id FROM question_screening WHERE fate <> 'duplicate'")
-    )
+    stayed = frozenset(row["question_id"] for row in store.rows(STAYED))
     found = groups(keys, problems, pairs, stayed, settings.duplicate_threshold)
     rows = [
         screening_row(row, found.stays[question], found.similarity.get(question), settings) for question, row in measured.items()
