@@ -17,7 +17,7 @@ from resources.models.api import ChatAnswer, ChatModel, ChatRequest, Sampling
 
 def sampling_json(sampling: Sampling) -> str:
     """Sampling as it is stored with each answer."""
-    return json_text({name: value for name, value in asdict(sampling).items() if value not in (None, (), [])})
+    return json_text(asdict(sampling))
 
 
 def seed_of(key: str) -> int:

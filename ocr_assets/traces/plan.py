@@ -15,10 +15,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ocr_assets.generation.answers import seed_of
+from ocr_assets.generation.answers import sampling_json, seed_of
 from ocr_assets.generation.prompts import PromptTemplate, prompt_hash
 from ocr_assets.generation.sampling import Fixed, SampleCounts, SamplingPolicy
-from ocr_assets.schema import Language, content_id, json_text
+from ocr_assets.schema import Language, content_id
 from ocr_assets.traces.prompts import solution_prompt, template_name
 from resources.lake import Lake
 from resources.models.api import ChatRequest, Message, Sampling
@@ -77,7 +77,7 @@ class Wanted:
     @property
     def sampling_json(self) -> str:
         """As stored with each response."""
-        return json_text(asdict(self.sampling))
+        return sampling_json(self.sampling)
 
 
 @dataclass(frozen=True)
