@@ -11,7 +11,7 @@ from contextlib import closing
 from ocr_assets.generation.request_loop import Spent
 from resources.lake import Lake
 
-PAID = ("r1_traces", "synthetic_questions", "synthetic_attempts", "style_conversions", "kodcode_responses")
+PAID = ("r1_traces", "synthetic_questions", "synthetic_attempts", "style_conversions", "kodcode_responses", "evaluation_samples")
 
 
 def spent_on(store: Lake, model: str) -> Spent:
