@@ -10,7 +10,7 @@ from typing import Any
 
 from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.platform.lake import project_lake
-from ocr_assets.problems.sources.common import limits, stdin_test
+from ocr_assets.programs.published import limits, stdin_test
 from ocr_assets.schema import SOLUTIONS
 from ocr_assets.verification.ungraded import ungraded
 from resources.lake import RunInfo

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ocr_assets.problems.sources.common import limits, stdin_test
+from ocr_assets.programs.published import limits, stdin_test
 from ocr_assets.programs.suites import suite_row
 from ocr_assets.schema import CLEAN_PROBLEMS, DEDUPED_PROBLEMS, RAW_PROBLEMS, TEST_SUITES, suite_id
 from resources.lake import Write

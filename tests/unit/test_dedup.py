@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ocr_assets.problems.dedup import merge as dedup
 from ocr_assets.problems.dedup.merge import merge_groups
-from ocr_assets.problems.sources.common import limits
+from ocr_assets.programs.published import limits
 from ocr_assets.schema import DEDUPED_PROBLEMS, TEST_CONFLICTS, TEST_SUITES, suite_id
 from ocr_assets.texts.normalize import normalize, problem_id
 from tests.support.rows import raw_problem as raw

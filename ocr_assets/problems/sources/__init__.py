@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ocr_assets.problems.sources import apps, code_contests, codeforces, local, taco
-from ocr_assets.problems.sources.common import BadRow, ParsedProblem
+from ocr_assets.problems.sources.common import ParsedProblem
+from ocr_assets.programs.published import BadRow
 from ocr_assets.schema import Dataset
 
 READERS: Mapping[Dataset, Callable[[Mapping[str, Any]], ParsedProblem]] = {

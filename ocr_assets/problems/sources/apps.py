@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_assets.problems.sources.common import ParsedProblem, io_tests, json_column, keep_references, optional, platform, text
+from ocr_assets.problems.sources.common import ParsedProblem, json_column, keep_references, optional, platform, text
+from ocr_assets.programs.published import io_tests
 
 
 def read(row: Mapping[str, Any]) -> ParsedProblem:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_assets.problems.sources.common import BadRow, ParsedProblem, limits, number, optional, stdin_test, text
+from ocr_assets.problems.sources.common import ParsedProblem, number, optional, text
+from ocr_assets.programs.published import BadRow, limits, stdin_test
 from ocr_assets.schema import Test
 
 CUT_AT = 400  # characters at which tests of incomplete sets may have been cut

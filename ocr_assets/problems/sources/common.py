@@ -13,19 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlparse
 
-from ocr_assets.schema import Checker, Compare, Files, Limits, ReferenceSolution, Test, json_text
+from ocr_assets.programs.published import BadRow, limits
+from ocr_assets.schema import Checker, Compare, Files, Limits, ReferenceSolution, Test
 
 PLATFORMS = (
     "codeforces", "atcoder", "aizu", "codechef", "hackerearth", "codejam", "geeksforgeeks", "hackerrank", "codewars",
     "kattis", "leetcode",
 )  # fmt: skip
 REFERENCES_KEPT = 4  # per language and correctness: enough to qualify a suite; some rows bring hundreds
-
-
-class BadRow(ValueError):
-    """A row cannot be used. The message begins with a short reason, then a colon and the particulars."""
-
-    content = ""
 
 
 @dataclass
@@ -54,19 +49,6 @@ class ParsedProblem:
     files: Files | None = None
     reference_solutions: list[ReferenceSolution] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-def limits(cpu_s: float | None = None, memory_mb: float | None = None) -> Limits:
-    """Limits with the rest left to the platform's defaults; zero and less mean unknown."""
-    return {
-        "cpu_s": cpu_s if cpu_s and cpu_s > 0 else None,
-        "wall_s": None,
-        "memory_mb": memory_mb if memory_mb and memory_mb > 0 else None,
-        "output_mb": None,
-        "processes": None,
-        "python_factor": None,
-        "cpp_factor": None,
-    }
 
 
 def text(row: Mapping[str, Any], name: str) -> str:
@@ -130,62 +112,6 @@ def number(value: Any, unit: str) -> float | None:
     if not match:
         raise BadRow(f"{unit} cannot be read: {value!r}")
     return float(match[1])
-
-
-def stdin_test(number: int, given: str, expected: str, origin: str, public: bool = False) -> Test:
-    """A test that feeds a program's standard input."""
-    return {
-        "id": str(number), "kind": "stdin", "input": given, "output": expected, "entry_point": None, "code": None,
-        "expected_may_be_nested": False, "public": public, "origin": origin,
-    }  # fmt: skip
-
-
-def io_tests(data: Mapping[str, Any], starter_code: str | None, solutions: Sequence[str]) -> tuple[list[Test], str | None]:
-    """Tests of the ``input_output`` column of APPS and TACO, and the entry_point for call-based ones.
-
-    With ``fn_name`` each input is a list of arguments. Where every expected value is a list of one, it may be the value
-    wrapped once more, or a list that happens to hold one item: either form is accepted (``expected_may_be_nested``).
-    """
-    inputs, outputs = data.get("inputs", []), data.get("outputs", [])
-    if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
-        raise BadRow("input_output is uneven: inputs and outputs must be lists of one length")
-    name = data.get("fn_name")
-    if not name:
-        pairs = zip(inputs, outputs, strict=True)
-        return [stdin_test(i, _lines(given), _lines(out), "official") for i, (given, out) in enumerate(pairs)], None
-    in_class = any(re.search(r"^\s*class\s+Solution\b", code or "", re.MULTILINE) for code in (starter_code, *solutions[:1]))
-    entry_point = f"Solution.{name}" if in_class else str(name)
-    outputs = [_decoded(value) for value in outputs]
-    may_be_nested = all(isinstance(value, list) and len(value) == 1 for value in outputs)
-    tests = []
-    for index, (given, expected) in enumerate(zip(inputs, outputs, strict=True)):
-        arguments = _arguments(given)
-        test = stdin_test(index, json_text({"args": arguments, "kwargs": {}}), json_text(expected), "official")
-        tests.append({**test, "kind": "call", "entry_point": entry_point, "expected_may_be_nested": may_be_nested})
-    return tests, entry_point  # type: ignore[return-value]
-
-
-def _lines(value: Any) -> str:
-    """Input or output text; some rows hold it as a list of lines."""
-    if isinstance(value, list):
-        return "\n".join(str(line) for line in value)
-    return value if isinstance(value, str) else str(value)
-
-
-def _arguments(value: Any) -> list[Any]:
-    if isinstance(value, str):  # one JSON argument a line
-        return [_decoded(line) for line in value.split("\n") if line.strip()]
-    return [_decoded(item) for item in value] if isinstance(value, list) else [value]
-
-
-def _decoded(value: Any) -> Any:
-    """A JSON value hidden in a string, if it is a container; a plain string stays one."""
-    if isinstance(value, str) and value[:1] in "[{" and value[-1:] in "]}":
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
 
 
 def keep_references(solutions: Sequence[ReferenceSolution], notes: list[str]) -> list[ReferenceSolution]:

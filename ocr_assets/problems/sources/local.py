@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_assets.problems.sources.common import BadRow, ParsedProblem, optional, text
+from ocr_assets.problems.sources.common import ParsedProblem, optional, text
+from ocr_assets.programs.published import BadRow
 from ocr_assets.programs.suites import suite_from_json
 from ocr_assets.schema import ReferenceSolution
 

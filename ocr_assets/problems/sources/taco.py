@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ocr_assets.problems.sources import apps
-from ocr_assets.problems.sources.common import ParsedProblem, limits, list_column, number, optional, platform
+from ocr_assets.problems.sources.common import ParsedProblem, list_column, number, optional, platform
+from ocr_assets.programs.published import limits
 
 
 def read(row: Mapping[str, Any]) -> ParsedProblem:
