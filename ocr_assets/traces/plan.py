@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from ocr_assets.generation.answers import sampling_json, seed_of
 from ocr_assets.generation.prompts import PromptTemplate, prompt_hash
+from ocr_assets.generation.prompts.solving import solution_prompt, template_name
 from ocr_assets.generation.sampling import Fixed, SampleCounts, SamplingPolicy
 from ocr_assets.schema import Language, content_id
-from ocr_assets.traces.prompts import solution_prompt, template_name
 from resources.lake import Lake
 from resources.models.api import ChatRequest, Message, Sampling
 

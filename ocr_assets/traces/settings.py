@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ocr_assets.generation.prompts import load_templates
+from ocr_assets.generation.prompts.solving import NAMES
 from ocr_assets.generation.sampling import Fixed, SamplingPolicy, UntilPassing
 from ocr_assets.schema import Language
 from ocr_assets.traces.plan import Wanted
-from ocr_assets.traces.prompts import NAMES
 from resources.models.api import FAILURES, Sampling
 
 

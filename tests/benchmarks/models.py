@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from ocr_assets.generation.prompts import load_templates, prompt_hash
+from ocr_assets.generation.prompts.solving import NAMES, solution_prompt
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted, plan
-from ocr_assets.traces.prompts import NAMES, solution_prompt
 from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
 from resources.models.api import ChatRequest, Sampling

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from ocr_assets import samples
 from ocr_assets.generation.prompts import load_templates
+from ocr_assets.generation.prompts.solving import NAMES, solution_prompt
 from ocr_assets.generation.request_loop import Usage
 from ocr_assets.generation.sampling import Fixed, UntilPassing
 from ocr_assets.schema import SOLUTIONS, VERDICTS
 from ocr_assets.traces.collect import commit, response_row
 from ocr_assets.traces.plan import Planned, Wanted, plan
-from ocr_assets.traces.prompts import NAMES, solution_prompt
 from ocr_assets.traces.settings import TraceSettings
 from resources.lake import Lake, RunInfo
 from resources.models.api import ChatAnswer, Sampling

@@ -9,13 +9,13 @@ import pytest
 
 from ocr_assets.generation import request_loop
 from ocr_assets.generation.prompts import load_templates
+from ocr_assets.generation.prompts.solving import NAMES, solution_prompt
 from ocr_assets.generation.runner import Summary
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.platform import progress
 from ocr_assets.schema import json_text
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted
-from ocr_assets.traces.prompts import NAMES, solution_prompt
 from resources.lake import Lake, RunInfo
 from resources.lake.journal import Journal
 from resources.models.api import Sampling

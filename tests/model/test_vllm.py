@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from ocr_assets.generation.prompts import load_templates
+from ocr_assets.generation.prompts.solving import NAMES
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted
-from ocr_assets.traces.prompts import NAMES
 from resources.lake import RunInfo
 from resources.lake.journal import Journal
 from resources.models.api import ChatAnswer, ChatRequest, Message, ModelUnavailable, Sampling

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from ocr_assets.generation.prompts import load_templates
+from ocr_assets.generation.prompts.solving import NAMES
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted
-from ocr_assets.traces.prompts import NAMES
 from resources.lake import RunInfo, batches
 from resources.lake.journal import Journal
 from resources.models import endpoint, health

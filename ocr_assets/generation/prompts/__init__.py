@@ -24,6 +24,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "python_stdin": ("question", "starter_code", "entry"),
     "python_call": ("question", "starter_code", "entry"),
     "cpp_stdin": ("question", "starter_code", "entry"),
+    "cpp_call": ("question", "starter_code", "entry"),
     # Whether two problems are one (docs/papers.md, OCR-3).
     "judge": ("first", "second"),
     # A new question (docs/papers.md, KC-1): the beginning of a user's turn, to be continued; in the manner of others; from a

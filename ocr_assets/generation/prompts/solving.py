@@ -1,4 +1,4 @@
-"""Which prompt asks for a problem in a language. The templates themselves are in ``ocr_assets/generation/prompts``."""
+"""Which prompt asks for a problem in a language. The templates themselves are beside this, in ``templates``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ocr_assets.generation.prompts import PromptTemplate
 from ocr_assets.schema import Language
 from resources.models.api import Message
 
-NAMES = ("python_stdin", "python_call", "cpp_stdin")
+NAMES = ("python_stdin", "python_call", "cpp_stdin")  # what teachers are asked with
+BENCHMARK_NAMES = (*NAMES, "cpp_call")  # and models under evaluation
 
 
 def template_name(problem: Mapping[str, Any], language: Language) -> str | None:

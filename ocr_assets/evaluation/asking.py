@@ -1,0 +1,88 @@
+"""How a model is asked for a benchmark's problem, and which program its answer is: in our way, or in the publisher's.
+
+Two styles, each for prompt and program: ``ours``, with which training data are asked for and taken apart (docs/papers.md,
+OCR-4 and OCR-5), and ``published``, after the benchmark's own harness. A model is measured by ours; the difference is
+reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Literal
+
+from ocr_assets.evaluation.benchmarks import BENCHMARKS, BenchmarkProblem
+from ocr_assets.generation.parse import parse
+from ocr_assets.generation.prompts import PromptTemplate, load_templates
+from ocr_assets.generation.prompts.solving import BENCHMARK_NAMES
+from ocr_assets.programs.syntax import defined_names, prints, reads_input, syntax_error
+from ocr_assets.schema import Language
+from resources.models.api import Message
+from resources.models.reasoning import separate_reasoning
+
+Style = Literal["ours", "published"]
+STYLES: tuple[Style, ...] = ("ours", "published")
+
+
+def prompt(
+    problem: BenchmarkProblem,
+    language: Language,
+    style: Style = "ours",
+    templates: Mapping[str, PromptTemplate] | None = None,
+) -> list[Message]:
+    """The turns that ask for ``problem``. ``templates``: those of ``BENCHMARK_NAMES``, where a user replaced some; only for
+    ours."""
+    published = BENCHMARKS[problem.benchmark].published_prompt
+    if style == "published" and published is not None:
+        return published(problem, language)
+    name = f"{language}_{'stdin' if problem.entry_point is None else 'call'}"
+    template = (templates or _built_in())[name]
+    return template.messages(question=problem.question, starter_code=problem.starter_code, entry=problem.entry_point)
+
+
+def program(
+    problem: BenchmarkProblem,
+    content: str,
+    language: Language,
+    style: Style = "ours",
+    *,
+    reasoning: str | None = None,
+    finish_reason: str | None = None,
+) -> str | None:
+    """The program that is judged of a model's answer, or None where there is none.
+
+    ``content``, ``reasoning``, ``finish_reason``: as in ``Response``. Models that do not reason answer without any tag, which is
+    no fault here; reasoning that never ended is. Ours puts the problem's ``preamble`` first where the program has lost it.
+    """
+    parts = separate_reasoning(content, reasoning)
+    if parts.answer is None:
+        return None
+    published = BENCHMARKS[problem.benchmark].published_code
+    if style == "published" and published is not None:
+        return published(problem, parts.answer, language)
+    parsed = parse(parts.answer, parts.reasoning or "", finish_reason, language, problem.entry_point)
+    code = parsed.code
+    if code is None and finish_reason != "length" and _is_program(problem, parts.answer, language):
+        code = parts.answer
+    return None if code is None else with_preamble(problem, code, language)
+
+
+def with_preamble(problem: BenchmarkProblem, code: str, language: Language) -> str:
+    """``code`` after the imports and helpers of its prompt; what it defines itself comes later and counts."""
+    if language != "python" or not problem.preamble or problem.preamble in code:
+        return code
+    return f"{problem.preamble}\n\n\n{code}"
+
+
+def _is_program(problem: BenchmarkProblem, text: str, language: Language) -> bool:
+    """Whether an answer without any fence is a program, and the one that is asked for."""
+    if language != "python" or not text.strip() or syntax_error(text, language) is not None:
+        return False
+    if problem.entry_point is None:
+        return reads_input(text, language) or prints(text, language)
+    return problem.entry_point.partition(".")[0] in defined_names(text, language)
+
+
+@lru_cache(maxsize=1)
+def _built_in() -> Mapping[str, PromptTemplate]:
+    return load_templates(BENCHMARK_NAMES)

@@ -1,0 +1,26 @@
+"""The benchmarks that models are measured by, one module each, by name.
+
+What a benchmark is stands in ``api.py``. To add one: a module with a ``Benchmark`` whose ``read`` turns its published files into
+problems, and an entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ocr_assets.evaluation.benchmarks.api import (
+    ONE_SUITE,
+    Benchmark,
+    BenchmarkProblem,
+    BenchmarkSuite,
+    Selection,
+    WrongBenchmark,
+)
+from ocr_assets.evaluation.benchmarks.humaneval import HUMANEVAL
+from ocr_assets.evaluation.benchmarks.rows import files_in
+
+BENCHMARKS: Mapping[str, Benchmark] = {benchmark.name: benchmark for benchmark in (HUMANEVAL,)}
+
+__all__ = [
+    "BENCHMARKS", "ONE_SUITE", "Benchmark", "BenchmarkProblem", "BenchmarkSuite", "Selection", "WrongBenchmark", "files_in",
+]  # fmt: skip
