@@ -1,25 +1,18 @@
 """pass@k: the share of questions that k attempts solve, by subset, as the paper compares its subsets (docs/papers.md, KC-1).
 
 Where every question has n attempts, whatever came of them, k of them are drawn in thought: the unbiased estimate
-1 - C(n - c, k) / C(n, k) with c that pass. Where attempts ended with the first that passed, an order is all there is: a question
+(``ocr_assets/statistics/passes.py``). Where attempts ended with the first that passed, an order is all there is: a question
 counts for k if it passed within its first k.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ocr_assets.statistics import pass_at
+
 DEPTHS = (1, 5, 10)
-
-
-def pass_at(tried: int, passed: int, depth: int) -> float:
-    """The chance that ``depth`` of ``tried`` attempts, drawn at random, hold one of the ``passed``. Raises ``ValueError`` where
-    there are fewer than ``depth``."""
-    if not 0 <= passed <= tried or not 1 <= depth <= tried:
-        raise ValueError(f"pass@{depth} of {passed} in {tried}")
-    return 1.0 - math.comb(tried - passed, depth) / math.comb(tried, depth)
 
 
 def within(sequence: Sequence[int], depth: int, longest: int) -> float | None:

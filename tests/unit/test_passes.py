@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_assets.generation.sampling import SampleCounts
-from ocr_assets.synthesis.passes import by_subset, pass_at, within
+from ocr_assets.statistics import pass_at
+from ocr_assets.synthesis.passes import by_subset, within
 from ocr_assets.synthesis.settings import AttemptSettings
 from ocr_assets.synthesis.triplets import difficulty
 
