@@ -20,6 +20,7 @@ from resources.settings.sandbox import SandboxResource
 from resources.settings.sources import BUNDLED, SourcesResource
 from resources.settings.synthesis import SynthesisResource
 from resources.settings.tokenizer import TokenizerResource
+from resources.settings.training import TrainingResource
 
 __all__ = [
     "BUNDLED",
@@ -32,6 +33,7 @@ __all__ = [
     "SynthesisResource",
     "TeacherResource",
     "TokenizerResource",
+    "TrainingResource",
     "WrongSetting",
     "environment_defaults",
     "from_environment",
@@ -48,6 +50,7 @@ RESOURCES: Mapping[str, type[Settings]] = {
     "judges": JudgesResource,
     "embedder": EmbedderResource,
     "tokenizer": TokenizerResource,
+    "training": TrainingResource,
     "sandbox": SandboxResource,
 }
 
