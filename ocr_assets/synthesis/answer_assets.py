@@ -11,7 +11,9 @@ import dagster as dg
 
 from ocr_assets import samples
 from ocr_assets.generation import runner
+from ocr_assets.generation.asking import Kind, Wanted, ask
 from ocr_assets.generation.sampling import Fixed, SamplingPolicy, UntilPassing
+from ocr_assets.generation.settings import AskingSettings
 from ocr_assets.platform import plots, publish
 from ocr_assets.platform.assets import Results, lake_asset
 from ocr_assets.platform.publish import picture, run_info
@@ -24,9 +26,7 @@ from ocr_assets.schema import (
     json_text,
 )
 from ocr_assets.synthesis import kinds, passes, triplets
-from ocr_assets.synthesis.asking import Kind, Wanted, ask
 from ocr_assets.synthesis.settings import (
-    AskingSettings,
     AttemptSettings,
     ConversionSettings,
     ResponseSettings,
@@ -100,11 +100,11 @@ class Rounds:
 
     def _run(self, kind: Kind, policy: SamplingPolicy) -> None:
         """Until nothing more is wanted, or nothing more is answered."""
-        plan = plan_of(self._verification)
+        plan = {"plan": plan_of(self._verification)}
         wanted = Wanted(policy, self._settings.sampling, self._teacher.model, plan, self._settings.ask_again)
         self._verify()
         while True:
-            with Journal(self._lake.journals, f"{kind.table.name}-{kind.template.name}") as journal:
+            with Journal(self._lake.journals, f"{kind.table.name}-{kind.name}") as journal:
                 summary = ask(
                     self._store,
                     run_info(self._context),

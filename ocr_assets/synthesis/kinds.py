@@ -1,6 +1,7 @@
 """The three things that the teacher is asked of a synthetic question: attempts, conversions of style, responses.
 
-Each is a ``Kind`` of ``asking.py``: SQL over the lake for what is asked about, and how answers are read (``tagged.py``).
+Each is a ``Kind`` of ``generation/asking.py``: SQL over the lake for what is asked about, and how answers are read
+(``tagged.py``).
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
+from ocr_assets.generation.asking import Asked, Kind
 from ocr_assets.generation.parse import parse
 from ocr_assets.generation.prompts import PromptTemplate
 from ocr_assets.programs.renaming import under_names
 from ocr_assets.schema import KODCODE_RESPONSES, STYLE_CONVERSIONS, SYNTHETIC_ATTEMPTS, Style
-from ocr_assets.synthesis.asking import Kind
 from ocr_assets.synthesis.tagged import (
     PARSER_VERSION,
     names_tested,
@@ -54,6 +55,7 @@ def attempts(template: PromptTemplate) -> Kind:
 
     made = _made("synthetic_attempts", "question_id", "attempt_index", "attempt_id", template)
     return Kind(
+        name=template.name,
         table=SYNTHETIC_ATTEMPTS,
         prefix="att",
         index="attempt_index",
@@ -61,8 +63,7 @@ def attempts(template: PromptTemplate) -> Kind:
         subjects=f"""
 SELECT q.question_id, q.subset, q.seed_name, q.sample_index, q.question, m.made
 FROM clean_questions q LEFT JOIN ({made}) m USING (question_id) ORDER BY q.question_id""",
-        template=template,
-        given=lambda row: {"question": row["question"]},
+        prompt=lambda row: Asked(template, template.messages(question=row["question"])),
         alias=lambda row, index: f"attempt|{row['subset']}|{row['seed_name']}|{row['sample_index']}|{index}",
         named=lambda row: {"question_id": row["question_id"]},
         read=read,
@@ -84,14 +85,16 @@ def conversions(style: Style, template: PromptTemplate) -> Kind:
 
     made = _made("style_conversions", "attempt_id", "try_index", "conversion_id", template, f" AND a.style = '{style}'")
     return Kind(
+        name=template.name,
         table=STYLE_CONVERSIONS,
         prefix="conv",
         index="try_index",
         subject="attempt_id",
         subjects=f"""
 SELECT c.*, m.made FROM ({CHOSEN}) c LEFT JOIN ({made}) m USING (attempt_id) ORDER BY c.question_id""",
-        template=template,
-        given=lambda row: {"question": row["question"], "solution": row["solution"], "tests": row["test"]},
+        prompt=lambda row: Asked(
+            template, template.messages(question=row["question"], solution=row["solution"], tests=row["test"])
+        ),
         alias=lambda row, index: f"convert|{row['subset']}|{row['seed_name']}|{row['sample_index']}|{style}|{index}",
         named=lambda row: {"question_id": row["question_id"], "attempt_id": row["attempt_id"]},
         read=read,
@@ -110,6 +113,7 @@ def responses(template: PromptTemplate) -> Kind:
 
     made = _made("kodcode_responses", "triplet_id", "response_index", "response_id", template)
     return Kind(
+        name=template.name,
         table=KODCODE_RESPONSES,
         prefix="kresp",
         index="response_index",
@@ -118,8 +122,9 @@ def responses(template: PromptTemplate) -> Kind:
 SELECT t.*, q.seed_name, q.sample_index, m.made
 FROM synthetic_triplets t JOIN clean_questions q USING (question_id) LEFT JOIN ({made}) m USING (triplet_id)
 WHERE t.style = 'instruct' AND t.status = 'verified' ORDER BY t.triplet_id""",
-        template=template,
-        given=lambda row: {"question": row["question"], "declarations": declarations(row["solution"], row["test"])},
+        prompt=lambda row: Asked(
+            template, template.messages(question=row["question"], declarations=declarations(row["solution"], row["test"]))
+        ),
         alias=lambda row, index: f"kodcode|{row['subset']}|{row['seed_name']}|{row['sample_index']}|{row['style']}|{index}",
         named=lambda row: {"question_id": row["question_id"], "triplet_id": row["triplet_id"]},
         read=read,

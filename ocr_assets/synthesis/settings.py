@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ocr_assets.generation.prompts import PromptTemplate, load_templates
 from ocr_assets.generation.sampling import Fixed, SamplingPolicy, UntilPassing
+from ocr_assets.generation.settings import AskingSettings
 from ocr_assets.grading.settings import DefaultLimits, GradingSettings
 from ocr_assets.schema import Style
-from resources.models.api import FAILURES, Sampling
+from resources.models.api import FAILURES
 
 NEAR_FLOOR = 0.9  # pairs less similar than this are not kept
 
@@ -63,27 +62,6 @@ class SelfVerificationSettings(DefaultLimits):
     def grading(self) -> GradingSettings:
         """How the programs are graded."""
         return GradingSettings(**{name: getattr(self, name) for name in DefaultLimits.model_fields})
-
-
-class AskingSettings(BaseModel):
-    """How the teacher is asked: what all of attempts, conversions and responses have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    temperature: float = Field(0.6, ge=0, description="Sampling temperature")
-    top_p: float = Field(0.95, gt=0, le=1, description="Nucleus sampling: probability mass that tokens are drawn from")
-    max_tokens: int = Field(16_384, ge=1, description="Most completion tokens of an answer, reasoning included")
-    templates: str | None = Field(None, description="Folder whose <name>.jinja files replace the prompt templates")
-    ask_again: list[str] = Field([], description=f"Failures to be asked again, each once a run: {', '.join(FAILURES)}")
-
-    @property
-    def sampling(self) -> Sampling:
-        """How answers are drawn."""
-        return Sampling(self.temperature, self.top_p, self.max_tokens)
-
-    def template(self, name: str) -> PromptTemplate:
-        """A prompt template, the user's own where there is one."""
-        return load_templates([name], Path(self.templates) if self.templates else None)[name]
 
 
 class AttemptSettings(AskingSettings):

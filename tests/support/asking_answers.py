@@ -7,11 +7,11 @@ sandboxes around it: a process for tests to kill.
 import sys
 from pathlib import Path
 
+from ocr_assets.generation.asking import Wanted, ask
 from ocr_assets.generation.prompts import load_templates
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.synthesis import kinds
-from ocr_assets.synthesis.asking import Wanted, ask
 from resources.lake import RunInfo, batches
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
@@ -31,7 +31,7 @@ def main(home: str, url: str, samples: str, concurrency: str) -> None:
         kinds.conversions("complete", templates["kodcode_complete"]),
         kinds.responses(templates["kodcode_response"]),
     ]
-    wanted = Wanted(Fixed(int(samples)), Sampling(), "r1", PLAN)
+    wanted = Wanted(Fixed(int(samples)), Sampling(), "r1", {"plan": PLAN})
     teacher = EndpointModel("r1", [url], concurrency=int(concurrency), timeout_s=60, attempts=50)
     with project_lake(Path(home) / "lake") as store:
         for kind in asked:

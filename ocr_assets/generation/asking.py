@@ -1,15 +1,15 @@
-"""What the teacher is asked beyond questions: one way for attempts, conversions of style and responses.
+"""Asking a model about the rows of a query: one way for all stages whose answers are taken apart as they come.
 
-A ``Kind`` says what is asked for each row of a query, how often, and how an answer becomes a row of its table (``kinds.py``).
+A ``Kind`` says what is asked for each row, how often, and how an answer becomes a row of its table; the stages define theirs.
 The key of an answer is the hash of all that was asked, so what the lake holds is never asked again, and another prompt, model or
-sampling asks anew. How a model is asked is ``ocr_assets/generation/runner.py``.
+sampling asks anew. How requests are sent is ``runner.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ocr_assets.generation.answers import answer_columns, sampling_json, seed_of
 from ocr_assets.generation.prompts import PromptTemplate, prompt_hash
@@ -27,25 +27,33 @@ from resources.models.budget import Budget
 Row = Mapping[str, Any]
 
 
+class Asked(NamedTuple):
+    """A prompt: its template, and the turns made from it."""
+
+    template: PromptTemplate
+    messages: list[Message]
+
+
 @dataclass(frozen=True)
 class Kind:
-    """Something that the teacher is asked.
+    """Something that a model is asked.
 
-    ``table``: of its answers; its key column is their id, ``index`` the column that numbers those of one subject. ``prefix``: of
-    ids. ``subjects``: a query whose rows are what is asked about (parameters: ``model``, ``sampling``, ``plan``), each with
-    ``made``: a list of what the table holds for it, structs of ``index``, ``prompt_hash`` and ``standing`` (passed, failed,
-    pending, or a labelled failure). ``subject``: its column that names one. ``given``: what the prompt is given of a row.
-    ``alias``: the name a person would give the answer of that index. ``named``: columns of the answer's row that the subject
-    tells. ``read``: the rest of it, from a row and an answer. ``think``: the answer begins with reasoning.
+    ``name``: of its journal. ``table``: of its answers; its key column is their id, ``index`` the column that numbers those of
+    one subject. ``prefix``: of ids. ``subjects``: a query whose rows are what is asked about (parameters: ``model``,
+    ``sampling`` and those of ``Wanted``), each with ``made``: a list of what the table holds for it, structs of ``index``,
+    ``prompt_hash`` and ``standing`` (passed, failed, pending, or a labelled failure). ``subject``: its column that names one.
+    ``prompt``: what is asked about a row. ``alias``: the name a person would give the answer of that index. ``named``: columns
+    of the answer's row that the subject tells. ``read``: the rest of it, from a row and an answer. ``think``: the answer begins
+    with reasoning.
     """
 
+    name: str
     table: Table
     prefix: str
     index: str
     subject: str
     subjects: str
-    template: PromptTemplate
-    given: Callable[[Row], dict[str, Any]]
+    prompt: Callable[[Row], Asked]
     alias: Callable[[Row, int], str]
     named: Callable[[Row], dict[str, Any]]
     read: Callable[[Row, ChatAnswer], dict[str, Any]]
@@ -54,9 +62,10 @@ class Kind:
 
 @dataclass(frozen=True)
 class Planned:
-    """A request, the subject's row and which of its answers this is."""
+    """A request, its template, the subject's row and which of its answers this is."""
 
     request: ChatRequest
+    template: PromptTemplate
     row: Row
     index: int
     prompt_hash: str
@@ -64,21 +73,21 @@ class Planned:
 
 @dataclass(frozen=True)
 class Wanted:
-    """How often each subject is asked, of which model, how drawn. ``plan``: of the verifications that count."""
+    """How often each subject is asked, of which model, how drawn. ``parameters``: further ones of the kind's query."""
 
     policy: SamplingPolicy
     sampling: Sampling
     model: str
-    plan: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     ask_again: Sequence[str] = ()
 
 
 def missing(store: Lake, kind: Kind, wanted: Wanted) -> Iterator[Planned]:
     """Every request whose answer the lake lacks, lazily: memory does not grow with what it holds."""
-    parameters = {"model": wanted.model, "sampling": sampling_json(wanted.sampling), "plan": wanted.plan}
+    parameters = {"model": wanted.model, "sampling": sampling_json(wanted.sampling), **wanted.parameters}
     for row in store.stream(kind.subjects, parameters, size=256):
-        messages = kind.template.messages(**kind.given(row))
-        hashed = prompt_hash(messages)
+        asked = kind.prompt(row)
+        hashed = prompt_hash(asked.messages)
         made = {
             one["index"]: one["standing"]
             for one in row["made"] or ()
@@ -88,28 +97,29 @@ def missing(store: Lake, kind: Kind, wanted: Wanted) -> Iterator[Planned]:
         counts = SampleCounts(len(made), standings.count("passed"), standings.count("pending"))
         for index in range(wanted.policy.wanted(counts)):
             if index not in made:
-                yield _planned(kind, wanted, row, index, messages, hashed)
+                yield _planned(kind, wanted, row, index, asked, hashed)
 
 
-def _planned(kind: Kind, wanted: Wanted, row: Row, index: int, messages: list[Message], hashed: str) -> Planned:
+def _planned(kind: Kind, wanted: Wanted, row: Row, index: int, asked: Asked, hashed: str) -> Planned:
     drawn = sampling_json(wanted.sampling)
-    key = content_id(kind.prefix, row[kind.subject], kind.template.hash, hashed, wanted.model, drawn, index)
+    template = asked.template
+    key = content_id(kind.prefix, row[kind.subject], template.hash, hashed, wanted.model, drawn, index)
     request = ChatRequest(
         key=key,
-        messages=messages,
+        messages=asked.messages,
         sampling=wanted.sampling,
         seed=seed_of(key),
         think=kind.think,
         aliases=[kind.alias(row, index)],
     )
-    return Planned(request, row, index, hashed)
+    return Planned(request, template, row, index, hashed)
 
 
 def ask(
     store: Lake,
     run: RunInfo,
     journal: Journal,
-    teacher: ChatModel,
+    model: ChatModel,
     kind: Kind,
     wanted: Wanted,
     budget: Budget,
@@ -119,13 +129,13 @@ def ask(
     commit_rows: int | None = None,
 ) -> Summary:
     """Ask for what is missing, within ``budget``; each answer is journalled at once and committed in batches. Raises what the
-    teacher raises; answers are kept."""
+    model raises; answers are kept."""
     stage = kind.table.name
-    runner = open_runner(stage, journal, lambda rows: commit(store, run, kind, rows), count, say, report, commit_rows)
+    runner = open_runner(stage, journal, lambda rows: commit(store, run, kind.table, rows), count, say, report, commit_rows)
     number = sum(1 for _ in missing(store, kind, wanted))
-    rows = _Rows(kind, teacher)
+    rows = _Rows(kind, model)
     account = Account(budget, spent_on(store, wanted.model))
-    return runner.ask(stage, "answers", teacher, missing(store, kind, wanted), number, account, rows.of)
+    return runner.ask(stage, "answers", model, missing(store, kind, wanted), number, account, rows.of)
 
 
 @dataclass
@@ -133,7 +143,7 @@ class _Rows:
     """Journal rows: each answer as a row of its table, and with the first that used it, its prompt."""
 
     kind: Kind
-    teacher: ChatModel
+    model: ChatModel
     _prompts: PromptsOnce = field(default_factory=PromptsOnce)
 
     def of(self, planned: Planned, answer: ChatAnswer, usage: Usage) -> dict[str, Any]:
@@ -143,15 +153,15 @@ class _Rows:
             kind.index: planned.index,
             **kind.named(planned.row),
             **kind.read(planned.row, answer),
-            **answer_columns(planned.request, kind.template, planned.prompt_hash, answer, usage, self.teacher),
+            **answer_columns(planned.request, planned.template, planned.prompt_hash, answer, usage, self.model),
         }
-        prompt = self._prompts.row(kind.template, planned.request.messages, planned.prompt_hash)
+        prompt = self._prompts.row(planned.template, planned.request.messages, planned.prompt_hash)
         return {"answer": row, "prompt": prompt, "parent": planned.row[kind.subject]}
 
 
-def commit(store: Lake, run: RunInfo, kind: Kind, rows: Iterable[Mapping[str, Any]]) -> None:
+def commit(store: Lake, run: RunInfo, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
     """Answers, their prompts and their lineage into the lake, in one transaction."""
-    key = kind.table.key[0]
+    key = table.key[0]
     answers: dict[str, Mapping[str, Any]] = {}
     prompts: dict[tuple[str, str], Prompt] = {}
     edges: list[Edge] = []
@@ -163,8 +173,8 @@ def commit(store: Lake, run: RunInfo, kind: Kind, rows: Iterable[Mapping[str, An
         answers.setdefault(answer[key], answer)
         if prompt := row["prompt"]:
             prompts[prompt["prompt_hash"], prompt["template_hash"]] = prompt
-    with store.write(run, kind.table.name) as write:
+    with store.write(run, table.name) as write:
         # Failures are asked again only where someone wants it; then the answer, paid for, stands in their place.
-        write.append(kind.table, answers.values(), replacing="failure IS NOT NULL")
+        write.append(table, answers.values(), replacing="failure IS NOT NULL")
         write.append(PROMPTS, prompts.values())
         write.edges(edges, replace=False)
