@@ -16,10 +16,14 @@ from ocr_assets.evaluation.benchmarks.api import (
     Selection,
     WrongBenchmark,
 )
+from ocr_assets.evaluation.benchmarks.code_contests import CODE_CONTESTS
 from ocr_assets.evaluation.benchmarks.humaneval import HUMANEVAL
+from ocr_assets.evaluation.benchmarks.livecodebench import LIVECODEBENCH, LIVECODEBENCH_CPP
+from ocr_assets.evaluation.benchmarks.mbpp import MBPP
 from ocr_assets.evaluation.benchmarks.rows import files_in
 
-BENCHMARKS: Mapping[str, Benchmark] = {benchmark.name: benchmark for benchmark in (HUMANEVAL,)}
+_ALL = (LIVECODEBENCH, LIVECODEBENCH_CPP, CODE_CONTESTS, HUMANEVAL, MBPP)
+BENCHMARKS: Mapping[str, Benchmark] = {benchmark.name: benchmark for benchmark in _ALL}
 
 __all__ = [
     "BENCHMARKS", "ONE_SUITE", "Benchmark", "BenchmarkProblem", "BenchmarkSuite", "Selection", "WrongBenchmark", "files_in",

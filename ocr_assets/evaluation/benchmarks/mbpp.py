@@ -1,0 +1,86 @@
+"""MBPP (google-research-datasets/mbpp): a sentence, three assertions that are shown, and none that are hidden.
+
+Columns: ``text, code, task_id, test_setup_code, test_list, challenge_test_list`` (full), or ``prompt, code, task_id,
+test_imports, test_list`` (sanitized). Its test split are the tasks 11 to 510. With EvalPlus' tests it is ``evalplus.py``.
+Licence: CC-BY-4.0.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ocr_assets.evaluation.benchmarks.api import Benchmark, BenchmarkProblem, Selection, WrongBenchmark, one_suite
+from ocr_assets.evaluation.benchmarks.rows import rows
+from ocr_assets.programs.published import code_test
+from ocr_assets.programs.syntax import AST_LOCK, defined_names
+from ocr_assets.schema import Language
+from resources.models.api import Message
+from resources.sandbox.api import Sandbox
+
+TEST_SPLIT = range(11, 511)
+
+
+def read(files: Sequence[Path], selection: Selection, sandbox: Sandbox | None = None) -> Iterator[BenchmarkProblem]:
+    """The problems of the test split, or of all of the files (subset ``all``)."""
+    for place, row in rows(files, ("task_id", "code", "test_list")):
+        task_id = str(row["task_id"])
+        in_split = task_id.isdecimal() and int(task_id) in TEST_SPLIT
+        if not selection.includes(task_id) or (selection.subset != "all" and not in_split):
+            continue
+        text = row.get("text") or row.get("prompt")
+        if not isinstance(text, str) or not text.strip() or not row["test_list"]:
+            raise WrongBenchmark(f"{place}: no text, or no tests")
+        code = str(row["code"]).replace("\r\n", "\n")
+        assertions = [str(test).replace("\r\n", "\n") for test in row["test_list"]]
+        setup = _setup(row)
+        yield BenchmarkProblem(
+            benchmark="mbpp",
+            task_id=task_id,
+            question=f"{text.strip()}\n\nThe solution has to fulfil these assertions:\n\n" + "\n".join(assertions),
+            prompt=text.strip(),
+            entry_point=entry_point(assertions, code),
+            suites=one_suite([code_test(n, "assert", setup + test, "official", True) for n, test in enumerate(assertions)]),
+            reference_solution=code,
+        )
+
+
+def _setup(row: Mapping[str, Any]) -> str:
+    """What stands before each assertion."""
+    lines = [str(row.get("test_setup_code") or "").replace("\r\n", "\n"), *map(str, row.get("test_imports") or [])]
+    return "".join(f"{line}\n" for line in lines if line.strip())
+
+
+def entry_point(assertions: Sequence[str], code: str) -> str | None:
+    """The function that assertions call: the first one of theirs that the reference solution defines."""
+    defined = defined_names(code, "python")
+    with AST_LOCK:
+        for assertion in assertions:
+            try:
+                tree = ast.parse(assertion)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in defined:
+                    return node.func.id
+    return None
+
+
+def published_prompt(problem: BenchmarkProblem, language: Language) -> list[Message]:
+    """The role, the sentence and the assertions, as the paper's prompt has them, for a chat model and without its three
+    examples."""
+    tests = "\n".join(test["code"] or "" for test in problem.suites[0].suite["tests"])
+    asked = f"You are an expert in Python. This is your task: {problem.prompt} Your code has to pass these tests:\n\n{tests}"
+    return [{"role": "user", "content": asked}]
+
+
+MBPP = Benchmark(
+    name="mbpp",
+    title="MBPP",
+    read=read,
+    hub=("google-research-datasets/mbpp", ("full/test-*.parquet",)),
+    subsets=("test", "all"),
+    published_prompt=published_prompt,
+)
