@@ -62,10 +62,10 @@ def running_ui(home: Path, **settings: str) -> Iterator[str]:
             raise RuntimeError("the UI does not answer after three minutes")
         yield address
     finally:
-        # It ends its own processes; told all at once, they wait for each other until the minute is over.
+        # Its daemon waits a minute for its threads; nothing that a test looks at comes of it.
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(60)
+            process.wait(5)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 

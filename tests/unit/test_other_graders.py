@@ -88,3 +88,17 @@ def test_the_table_counts_wrong_verdicts_of_those_that_were_given() -> None:
         "| wrong programs accepted | 0 | 1 | 0 |",
         "| right programs refused | 0 | 0 | 0 |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        (b'{"verdict": "accepted"}\n{"verdict": "accepted"}\n', "accepted"),  # it came back twice
+        (b'xyz\n{"verdict": "accepted"}\n', "accepted"),
+        (b'{"verdict": "accepted"}xyz\n', "rejected"),
+        (b"7\n\xff\n", "rejected"),
+        (b"", "rejected"),
+    ],
+)
+def test_what_a_program_wrote_into_its_graders_pipe_ends_no_run(adapter: ModuleType, said: bytes, verdict: str) -> None:
+    assert adapter.first_answer(said)["verdict"] == verdict

@@ -167,9 +167,19 @@ def verdict(grade: Callable[[Problem, str], bool | None], case: dict[str, Any]) 
             pass
     with os.fdopen(read, "rb") as pipe:
         said = pipe.read()
-    if not said:
-        return {"verdict": "rejected", "message": "the grader itself was ended"}
-    return json.loads(said.splitlines()[0])  # a program that forked in its grader's process may have come back twice
+    return first_answer(said)
+
+
+def first_answer(said: bytes) -> Any:
+    """The verdict among what came through a grader's pipe: a program that forked there may have come back twice, and one that
+    writes into each descriptor it finds may have written before and after it."""
+    for line in said.splitlines():
+        with contextlib.suppress(ValueError):
+            answer = json.loads(line)
+            if isinstance(answer, dict) and "verdict" in answer:
+                return answer
+    why = "the grader's answer was overwritten" if said else "the grader itself was ended"
+    return {"verdict": "rejected", "message": why}
 
 
 def main(name: str) -> None:
