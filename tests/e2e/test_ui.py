@@ -35,7 +35,12 @@ def of_two_problems(home: Path) -> dict[str, str]:
                 {"kind": "stdin", "input": f"{numbers}\n", "output": f"{result}\n"}
                 for numbers, result in zip(("2 3", "7 5"), results, strict=True)
             ]
-            row = {"problem_id": name, "statement": f"Read two numbers and print their {name}.", "license": "CC0-1.0", "tests": tests}
+            row = {
+                "problem_id": name,
+                "statement": f"Read two numbers and print their {name}.",
+                "license": "CC0-1.0",
+                "tests": tests,
+            }
             problems.write(json.dumps(row) + "\n")
             content = f"<think>The {name}.</think>\n```python\na, b = map(int, input().split())\nprint(a {sign} b)\n```"
             answers.write(json.dumps({"alias": f"local/train/{name}|python|0", "content": content}) + "\n")
@@ -91,5 +96,7 @@ def test_the_graph_is_materialized_from_the_browser(ui: tuple[str, Path]) -> Non
         page.screenshot(path=ARTIFACTS / "verified_triplets.png")
         take_pictures(page, address, ARTIFACTS / "pictures")
     with open_lake(home) as lake:
-        assert lake.rows("SELECT verdict, count(*) AS rows FROM verified_triplets GROUP BY ALL") == [{"verdict": "accepted", "rows": 2}]
+        assert lake.rows("SELECT verdict, count(*) AS rows FROM verified_triplets GROUP BY ALL") == [
+            {"verdict": "accepted", "rows": 2}
+        ]
     assert (home / "releases" / "sft_dataset" / "README.md").is_file()
