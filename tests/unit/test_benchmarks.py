@@ -1,5 +1,6 @@
 """Published benchmark files become problems with suites; what a model answers becomes the program that is judged."""
 
+import ast
 import base64
 import contextlib
 import gzip
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from ocr_assets.evaluation.asking import program, prompt
 from ocr_assets.evaluation.benchmarks import BENCHMARKS, BenchmarkProblem, Selection, WrongBenchmark, files_in
+from ocr_assets.evaluation.benchmarks.extraction import longest_program
 from ocr_assets.evaluation.benchmarks.packed import NotPlain, plain_data, unpacked
 
 FIND_ZERO = {
@@ -265,3 +267,93 @@ def test_real_packed_tests(shared_data: Path) -> None:
     for line in (shared_data / "sandboxfusion" / "code_eval_live_code_bench_v1.jsonl").read_text().splitlines():
         tests = unpacked(json.loads(line)["test"])
         assert json.loads(tests["input_output"])["inputs"]
+
+
+ANSWER = """Here is a draft:
+```python
+def twice(x):
+    print(x)
+```
+Better:
+```python
+import math
+from functools import cache
+
+FACTOR = 2
+UNUSED = 3
+
+@cache
+def once(x):
+    return x
+
+def helper(x):
+    return FACTOR * x
+
+def twice(x):
+    return helper(x)
+
+print(twice(2))
+```
+It is (easy)."""
+
+
+def test_evalplus_takes_what_the_entry_point_needs_of_the_longest_program() -> None:
+    problem = BenchmarkProblem("mbpp_plus", "Mbpp/1", "Double.", (), entry_point="twice")
+    judged = program(problem, ANSWER, "python", "published")
+    assert judged is not None
+    assert judged.splitlines() == [
+        "import math",
+        "from functools import cache",
+        "FACTOR = 2",
+        "def helper(x):",
+        "    return FACTOR * x",
+        "def twice(x):",
+        "    return helper(x)",
+    ]
+    assert program(problem, "Not (that.", "python", "published") is None
+
+
+def slow_longest(text: str) -> int:
+    """How many lines that are not blank the longest stretch that parses has, by trying them all."""
+    lines = text.split("\n")
+    best = 0
+    for start in range(len(lines)):
+        for end in range(start, len(lines)):
+            with contextlib.suppress(SyntaxError, ValueError):
+                ast.parse("\n".join(lines[start : end + 1]))
+                best = max(best, sum(bool(line.strip()) for line in lines[start : end + 1]))
+    return best
+
+
+LINES = st.sampled_from(
+    [
+        "a = 1",
+        "def f(x):",
+        "    return x",
+        "(",
+        ")",
+        "words of prose",
+        "",
+        "'''",
+        "if x:",
+        "    pass",
+        "]",
+        "x = [",
+        "  y = 2",
+        "else:",
+        "@g",
+        "```",
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=9))
+def test_the_longest_program_is_the_longest(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    found = longest_program(text)
+    ast.parse(found)
+    assert sum(bool(line.strip()) for line in found.split("\n")) == slow_longest(text)
+
+
+def test_looking_for_a_program_ends() -> None:
+    assert longest_program("\n".join(["(" * 50] * 4000)) == ""

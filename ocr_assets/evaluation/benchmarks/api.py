@@ -42,7 +42,7 @@ class BenchmarkProblem:
     ``preamble``: code that stands before the entry point in the prompt (imports, helpers) and that solutions may lean on.
     ``published``: the day of the contest. ``reference_solution``: a program that the publisher calls right, in the first of
     ``languages``. ``group``: the task that it is a part of (an IOI task, whose subtasks are asked one by one). ``image``: null:
-    the usual sandbox; else the name of the image that has what its programs import.
+    the usual sandbox; else the name of the image that has what its programs import. ``notes``: what had to be left out.
     """
 
     benchmark: str
@@ -61,6 +61,7 @@ class BenchmarkProblem:
     group: str | None = None
     version: str = ""
     image: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
