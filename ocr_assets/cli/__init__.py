@@ -23,6 +23,7 @@ COMMANDS = {
     "lineage": ("ocr_assets.cli.lineage", "Where rows come from and what became of them."),
     "parse": ("ocr_assets.cli.parse", "Take raw responses apart."),
     "verify": ("ocr_assets.cli.verify", "Judge solutions against the tests of their problems, in the sandbox."),
+    "evaluate": ("ocr_assets.cli.evaluate", "Judge published samples on a benchmark again, in the sandbox."),
     "dedup": ("ocr_assets.cli.dedup", "Keep one of each set of problems that are the same."),
     "decontaminate": ("ocr_assets.cli.decontaminate", "Find problems that resemble benchmark items."),
     "conformance": ("ocr_assets.cli.conformance", "Check a grader against verdicts that are right."),

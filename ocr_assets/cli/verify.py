@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,23 +80,23 @@ def _write(
         with KnownVerdicts(Path(output)) as known:
             if unordered:
                 rows = verify(problems, solutions, pool, settings, counts, known, unordered=True)
-                write_rows(advancing(rows), Path(output), _columns(solutions))
+                write_rows(advancing(rows), Path(output), verdict_columns(solutions))
             else:
                 rows = verified(problems, solutions, pool, settings, counts, known, bar.update)
-                write_rows(rows, Path(output), _columns(solutions))
+                write_rows(rows, Path(output), verdict_columns(solutions))
             if not counts.refused:  # else rows that were judged before may be missing from the output
                 known.remove()
 
 
-def _columns(solutions: Path) -> Any:
-    """The columns of the output, as far as they are known beforehand."""
+def verdict_columns(solutions: Path, without: Sequence[str] = ("code", "language")) -> Any:
+    """The columns of the output, as far as they are known beforehand. ``without``: of the input's, what is not passed on."""
     import pyarrow as pa
 
     from ocr_assets.grading.files import VERDICT_FIELDS
     from ocr_assets.schema import VERDICTS
 
     columns = [(name, pa.bool_() if name == "trusted" else VERDICTS.schema.field(name).type) for name in VERDICT_FIELDS]
-    return extended(solutions, *columns, ("fingerprint", pa.string()), without=["code", "language"])
+    return extended(solutions, *columns, ("fingerprint", pa.string()), without=without)
 
 
 def _rows_in(path: Path) -> int | None:

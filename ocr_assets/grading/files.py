@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ VERDICT_FIELDS = (
     "verdict", "tests_passed", "tests_total", "first_failure", "cpu_s", "wall_s", "memory_mb", "tests", "message", "image",
     "isolation_level", "grader_version", "trusted", "untrusted_reason", "flags",
 )  # fmt: skip
+NO_PROGRAM = "no program was found in the answer"
 
 
 @dataclass
@@ -49,43 +50,45 @@ class Counts:
     refused: list[str] = field(default_factory=list)
 
 
-class _Verifier:
-    """Problems and solutions read, and one solution judged."""
+class Verifier:
+    """Suites, and solutions judged one by one. ``place``: what messages call where the suites come from. ``known``: where each
+    verdict is written down as soon as it is known, and looked up beforehand."""
 
     def __init__(
-        self, problems: Path, sandbox: Sandbox, settings: GradingSettings, counts: Counts, known: KnownVerdicts | None
+        self, suites: Suites, place: str, sandbox: Sandbox, settings: GradingSettings, counts: Counts, known: KnownVerdicts | None
     ) -> None:
-        self._file = problems.name
-        self._sandbox, self._settings, self._counts, self._known = sandbox, settings, counts, known
+        self._suites, self._place, self._counts, self._known = suites, place, counts, known
+        self._sandbox, self._settings = sandbox, settings
         self._once = GradedOnce(sandbox, settings)
-        self._problems = _Problems(problems, self._refuse)
 
     def solutions(self, path: Path) -> Iterator[dict[str, Any]]:
         """The solutions that can be judged, in order."""
         places: dict[str, str] = {}
         try:
-            for number, solution in read_rows(path, self._refuse):
+            for number, solution in read_rows(path, self.refuse):
                 place = place_of(path, number)
                 if (reason := _unusable(solution)) is not None:
-                    self._refuse(BadInput(f"{place}: {reason}"))
+                    self.refuse(BadInput(f"{place}: {reason}"))
                 elif (name := str(solution["solution_id"])) in places:
-                    self._refuse(BadInput(f"{place}: solution_id {name!r} stands at {places[name]} already; give it another"))
+                    self.refuse(BadInput(f"{place}: solution_id {name!r} stands at {places[name]} already; give it another"))
                 else:
                     places[name] = place_of(Path(path.name), number).partition(", ")[2]
                     yield solution
         except BadInput as error:  # the file cannot be read on
-            self._refuse(error)
+            self.refuse(error)
 
     def row(self, solution: dict[str, Any]) -> dict[str, Any]:
-        """A solution's row of the output."""
+        """A solution's row of the output. ``code`` is null where there is no program: then no sandbox is asked."""
         problem_id = str(solution["problem_id"])
         # A column of the input that is called like one of the verdict's is not passed on: the grader's own counts.
         taken = (*SOLUTION_FIELDS, *VERDICT_FIELDS, "fingerprint")
         extra = {name: value for name, value in solution.items() if name not in taken}
         head = {"solution_id": solution["solution_id"], "problem_id": solution["problem_id"]}
-        suite_hash = self._problems.hashes.get(problem_id)
+        if solution["code"] is None:
+            return {**head, **_no_verdict(NO_PROGRAM), "verdict": "compile_error", "fingerprint": "", **extra}
+        suite_hash = self._suites.hashes.get(problem_id)
         if suite_hash is None:
-            reason = self._problems.refused.get(problem_id, f"is not in {self._file}")
+            reason = self._suites.refused.get(problem_id, f"is not in {self._place}")
             return {**head, **_no_verdict(f"problem {problem_id} {reason}"), "fingerprint": "", **extra}
         fingerprint = self._fingerprint(solution["language"], solution["code"], suite_hash)
         earlier = self._known.find(str(solution["solution_id"]), fingerprint) if self._known else None
@@ -93,7 +96,7 @@ class _Verifier:
             self._counts.known += 1
             verdict = {name: earlier.get(name) for name in VERDICT_FIELDS}
         else:
-            suite = self._problems.suite(problem_id)
+            suite = self._suites.suite(problem_id)
             verdict = _public(self._once.grade(suite_hash, solution["language"], solution["code"], suite))
         row = {**head, **verdict, "fingerprint": fingerprint, **extra}
         if self._known and row != earlier:
@@ -108,12 +111,14 @@ class _Verifier:
         return content_id("fp", language, code, suite_hash, self._settings.model_dump(), version)
 
     def counted(self, row: dict[str, Any]) -> dict[str, Any]:
+        """``row``, counted."""
         self._counts.solutions += 1
         self._counts.accepted += row["verdict"] == "accepted"
         self._counts.faults += row["verdict"] == "sandbox_error"
         return row
 
-    def _refuse(self, error: BadInput) -> None:
+    def refuse(self, error: BadInput) -> None:
+        """Name a row that cannot be used."""
         self._counts.refused.append(str(error))
 
 
@@ -132,7 +137,7 @@ def verify(
     In the order of ``solutions``, or of completion if ``unordered``. ``known``: where each verdict is written down as soon as it
     is known, and looked up beforehand. Rows that cannot be used are named in ``counts.refused``.
     """
-    verifier = _Verifier(problems, sandbox, settings, counts, known)
+    verifier = _of_files(problems, sandbox, settings, counts, known)
     order = sandbox.completed if unordered else sandbox.map
     for row in order(verifier.row, verifier.solutions(solutions)):
         yield verifier.counted(row)
@@ -149,11 +154,22 @@ def verified(
 ) -> Iterator[dict[str, Any]]:
     """As ``verify`` in the order of ``solutions``, for a file: all are judged before the first row comes, so that a slow solution
     holds up none of those behind it. ``advance`` is called after each."""
-    verifier = _Verifier(problems, sandbox, settings, counts, known)
+    verifier = _of_files(problems, sandbox, settings, counts, known)
+    return in_order(verifier, verifier.solutions(solutions), sandbox, known, advance)
+
+
+def in_order(
+    verifier: Verifier,
+    solutions: Iterable[dict[str, Any]],
+    sandbox: Sandbox,
+    known: KnownVerdicts,
+    advance: Callable[[], object],
+) -> Iterator[dict[str, Any]]:
+    """The rows of ``solutions``, in their order, after all have been judged."""
     order: list[tuple[str, dict[str, Any] | None]] = []
 
     def numbered() -> Iterator[tuple[int, dict[str, Any]]]:
-        for solution in verifier.solutions(solutions):
+        for solution in solutions:
             order.append((str(solution["solution_id"]), None))
             yield len(order) - 1, solution
 
@@ -166,6 +182,13 @@ def verified(
         advance()
     for name, held in order:
         yield verifier.counted(known.get(name) if held is None else held)
+
+
+def _of_files(
+    problems: Path, sandbox: Sandbox, settings: GradingSettings, counts: Counts, known: KnownVerdicts | None
+) -> Verifier:
+    suites = suites_in(problems, lambda error: counts.refused.append(str(error)))
+    return Verifier(suites, problems.name, sandbox, settings, counts, known)
 
 
 def _unusable(solution: dict[str, Any]) -> str | None:
@@ -185,37 +208,46 @@ def _unusable(solution: dict[str, Any]) -> str | None:
     return None
 
 
-class _Problems:
-    """The problems by id, compressed in memory: a suite is needed again for each of its solutions.
+class Suites:
+    """Suites by their problems' ids, compressed in memory: one is needed again for each of its problem's solutions.
 
-    ``hashes``: of each usable problem's suite. ``refused``: why others cannot be used.
+    ``hashes``: of each usable suite. ``refused``: by problem, why it cannot be used.
     """
 
-    def __init__(self, path: Path, refuse: Refuse) -> None:
+    def __init__(self) -> None:
         self.hashes: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self._suites: dict[str, bytes] = {}
-        for number, problem in read_jsonl(path, refuse):
-            place = place_of(path, number)
-            if "problem_id" not in problem:
-                refuse(BadInput(f"{place}: a problem needs problem_id"))
-                continue
-            name = str(problem["problem_id"])
-            if name in self.hashes:
-                refuse(BadInput(f"{place}: problem_id {name!r} was there before; the first one counts"))
-                continue
-            try:
-                text = json_text(suite_from_json(problem)).encode("utf-8", "surrogatepass")
-            except ValueError as error:
-                refuse(BadInput(f"{place} (problem {name}): {error}"))
-                self.refused[name] = f"cannot be used: {error}"
-                continue
-            self.hashes[name] = content_id("suite", text.decode("utf-8", "surrogatepass"))
-            self._suites[name] = zlib.compress(text, 1)
+
+    def add(self, problem_id: str, suite: Suite) -> None:
+        """Hold a problem's suite."""
+        text = json_text(suite).encode("utf-8", "surrogatepass")
+        self.hashes[problem_id] = content_id("suite", text.decode("utf-8", "surrogatepass"))
+        self._suites[problem_id] = zlib.compress(text, 1)
 
     def suite(self, problem_id: str) -> Suite:
         suite: Suite = json.loads(zlib.decompress(self._suites[problem_id]).decode("utf-8", "surrogatepass"))
         return suite
+
+
+def suites_in(path: Path, refuse: Refuse) -> Suites:
+    """The suites of a file of problems."""
+    suites = Suites()
+    for number, problem in read_jsonl(path, refuse):
+        place = place_of(path, number)
+        if "problem_id" not in problem:
+            refuse(BadInput(f"{place}: a problem needs problem_id"))
+            continue
+        name = str(problem["problem_id"])
+        if name in suites.hashes:
+            refuse(BadInput(f"{place}: problem_id {name!r} was there before; the first one counts"))
+            continue
+        try:
+            suites.add(name, suite_from_json(problem))
+        except ValueError as error:
+            refuse(BadInput(f"{place} (problem {name}): {error}"))
+            suites.refused[name] = f"cannot be used: {error}"
+    return suites
 
 
 def _public(graded: Graded) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_assets.evaluation.benchmarks.api import WrongBenchmark
-from ocr_assets.platform.row_files import BadInput, place_of, read_rows
+from ocr_assets.platform.row_files import BadInput, Refuse, place_of, read_rows
 
 READABLE = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".parquet")
 
@@ -28,26 +28,29 @@ def rows(files: Sequence[Path], needed: Sequence[str]) -> Iterator[tuple[str, Ma
     """(place for messages, row) of every row of ``files``. Raises ``WrongBenchmark``: a file that cannot be read, or a row that
     lacks a column of ``needed``."""
     for path in files:
-        for place, row in _rows_of(path):
-            missing = [name for name in needed if name not in row]
-            if missing:
-                raise WrongBenchmark(f"{place}: no {', '.join(missing)}; the columns are {', '.join(sorted(row))}")
-            yield place, row
+        try:
+            for place, row in read_any(path):
+                missing = [name for name in needed if name not in row]
+                if missing:
+                    raise WrongBenchmark(f"{place}: no {', '.join(missing)}; the columns are {', '.join(sorted(row))}")
+                yield place, row
+        except BadInput as error:
+            raise WrongBenchmark(str(error)) from error
 
 
-def _rows_of(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def read_any(path: Path, refuse: Refuse | None = None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(place for messages, row) of JSON lines, a JSON array or Parquet. Raises ``BadInput``; lines that are no objects are
+    told to ``refuse``, if it is given."""
+    if path.suffix != ".json":
+        yield from ((place_of(path, number), row) for number, row in read_rows(path, refuse))
+        return
     try:
-        if path.suffix == ".json":
-            values = json.loads(path.read_bytes())
-            if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-                raise WrongBenchmark(f"{path}: a list of objects is expected")
-            yield from ((f"{path}, item {number}", value) for number, value in enumerate(values))
-        else:
-            yield from ((place_of(path, number), row) for number, row in read_rows(path))
-    except WrongBenchmark:
-        raise
-    except (BadInput, ValueError, OSError, RecursionError) as error:
-        raise WrongBenchmark(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+        values = json.loads(path.read_bytes())
+    except (ValueError, OSError, RecursionError) as error:
+        raise BadInput(f"{path}: {error}") from error
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise BadInput(f"{path}: a list of objects is expected")
+    yield from ((f"{path}, item {number}", value) for number, value in enumerate(values))
 
 
 def text(row: Mapping[str, Any], name: str, place: str) -> str:
