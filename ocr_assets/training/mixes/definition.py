@@ -34,6 +34,7 @@ class Part(_Base):
     languages: tuple[Language, ...] = Field((), description="Only these; none: all")
     verdicts: tuple[VerdictName | Literal["none"], ...] = Field((), description="Only these; `none`: nothing was run")
     without_verdicts: tuple[VerdictName | Literal["none"], ...] = Field((), description="Not these")
+    parsed: bool = Field(True, description="Only answers that end and hold code: one that was cut off teaches never to end")
     trusted: bool | None = Field(None, description="Only rows whose verdict can (true) or cannot be trusted")
     levels: tuple[Level, ...] = Field((), description="Only problems as hard, by what their source says")
     difficulties: tuple[str, ...] = Field((), description="Only these words of the sources, e.g. VERY_HARD")

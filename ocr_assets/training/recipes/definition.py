@@ -31,8 +31,8 @@ class Recipe(BaseModel):
     batch: int = Field(256, ge=1, description="Bins a step of the optimizer, over all devices")
     max_length: int = Field(32_768, ge=8, description="Tokens of a bin; longer rows are left out, never cut")
     packing: bool = Field(True, description="Several rows a bin; false: one row a bin")
-    system: str | None = Field(
-        "", description="The system turn, passed explicitly: Qwen's template adds one of its own otherwise; none: leave it out"
+    system: Literal[False] | str = Field(
+        "", description="The system turn, passed explicitly: Qwen's template adds one of its own otherwise; false: none is passed"
     )
     bf16: bool = Field(True, description="Mixed precision with bfloat16")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="Of the weights that are trained")

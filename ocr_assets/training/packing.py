@@ -1,0 +1,190 @@
+"""Packing a mix: its rows' texts read once, tokenized, packed and written; where each row went, into the lake.
+
+Bins are made in ``bins.py``, tokens in ``chat.py`` and ``tokenized.py``, files in ``packed.py``. This module knows the lake and
+puts them together.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ocr_assets.generation.prompts import PromptTemplate, load_templates
+from ocr_assets.schema import PACKED_MIXES, PACKED_SFT, content_id
+from ocr_assets.training.base import Base, FileHashes
+from ocr_assets.training.bins import Packing, pack
+from ocr_assets.training.chat import ChatFormat, Tokens
+from ocr_assets.training.mixes.definition import TrainingMix
+from ocr_assets.training.packed import Examples, shuffled, write_packed
+from ocr_assets.training.recipes.definition import Recipe
+from ocr_assets.training.releases import find_release
+from ocr_assets.training.tokenized import Tokenized, tokenize
+from resources.lake import Lake, RunInfo
+
+STAGE = "packed_sft"
+PACKER = "1"  # of what this module, chat.py and bins.py make of a mix; another one packs anew
+
+# The rows of a mix in a release's files, each once whatever its copies, with the prompt as it was sent; `row` numbers them.
+_TEXTS = """
+SELECT m.row, t.language, t.question, t.answer, {prompt} AS messages
+FROM ({texts}) t JOIN ({numbers}) m USING (released_id) {asked}"""
+_NUMBERS = """
+SELECT released_id, row_number() OVER (ORDER BY min(position)) - 1 AS row, release
+FROM training_mix WHERE mix = $mix GROUP BY release, released_id"""
+_POSITIONS = """
+SELECT example_id, n.row FROM training_mix x JOIN ({numbers}) n USING (release, released_id)
+WHERE x.mix = $mix ORDER BY x.position"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where training writes, under ``home``: ``tokens`` while it packs, ``packed``, ``models``. It reads ``releases``."""
+
+    home: Path
+    releases: Path
+
+    @property
+    def packed(self) -> Path:
+        return self.home / "packed"
+
+    @property
+    def tokens(self) -> Path:
+        return self.home / "tokens"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
+
+
+def pack_mix(
+    store: Lake,
+    run: RunInfo,
+    mix: TrainingMix,
+    recipe: Recipe,
+    base: Base,
+    place: Place,
+    hashes: FileHashes,
+    say: Callable[[str], None],
+) -> bool:
+    """Bring the packed files of a mix up to date; False: there was nothing to do. Raises ``ValueError`` naming what is wrong."""
+    states = store.rows("SELECT * FROM training_mixes WHERE mix = ?", [mix.name])
+    if not states:
+        raise ValueError(f"mix {mix.name} was not made yet; materialize training_mix first")
+    state, folder = states[0], place.packed / mix.name
+    inputs = content_id(
+        "inputs", PACKER, state["inputs"], state["data_version"], base.tokenizer_version(hashes), recipe.system,
+        recipe.max_length, recipe.packing, mix.seed, mix.shuffle_answers,
+    )  # fmt: skip
+    known = store.rows("SELECT * FROM packed_mixes WHERE mix = ?", [mix.name])
+    if known and known[0]["inputs"] == inputs and known[0]["folder"] == str(folder) and folder.is_dir():
+        return False
+    chat = ChatFormat(base.tokenizer(), recipe.system)
+    tokens_folder = place.tokens / inputs
+    examples, ids = _examples(store, mix, chat, place, tokens_folder)
+    packing = pack(examples.lengths, recipe.max_length, mix.seed, together=recipe.packing)
+    version = write_packed(folder, examples, packing)
+    packed = packing.bin >= 0
+    tokens, loss = int(examples.lengths[packed].sum()), int(examples.loss_tokens[packed].sum())
+    too_long = int((examples.lengths > recipe.max_length).sum())
+    with store.write(run, STAGE, scope=mix.name) as write:
+        rows = write.sync(PACKED_SFT, where={"mix": mix.name})
+        edges = write.edges()
+        for row in _rows(mix, ids, examples, packing, recipe.max_length, inputs):
+            rows.add(row)
+            child, relation = (row["bin_id"], "derived") if row["bin_id"] else (STAGE, "dropped")
+            edges.add({"child": child, "parent": row["example_id"], "relation": relation, "reason": row["reason"] or ""})
+        write.upsert(
+            PACKED_MIXES,
+            [
+                {
+                    "mix": mix.name,
+                    "folder": str(folder),
+                    "data_version": version,
+                    "base": base.name,
+                    "max_length": recipe.max_length,
+                    "examples": int(packed.sum()),
+                    "too_long": too_long,
+                    "bins": packing.bins,
+                    "tokens": tokens,
+                    "loss_tokens": loss,
+                    "fill": tokens / (packing.bins * recipe.max_length) if packing.bins else 0.0,
+                    "inputs": inputs,
+                }
+            ],
+        )
+    shutil.rmtree(tokens_folder, ignore_errors=True)
+    say(f"packed_sft {mix.name}: {int(packed.sum()):,} rows in {packing.bins:,} bins, {len(ids) - int(packed.sum()):,} left out")
+    return True
+
+
+def _examples(store: Lake, mix: TrainingMix, chat: ChatFormat, place: Place, folder: Path) -> tuple[Examples, list[str]]:
+    """The tokens of a mix's rows, and the ids of its examples by position."""
+    names = list(dict.fromkeys(part.release for part in mix.parts))
+    found = {name: release for name in names if (release := find_release(name, place.releases, mix.base))}
+    templates = load_templates(["python_stdin", "cpp_stdin", "kodcode_response"])
+
+    def rows(name: str, file: Path) -> Iterator[Mapping[str, Any]]:
+        release = found[name]
+        asked, prompt = "", "NULL"
+        if release.answers_table:
+            asked = (
+                f"LEFT JOIN {release.answers_table} a ON a.response_id = t.response_id "
+                "LEFT JOIN prompts p ON p.prompt_hash = a.prompt_hash AND p.template_hash = a.template_hash"
+            )
+            prompt = "p.messages"
+        numbers = f"SELECT * FROM ({_NUMBERS}) WHERE release = $release"
+        query = _TEXTS.format(texts=release.texts([file]), numbers=numbers, asked=asked, prompt=prompt)
+        template = "kodcode_response" if release.form == "conversations" else ""
+        for row in store.stream(query, {"mix": mix.name, "release": name}):
+            yield {**row, "template": templates[template or f"{row['language']}_stdin"]}
+
+    files = [(name, release.files) for name, release in found.items()]
+    positions = store.rows(_POSITIONS.format(numbers=_NUMBERS), {"mix": mix.name})
+    count = int(store.scalar(f"SELECT count(*) FROM ({_NUMBERS})", {"mix": mix.name}))
+    tokens = tokenize(folder, files, rows, lambda batch: _tokens(chat, batch), count)
+    prompts = np.array([row["row"] for row in positions], np.int64)
+    answers = shuffled(prompts) if mix.shuffle_answers else prompts
+    return Examples(tokens, prompts, answers), [row["example_id"] for row in positions]
+
+
+def _tokens(chat: ChatFormat, batch: Sequence[Mapping[str, Any]]) -> Sequence[Tokens]:
+    return chat.rows([_turns(row) for row in batch], [row["answer"] for row in batch])
+
+
+def _turns(row: Mapping[str, Any]) -> Sequence[Any]:
+    """The prompt as it was sent; where that is not known, as we would send it."""
+    if row["messages"]:
+        turns: Sequence[Any] = json.loads(row["messages"])
+        return turns
+    template: PromptTemplate = row["template"]
+    return template.messages(question=row["question"], starter_code="", entry="", declarations="")
+
+
+def _rows(
+    mix: TrainingMix, ids: Sequence[str], examples: Examples, packing: Packing, limit: int, inputs: str
+) -> Iterable[dict[str, Any]]:
+    """Rows of ``packed_sft``, in the mix's order."""
+    lengths, loss = examples.lengths, examples.loss_tokens
+    for position, example_id in enumerate(ids):
+        number = int(packing.bin[position])
+        is_packed = number >= 0
+        reason = None if is_packed else examples.fault(position) or f"longer than {limit:,} tokens"
+        yield {
+            "example_id": example_id,
+            "mix": mix.name,
+            "bin_id": content_id("bin", inputs, number) if is_packed else None,
+            "bin": number if is_packed else None,
+            "place": int(packing.place[position]) if is_packed else None,
+            "tokens": int(lengths[position]),
+            "loss_tokens": int(loss[position]),
+            "reason": reason,
+        }
+
+
+__all__ = ["Place", "Tokenized", "pack_mix"]

@@ -1,0 +1,183 @@
+"""TRL in a process of its own: started, watched, resumed from its last whole checkpoint.
+
+A training is a folder: ``recipe.yaml`` (TRL's configuration), ``model/`` (what TRL writes: checkpoints, at the end the model),
+``log.txt`` (what it said), ``starts.jsonl`` (when it was started, from which checkpoint), ``lock`` (held by whoever trains).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from resources.secrets import hidden
+
+SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")  # may be known to the process, never shown by it
+SAY_EVERY_S = 15.0
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+class TrainingFailed(RuntimeError):
+    """TRL ended with an error. The message holds the last lines that it wrote."""
+
+
+class TrainingRuns(RuntimeError):
+    """Another process trains this model now."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The folder of a training."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "recipe.yaml"
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def starts(self) -> list[dict[str, Any]]:
+        """Each start: ``at``, ``from`` (the checkpoint, or null)."""
+        file = self.folder / "starts.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+
+    def checkpoint(self) -> Path | None:
+        """The last checkpoint that is whole. Its state is what TRL writes last; where that is missing, the rest may be too."""
+        whole = [folder for folder in self.model.glob("checkpoint-*") if _state(folder)]
+        return max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+
+    def state(self) -> Mapping[str, Any]:
+        """What the trainer noted in that checkpoint: steps, epochs, losses."""
+        checkpoint = self.checkpoint()
+        return _state(checkpoint) or {} if checkpoint else {}
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last step was made and the model lies there whole, whoever trained it. TRL writes the arguments last."""
+        state = self.state()
+        return bool(state) and state["global_step"] >= state["max_steps"] and (self.model / "training_args.bin").is_file()
+
+
+def _state(checkpoint: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((checkpoint / "trainer_state.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found
+
+
+def train(training: Training, launcher: str, threads: int | None, say: Callable[[str], None]) -> float:
+    """Start TRL, or take up again what was interrupted, and wait for its end; returns its wall seconds.
+
+    Raises ``TrainingFailed``, and ``TrainingRuns`` where another process is at it.
+    """
+    with _locked(training.folder / "lock") as lock:
+        checkpoint = training.checkpoint()
+        command = [*(shlex.split(launcher) or [sys.executable]), "-m", "trl.scripts.sft", "--config", str(training.config)]
+        if checkpoint:
+            command += ["--resume_from_checkpoint", str(checkpoint)]
+            say(f"takes up again after step {checkpoint.name.rpartition('-')[2]}")
+        with (training.folder / "starts.jsonl").open("a") as starts:
+            start = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "from": checkpoint.name if checkpoint else None}
+            starts.write(json.dumps(start) + "\n")
+        begin = time.monotonic()
+        _run(command, training.log, threads, lock, say)
+        return time.monotonic() - begin
+
+
+def make_first_weights(base: str, out: Path, seed: int) -> None:
+    """Random weights for a base of which only the shape is given. Raises ``TrainingFailed``."""
+    command = [sys.executable, "-m", "ocr_assets.training.scratch", base, str(out), str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, env=_environment(1), stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise TrainingFailed(f"no weights could be made from {base}: {_last(done.stderr.splitlines())}")
+
+
+def _run(command: Sequence[str], log: Path, threads: int | None, lock: IO[Any], say: Callable[[str], None]) -> None:
+    libc = ctypes.CDLL(None)  # loaded before the fork: nothing may be loaded after it
+    last: deque[str] = deque(maxlen=30)
+    with log.open("a", encoding="utf-8") as kept:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=_environment(threads),
+            start_new_session=True,
+            pass_fds=[lock.fileno()],  # whoever outlives us still holds the lock
+            preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM),
+        )
+        try:
+            assert process.stdout is not None
+            said = 0.0
+            for line in process.stdout:
+                shown = _without_secrets(line.rstrip())
+                kept.write(shown + "\n")
+                kept.flush()
+                last.append(shown)
+                if shown.startswith("{'loss'") and time.monotonic() - said > SAY_EVERY_S:
+                    said = time.monotonic()
+                    say(shown)
+            code = process.wait()
+        finally:
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    if code:
+        raise TrainingFailed(f"TRL ended with {code}; all it said is in {log}; at last: {_last(last)}")
+
+
+def _environment(threads: int | None) -> dict[str, str]:
+    """The process has this one's environment: keys reach it so, and stand in no file."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    return environment
+
+
+def _without_secrets(line: str) -> str:
+    for name in SECRETS:
+        value = os.environ.get(name, "").strip()
+        if len(value) > 3:
+            line = line.replace(value, "***")
+    return hidden(line)
+
+
+def _last(lines: Sequence[str] | deque[str]) -> str:
+    said = [line.strip() for line in lines if line.strip()]
+    return " | ".join(said[-3:]) or "nothing"
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[IO[Any]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainingRuns(f"{path.parent.name} is being trained by another process, which holds {path}") from None
+        yield lock

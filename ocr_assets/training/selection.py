@@ -1,0 +1,124 @@
+"""A mix as SQL: which rows of the releases it trains on, in which seeded order, how often.
+
+What may stand in a mix is in ``mixes/definition.py``; how releases are read is in ``releases.py``. Everything here is a SELECT
+over labels: no text of a release is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ocr_assets.schema import content_id
+from ocr_assets.training.mixes.definition import Part, TrainingMix
+from ocr_assets.training.releases import ReleaseFiles, find_release
+
+# Each part's rows without copies, in the order in which a bound takes them.
+_COLUMNS = "part, release, released_id, problem_id, language, verdict, difficulty, rank"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows of a mix. ``query``: SELECT of the columns of ``training_mix``; None: nothing it draws from is there.
+    ``inputs``: hash of the definition and the releases."""
+
+    query: str | None
+    inputs: str
+    missing: tuple[str, ...]
+
+
+def choose(mix: TrainingMix, mixes: Mapping[str, TrainingMix], releases: Path, count: Callable[[str], int]) -> Chosen:
+    """The rows of a mix as a query. ``count``: rows of a query, asked where the mix may not be larger than others.
+
+    Raises ``ValueError`` naming mix and part where a folder is not there.
+    """
+    found = [_found(mix, part, releases) for part in mix.parts]
+    missing = tuple(part.release for part, release in zip(mix.parts, found, strict=True) if release is None)
+    measures = [mixes[name] for name in mix.as_many_as]
+    others = [(other, [_found(other, part, releases) for part in other.parts]) for other in measures]
+    versions = [[release.version if release else None for release in read] for _, read in [(mix, found), *others]]
+    definitions = [of.model_dump(mode="json", exclude={"base", "title", "experiments"}) for of in [mix, *measures]]
+    inputs = content_id("inputs", definitions, versions)
+    rows = _rows(mix, found)
+    if rows is None:
+        return Chosen(None, inputs, missing)
+    most = min((count(query) if (query := _rows(other, read)) else 0 for other, read in others), default=None)
+    bound = "" if most is None else f"ORDER BY part, rank, released_id LIMIT {most}"
+    copies = "CASE part " + " ".join(f"WHEN {i} THEN {_copies(part)}" for i, part in enumerate(mix.parts)) + " END"
+    query = f"""
+SELECT 'ex_' || left(md5(concat_ws('|', '{mix.name}', release, released_id, copy)), 20) AS example_id, '{mix.name}' AS mix, part,
+       release, released_id, copy, row_number() OVER (ORDER BY md5(rank || copy), released_id) - 1 AS position, problem_id,
+       language, verdict, difficulty
+FROM (SELECT *, unnest(range({copies})) AS copy FROM (SELECT * FROM ({rows}) {bound}))"""
+    return Chosen(query, inputs, missing)
+
+
+def _found(mix: TrainingMix, part: Part, releases: Path) -> ReleaseFiles | None:
+    try:
+        return find_release(part.release, releases, mix.base)
+    except ValueError as error:
+        raise ValueError(f"mix {mix.name}: {error}") from None
+
+
+def _rows(mix: TrainingMix, found: Sequence[ReleaseFiles | None]) -> str | None:
+    """SELECT of a mix's rows, each once; None: no release of it is there."""
+    steps, names = [], list[str]()
+    for index, (part, release) in enumerate(zip(mix.parts, found, strict=True)):
+        if release is None:
+            continue
+        earlier = [f"SELECT release, released_id FROM {name}" for name in names]
+        taken = f"ANTI JOIN ({' UNION ALL '.join(earlier)}) USING (release, released_id)" if earlier else ""
+        name = f"part_{index}"
+        steps.append(f"{name} AS MATERIALIZED ({_part(index, part, release, mix.seed, taken)})")
+        names.append(name)
+    if not names:
+        return None
+    return f"WITH {', '.join(steps)} " + " UNION ALL ".join(f"SELECT * FROM {name}" for name in names)
+
+
+def _part(index: int, part: Part, release: ReleaseFiles, seed: int, taken: str) -> str:
+    name = _text(release.name)
+    query = f"""
+SELECT {index} AS part, {name} AS release, released_id, problem_id, language, verdict, difficulty,
+       md5(concat_ws('|', {seed}, {name}, released_id)) AS rank
+FROM (SELECT *, {name} AS release FROM ({release.labels()}) WHERE {_conditions(part)}) {taken}"""
+    if part.least_answers > 1:
+        query += f" QUALIFY count(*) OVER (PARTITION BY problem_id, language) >= {part.least_answers}"
+    if part.per_problem is not None:
+        place = "row_number() OVER (PARTITION BY problem_id, language ORDER BY rank, released_id)"
+        query = f"SELECT * FROM ({query}) QUALIFY {place} <= {part.per_problem}"
+    bound = f" ORDER BY rank, released_id LIMIT {part.rows}" if part.rows is not None else ""
+    return f"SELECT {_COLUMNS} FROM ({query}){bound}"
+
+
+def _conditions(part: Part) -> str:
+    verdict = "coalesce(verdict, 'none')"
+    conditions = [
+        f"{column} IN ({', '.join(map(_text, allowed))})"
+        for column, allowed in (
+            ("language", part.languages), (verdict, part.verdicts), ("level", part.levels), ("difficulty", part.difficulties),
+            ("dataset", part.datasets), ("source", part.sources), ("style", part.styles), ("subset", part.subsets),
+        )
+        if allowed
+    ]  # fmt: skip
+    if part.without_verdicts:
+        conditions.append(f"{verdict} NOT IN ({', '.join(map(_text, part.without_verdicts))})")
+    if part.parsed:
+        conditions.append("parsed")
+    if part.trusted is not None:
+        conditions.append(f"trusted = {str(part.trusted).lower()}")
+    return " AND ".join(conditions) or "true"
+
+
+def _copies(part: Part) -> str:
+    """How often a row of the part is taken: of a broken weight the rest is drawn by the row's rank."""
+    whole = int(part.weight)
+    rest = part.weight - whole
+    if rest == 0:
+        return str(whole)
+    return f"{whole} + (('0x' || right(rank, 8))::BIGINT < {int(rest * 2**32)})::BIGINT"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
