@@ -3,6 +3,7 @@
 ``launch.py`` forks it from a template that holds nothing but the program itself: no other input, no expected output.
 """
 
+import _thread
 import ast
 import atexit
 import contextlib
@@ -184,7 +185,8 @@ def _shorten(trace, kept=50):
 def _leave(code):
     """End as the interpreter ends: threads joined, exit handlers run, output flushed."""
     try:
-        threading._shutdown()
+        if _thread._count() or threading._threading_atexits:  # a look is cheap; to find nothing to wait for copies forty pages
+            threading._shutdown()
         atexit._run_exitfuncs()
         if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
             sys.stdout.flush()
