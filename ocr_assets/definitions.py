@@ -12,6 +12,13 @@ import dagster as dg
 
 from ocr_assets.analysis.assets import token_statistics
 from ocr_assets.automation import JOBS, SCHEDULES
+from ocr_assets.evaluation.assets import (
+    benchmark_problems,
+    evaluation_comparison,
+    evaluation_samples,
+    evaluation_verdicts,
+    evaluations,
+)
 from ocr_assets.exports.assets import kodcode_rl, kodcode_sft_r1, kodcode_v1, sft_dataset
 from ocr_assets.platform.terminal import terminal
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
@@ -54,6 +61,11 @@ ASSETS = [
     training_mix,
     packed_sft,
     finetuned_model,
+    benchmark_problems,
+    evaluation_samples,
+    evaluation_verdicts,
+    evaluations,
+    evaluation_comparison,
 ]
 
 

@@ -37,7 +37,10 @@ class Secret:
 
 TEACHER_KEY = Secret("OCR_TEACHER_KEY", "Key of the teacher's server; `basic:user:password` for HTTP basic authentication")
 JUDGE_KEY = Secret("OCR_JUDGE_KEY", "Key of the judges' server; `basic:user:password` for HTTP basic authentication")
-SECRETS = (TEACHER_KEY, JUDGE_KEY)
+EVALUATED_KEY = Secret(
+    "OCR_EVALUATED_KEY", "Key of the server of models under evaluation; `basic:user:password` for HTTP basic authentication"
+)
+SECRETS = (TEACHER_KEY, JUDGE_KEY, EVALUATED_KEY)
 
 
 def authorization(key: SecretStr | None) -> str:

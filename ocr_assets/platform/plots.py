@@ -79,6 +79,26 @@ def lines(rows: Sequence[Mapping[str, Any]], name: str, x: str, y: str, title: s
     return _png(figure, axes, title)
 
 
+def intervals(rows: Sequence[Mapping[str, Any]], title: str, unit: str, *, zero: bool = False) -> bytes:
+    """Values with their intervals, the first row on top. ``rows``: dicts of ``name``, ``value``, ``low`` and ``high`` (null: a
+    figure of others, drawn as a diamond). ``zero``: a line there, for differences."""
+    figure, axes = _figure(max(1.6, 0.9 + 0.28 * len(rows)))
+    for place, row in zip(range(len(rows), 0, -1), rows, strict=True):
+        if row["low"] is None or row["high"] is None:
+            axes.plot(row["value"], place, marker="D", markersize=5, color="#ef6c00", linestyle="none")
+        else:
+            axes.plot([row["low"], row["high"]], [place, place], color="#1565c0", linewidth=2, solid_capstyle="butt")
+            axes.plot(row["value"], place, marker="o", markersize=5, color="#0d47a1", linestyle="none")
+    if zero:
+        axes.axvline(0, color="#9e9e9e", linewidth=1)
+    axes.set_yticks(range(len(rows), 0, -1), [str(row["name"]) for row in rows])
+    axes.set_ylim(0.4, len(rows) + 0.6)
+    axes.set_xlabel(unit)
+    axes.grid(axis="x", color="#e0e0e0", linewidth=0.6)
+    axes.set_axisbelow(True)
+    return _png(figure, axes, title)
+
+
 def stacked_verdicts(rows: Sequence[Mapping[str, Any]], title: str, unit: str = "triplets") -> bytes:
     """Verdict shares per group. ``rows``: dicts of ``value`` (group), ``verdict`` (null: no verdict), ``rows``."""
     import polars as pl

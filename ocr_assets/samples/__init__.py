@@ -12,7 +12,20 @@ RESPONSES = FOLDER / "responses"
 SEEDS = FOLDER / "seeds"
 VOTES = FOLDER / "votes"
 BENCHMARKS = FOLDER / "benchmarks"
+EVALUATION = FOLDER / "evaluation"
+EVALUATION_ANSWERS = FOLDER / "evaluation_answers"
 EXPECTED = FOLDER / "expected_labels.jsonl"
 BENCHMARK_NAMES = frozenset(path.name.partition(".")[0] for path in BENCHMARKS.iterdir())  # a toy: no public benchmark
 
-__all__ = ["BENCHMARKS", "BENCHMARK_NAMES", "EXPECTED", "FOLDER", "RESPONSES", "SEEDS", "SOURCES", "VOTES"]
+__all__ = [
+    "BENCHMARKS",
+    "BENCHMARK_NAMES",
+    "EVALUATION",
+    "EVALUATION_ANSWERS",
+    "EXPECTED",
+    "FOLDER",
+    "RESPONSES",
+    "SEEDS",
+    "SOURCES",
+    "VOTES",
+]

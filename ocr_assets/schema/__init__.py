@@ -45,9 +45,9 @@ from ocr_assets.schema.evaluation import (
     EvaluationComparison,
     EvaluationSample,
     EvaluationVerdict,
-    Grouping,
     NamedSuite,
     PromptStyle,
+    SliceBy,
 )
 from ocr_assets.schema.exports import KODCODE_RL, KODCODE_SFT_R1, KODCODE_V1, SFT_DATASET, KodCodeAnswerRow, KodCodeRow, SftRow
 from ocr_assets.schema.ids import content_id, json_text, raw_id, suite_id
@@ -254,7 +254,6 @@ __all__ = [
     "FenceRule",
     "Files",
     "FinetunedModel",
-    "Grouping",
     "HumanDecision",
     "JudgeVote",
     "KodCodeAnswerRow",
@@ -288,6 +287,7 @@ __all__ = [
     "SelfVerification",
     "SemanticEntry",
     "SftRow",
+    "SliceBy",
     "Solution",
     "StatementKey",
     "Style",

@@ -10,7 +10,7 @@ from ocr_assets.schema.verification import Verdict
 from resources.lake.tables import Table
 
 PromptStyle = Literal["ours", "published"]
-Grouping = Literal["all", "difficulty", "platform", "quarter", "window"]
+SliceBy = Literal["all", "difficulty", "platform", "quarter", "window"]
 
 
 class NamedSuite(TypedDict):
@@ -24,7 +24,7 @@ class NamedSuite(TypedDict):
 class BenchmarkProblem(TypedDict):
     """A problem of a benchmark, as its published file has it."""
 
-    problem_id: Annotated[str, "Hash of benchmark, version, task, what is asked and its suites"]
+    problem_id: Annotated[str, "Hash of benchmark, task, what is asked and its suites"]
     benchmark: Annotated[str, "Its name here: livecodebench, humaneval_plus …"]
     version: Annotated[str, "The release that brought it; empty: the benchmark has none"]
     task_id: Annotated[str, "As the benchmark names it"]
@@ -37,10 +37,11 @@ class BenchmarkProblem(TypedDict):
     published: Annotated[str | None, "Day of its publication (ISO), for windows of dates"]
     languages: Annotated[list[Language], "Languages it may be solved in"]
     reference_solution: Annotated[str | None, "The benchmark's own, where it has one"]
-    group: Annotated[str | None, "What it is a part of, such as IOI's problem of a subtask; null: it stands alone"]
+    part_of: Annotated[str | None, "What it is a part of, such as IOI's problem of a subtask; null: it stands alone"]
     preamble: Annotated[str | None, "Code that programs may lean on, put before them; null: none"]
     image: Annotated[str | None, "Sandbox image its programs need; null: the usual one"]
     suites: Annotated[list[NamedSuite], "Its test suites by name"]
+    read_from: Annotated[str, "Hash of the files that it was read from, of what was wanted of them and of the reader's version"]
 
 
 class EvaluationSample(TeacherAnswer):
@@ -76,8 +77,8 @@ class Evaluation(TypedDict):
     extraction: Annotated[PromptStyle, "By whose rules the program was taken out of the answer"]
     sampling: Annotated[str, "JSON of temperature, top_p, max_tokens"]
     metric: Annotated[str, "tests: all tests pass; base, plus: EvalPlus'; others as the benchmark defines them"]
-    grouping: Annotated[Grouping, "all, or what the part is named by"]
-    group: Annotated[str, "The part: easy, atcoder, 2024-Q3, 2024-08-01/2025-02-01; all"]
+    slice_by: Annotated[SliceBy, "all, or what the part is named by"]
+    slice: Annotated[str, "The part: easy, atcoder, 2024-Q3, 2024-08-01/2025-02-01; all"]
     k: Annotated[int, "Of pass@k; 1: the mean over all samples"]
     problems: Annotated[int, "Problems that count"]
     samples: Annotated[int, "Their samples"]
@@ -102,8 +103,8 @@ class EvaluationComparison(TypedDict):
     benchmark: Annotated[str, "The benchmark"]
     language: Annotated[Language, "python or cpp"]
     metric: Annotated[str, "As in evaluations"]
-    grouping: Annotated[Grouping, "As in evaluations"]
-    group: Annotated[str, "As in evaluations"]
+    slice_by: Annotated[SliceBy, "As in evaluations"]
+    slice: Annotated[str, "As in evaluations"]
     k: Annotated[int, "Of pass@k"]
     model: Annotated[str | None, "The one; paper: null where no such model was measured here"]
     settings: Annotated[str | None, "Prompt, extraction and sampling of its samples"]

@@ -32,12 +32,14 @@ def load_tokenizer(name: str, otherwise: str = BY_THE_SERVER) -> Any:
     return tokenizer
 
 
-def render(tokenizer: Any, messages: Sequence[Message], mode: ThinkMode) -> tuple[str, ThinkMode]:
+def render(tokenizer: Any, messages: Sequence[Message], mode: ThinkMode, *, empty_system: bool = False) -> tuple[str, ThinkMode]:
     """The text the model is to continue, and how its reasoning was really opened.
 
     ``none`` comes back for ``template`` where the template does not open it: the model then does so itself, or not at all.
+    ``empty_system``: an empty system turn is passed on, as models trained with one need it: without, Qwen's template says
+    something of its own there.
     """
-    turns = spoken(messages)
+    turns = list(messages) if empty_system else spoken(messages)
     if mode == "prefill":
         text = tokenizer.apply_chat_template(
             [*turns, {"role": "assistant", "content": OPENING}], tokenize=False, continue_final_message=True

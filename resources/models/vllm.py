@@ -37,13 +37,24 @@ class VllmModel:
     """``model`` (path or name) loaded by vLLM with ``engine`` arguments (tensor_parallel_size, max_model_len, dtype …).
 
     ``think_mode`` opens the reasoning (see ``ThinkMode``); what really opened it is in the answer. ``in_flight``: requests
-    the engine is given at once; default twice what it runs at once, so that it never waits for us.
+    the engine is given at once; default twice what it runs at once, so that it never waits for us. ``called``: what the model
+    is called in answers, where that is not where its weights lie. ``empty_system``: see ``chat_template.render``.
     """
 
     name = "vllm"
 
-    def __init__(self, model: str, think_mode: ThinkMode = "template", in_flight: int | None = None, **engine: Any) -> None:
-        self.model, self.think_mode = model, think_mode
+    def __init__(
+        self,
+        model: str,
+        think_mode: ThinkMode = "template",
+        in_flight: int | None = None,
+        *,
+        called: str | None = None,
+        empty_system: bool = False,
+        **engine: Any,
+    ) -> None:
+        self.model, self.think_mode = called or model, think_mode
+        self._weights, self._empty_system = model, empty_system
         self.errors: Counter[str] = Counter()
         self._in_flight, self._engine_arguments = in_flight, engine
         self._llm: Any = None
@@ -65,9 +76,9 @@ class VllmModel:
                 # vLLM 0.32 on a CPU cannot rewind a seeded generator, which a prompt prefilled in chunks needs: it dies.
                 arguments.setdefault("enable_chunked_prefill", False)
             try:
-                self._llm = LLM(model=self.model, **arguments)
+                self._llm = LLM(model=self._weights, **arguments)
             except (OSError, ValueError, RuntimeError) as error:
-                raise ModelUnavailable(f"vLLM cannot load {self.model}: {error}") from error
+                raise ModelUnavailable(f"vLLM cannot load {self._weights}: {error}") from error
             self._watch = _end_with_us()
         return self._llm
 
@@ -120,7 +131,8 @@ class VllmModel:
         if request.user_turn:
             text, mode = open_user_turn(tokenizer, request.messages), "none"
         else:
-            text, mode = render(tokenizer, request.messages, self.think_mode if request.think else "none")
+            opened = self.think_mode if request.think else "none"
+            text, mode = render(tokenizer, request.messages, opened, empty_system=self._empty_system)
         tokens = tokenizer.encode(text, add_special_tokens=False)
         if len(tokens) >= room:
             return ChatAnswer(

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from resources.settings.base import Settings
 from resources.settings.embedder import EmbedderResource
 from resources.settings.environment import WrongSetting, environment_defaults, from_environment
+from resources.settings.evaluation import BenchmarksResource, EvaluatedResource
 from resources.settings.lake import LakeResource
 from resources.settings.models import JudgesResource, TeacherResource, prices_of
 from resources.settings.sandbox import SandboxResource
@@ -25,7 +26,9 @@ from resources.settings.training import TrainingResource
 __all__ = [
     "BUNDLED",
     "RESOURCES",
+    "BenchmarksResource",
     "EmbedderResource",
+    "EvaluatedResource",
     "JudgesResource",
     "LakeResource",
     "SandboxResource",
@@ -48,6 +51,8 @@ RESOURCES: Mapping[str, type[Settings]] = {
     "synthesis": SynthesisResource,
     "teacher": TeacherResource,
     "judges": JudgesResource,
+    "evaluated": EvaluatedResource,
+    "benchmarks": BenchmarksResource,
     "embedder": EmbedderResource,
     "tokenizer": TokenizerResource,
     "training": TrainingResource,

@@ -222,18 +222,18 @@ class JudgesResource(Settings):
         return EndpointModel(name, own, JUDGE_KEY.read(), "none", 32, 600)
 
 
-def prices_of(text: str, judges: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Judge → price of a million prompt and completion tokens, from "0.12/0.30,0.10/0.20" (one pair for all, or one each).
+def prices_of(text: str, models: Sequence[str], variable: str = "OCR_JUDGE_PRICES") -> dict[str, tuple[float, float]]:
+    """Model → price of a million prompt and completion tokens, from "0.12/0.30,0.10/0.20" (one pair for all, or one each).
 
     Raises ``ValueError`` naming the setting if it is written otherwise.
     """
     pairs = [part.split("/") for part in text.split(",") if part.strip()]
     if not pairs:
         return {}
-    if any(len(pair) != 2 for pair in pairs) or len(pairs) not in (1, len(judges)):
-        raise ValueError(f"OCR_JUDGE_PRICES={text}: give prompt/completion prices, one pair for all judges or one each")
+    if any(len(pair) != 2 for pair in pairs) or len(pairs) not in (1, len(models)):
+        raise ValueError(f"{variable}={text}: give prompt/completion prices, one pair for all models or one each")
     try:
         prices = [(float(prompt), float(completion)) for prompt, completion in pairs]
     except ValueError as error:
-        raise ValueError(f"OCR_JUDGE_PRICES={text}: {error}") from error
-    return dict(zip(judges, prices * len(judges) if len(prices) == 1 else prices, strict=False))
+        raise ValueError(f"{variable}={text}: {error}") from error
+    return dict(zip(models, prices * len(models) if len(prices) == 1 else prices, strict=False))

@@ -1,0 +1,251 @@
+"""The assets of the evaluation stage: ``benchmark_problems``, ``evaluation_samples``, ``evaluation_verdicts``, ``evaluations``,
+``evaluation_comparison``."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from ocr_assets import samples
+from ocr_assets.evaluation import checkpoints, programs, reading, report
+from ocr_assets.evaluation.adding_up import evaluations as added_up
+from ocr_assets.evaluation.comparing import comparisons
+from ocr_assets.evaluation.counts import standings
+from ocr_assets.evaluation.samples import kind
+from ocr_assets.evaluation.settings import EvaluationSettings, EvaluationVerdictSettings, SampleSettings
+from ocr_assets.generation import runner
+from ocr_assets.generation.asking import Wanted, ask
+from ocr_assets.generation.runner import Summary
+from ocr_assets.generation.sampling import Fixed
+from ocr_assets.grading.batch import grade_many
+from ocr_assets.grading.settings import GradingSettings
+from ocr_assets.platform import plots, publish
+from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.progress import Progress
+from ocr_assets.platform.publish import picture, run_info, table_of
+from ocr_assets.platform.sandboxed import run_and_store
+from ocr_assets.schema import (
+    BENCHMARK_PROBLEMS,
+    EVALUATION_COMPARISON,
+    EVALUATION_SAMPLES,
+    EVALUATION_VERDICTS,
+    EVALUATIONS,
+    TEST_SUITES,
+    Language,
+    PromptStyle,
+)
+from resources.lake import Lake, Write
+from resources.lake.journal import Journal
+from resources.sandbox.pool import Pool
+from resources.settings import (
+    BenchmarksResource,
+    EvaluatedResource,
+    LakeResource,
+    SandboxResource,
+    TokenizerResource,
+)
+
+
+class SamplesConfig(SampleSettings, dg.Config):
+    """``SampleSettings`` as Dagster takes them."""
+
+
+class VerdictsConfig(EvaluationVerdictSettings, dg.Config):
+    """``EvaluationVerdictSettings`` as Dagster takes them."""
+
+
+class EvaluationConfig(EvaluationSettings, dg.Config):
+    """``EvaluationSettings`` as Dagster takes them."""
+
+
+@lake_asset(BENCHMARK_PROBLEMS, kinds={"docker", "duckdb"})
+def benchmark_problems(
+    context: dg.AssetExecutionContext, lake: LakeResource, benchmarks: BenchmarksResource, sandbox: SandboxResource
+) -> Results:
+    """The problems that models are evaluated on, from the benchmarks' published files. A benchmark whose files have not changed
+    is not read again."""
+
+    def body(store: Lake, write: Write) -> Mapping[str, Any]:
+        folder = benchmarks.folder(samples.EVALUATION)
+        found = reading.sources(folder, benchmarks.chosen, benchmarks.selection, partial(benchmarks.fetched, cache=lake.cache))
+        known = {row["read_from"] for row in store.rows("SELECT DISTINCT read_from FROM benchmark_problems")}
+        kept = {source.benchmark.name for source in found if source.read_from in known}
+        staged = write.sync(BENCHMARK_PROBLEMS)
+        staged.add_all(row for row in store.stream("FROM benchmark_problems") if row["benchmark"] in kept)
+        suites = write.append(TEST_SUITES)
+        new: Counter[str] = Counter()
+        for source in found:
+            name = source.benchmark.name
+            if name not in kept:
+                context.log.info(f"benchmark_problems: reading {name} from {len(source.files):,} files")
+                for row, own in _read(source, sandbox, trusted=benchmarks.only_bundled):
+                    staged.add(row)
+                    suites.add_all(own)
+                    new[name] += 1
+        return {"read now": dict(new), "benchmarks": ", ".join(source.benchmark.name for source in found)}
+
+    def tables(store: Lake) -> Mapping[str, Any]:
+        return {"problems": table_of(store, report.PROBLEMS)}
+
+    yield from publish.replace(context, lake, BENCHMARK_PROBLEMS, body, after=tables)
+
+
+def _read(source: reading.Source, sandbox: SandboxResource, *, trusted: bool) -> Iterator[Any]:
+    if not source.benchmark.needs_sandbox:
+        yield from reading.read(source, None)
+        return
+    with sandbox.opened(trusted=trusted) as pool:
+        yield from reading.read(source, pool)
+
+
+@lake_asset(EVALUATION_SAMPLES, deps=[benchmark_problems], kinds={"vllm", "duckdb"})
+def evaluation_samples(
+    context: dg.AssetExecutionContext,
+    config: SamplesConfig,
+    lake: LakeResource,
+    evaluated: EvaluatedResource,
+    tokenizer: TokenizerResource,
+) -> Results:
+    """What models under evaluation answered to benchmark problems. Only what the lake does not hold is asked; each answer is on
+    disk the moment it arrives."""
+
+    def body(store: Lake, write: Write) -> Mapping[str, Any]:
+        asked: dict[str, Summary] = {}
+        for name in evaluated.names:
+            for language in config.languages:
+                for style in config.prompt_styles:
+                    if (summary := _ask(name, language, style, store)) is not None:
+                        asked[f"{name}, {language}, {style} prompt"] = summary
+        return {
+            "models": ", ".join(evaluated.names) or "none",
+            "requests": sum(done.tally.stored for done in asked.values()),
+            "left": sum(done.left for done in asked.values()),
+            "asked": dg.MetadataValue.json({name: runner.figures(done.tally, done.missing) for name, done in asked.items()}),
+        }
+
+    def _ask(name: str, language: Language, style: PromptStyle, store: Lake) -> Summary | None:
+        if (weights := checkpoints.weights_of(store, name, evaluated.folder(name))) is None:
+            context.log.warning(f"evaluation_samples: {name} is not trained yet; it is asked when finetuned_model has made it")
+            return None
+        model = evaluated.opened(weights.name, samples.EVALUATION_ANSWERS, weights.folder)
+        asked = kind(language, style, config.own_templates(), model.model)
+        wanted = Wanted(
+            Fixed(config.samples),
+            config.sampling,
+            model.model,
+            {"language": language, "style": style, "benchmarks": config.benchmarks},
+            config.ask_again,
+        )
+        with Journal(lake.journals, f"evaluation_samples-{asked.name}") as journal:
+            summary = ask(
+                store,
+                run_info(context),
+                journal,
+                model,
+                asked,
+                wanted,
+                evaluated.budget(name),
+                lambda texts: tokenizer.opened().count(texts),
+                context.log.info,
+                lambda figures: context.log_event(dg.AssetObservation(context.asset_key, metadata=figures)),
+            )
+        context.log.info(f"evaluation_samples: {name}: {summary.line('requests')}")
+        return summary
+
+    yield from publish.append(context, lake, EVALUATION_SAMPLES, body)
+
+
+@lake_asset(EVALUATION_VERDICTS, deps=[evaluation_samples, benchmark_problems], kinds={"docker", "duckdb"})
+def evaluation_verdicts(
+    context: dg.AssetExecutionContext,
+    config: VerdictsConfig,
+    lake: LakeResource,
+    evaluated: EvaluatedResource,
+    benchmarks: BenchmarksResource,
+    sandbox: SandboxResource,
+) -> Results:
+    """What the sandbox found of the programs of models under evaluation, each run once before each suite of its problem, whoever
+    wrote it and however often."""
+    settings = GradingSettings(**config.model_dump())
+
+    def body(store: Lake, write: Write) -> Mapping[str, Any]:
+        counts: Counter[str] = Counter()
+
+        def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
+            for verdict in grade_many(pool, programs.unjudged(store, online_judge=sandbox.online_judge), settings):
+                counts[verdict["verdict"]] += 1
+                progress.add(1, ", ".join(f"{n} {name}" for name, n in counts.most_common(4)))
+                yield [verdict]
+
+        trusted = benchmarks.only_bundled and evaluated.only_bundled
+        progress = partial(Progress, "evaluation_verdicts", log=context.log.info, unit="programs")
+        with Journal(lake.journals, "evaluation_verdicts") as journal:
+            speed = run_and_store(
+                store,
+                run_info(context),
+                journal,
+                sandbox.opened(trusted=trusted),
+                programs.owed(online_judge=sandbox.online_judge),
+                graded,
+                programs.store_verdicts,
+                progress,
+            )
+        write.edges_query(programs.EDGES)
+        context.log.info(f"evaluation_verdicts: {sum(counts.values()):,} sandbox runs")
+        return {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts), **speed}
+
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        rows = store.rows(report.VERDICTS)
+        if not rows:
+            return {}
+        plot = plots.stacked_verdicts(rows, "Verdicts by model", "programs and suites")
+        return {"verdicts by model": picture(plot, "verdicts by model")}
+
+    yield from publish.append(context, lake, EVALUATION_VERDICTS, body, after=pictures)
+
+
+@lake_asset(EVALUATIONS, deps=[evaluation_verdicts, evaluation_samples, benchmark_problems])
+def evaluations(
+    context: dg.AssetExecutionContext, config: EvaluationConfig, lake: LakeResource, sandbox: SandboxResource
+) -> Results:
+    """pass@k of each model on each benchmark, and by difficulty, platform and date: the mean over problems, its standard error
+    over problems, a 95 % interval, and how much of that is the luck of the samples."""
+
+    def body(store: Lake, write: Write) -> Mapping[str, Any]:
+        found = standings(store, online_judge=sandbox.online_judge)
+        write.sync(EVALUATIONS, added_up(found, config.depths, config.windows))
+        return {}
+
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        shown: dict[str, Any] = {}
+        for title, rows in report.by_benchmark(store.rows(report.OVERALL)).items():
+            shown[title] = picture(plots.intervals(rows, f"{title}: pass@1, 95 % intervals", "%"), title)
+        return {**shown, "figures": table_of(store, report.FIGURES)}
+
+    yield from publish.replace(context, lake, EVALUATIONS, body, after=pictures)
+
+
+@lake_asset(EVALUATION_COMPARISON, deps=[evaluation_verdicts, evaluation_samples, benchmark_problems])
+def evaluation_comparison(
+    context: dg.AssetExecutionContext, config: EvaluationConfig, lake: LakeResource, sandbox: SandboxResource
+) -> Results:
+    """Every two models on the problems that both were asked, paired, and the papers' figures beside (kind ``paper``)."""
+
+    def body(store: Lake, write: Write) -> Mapping[str, Any]:
+        found = standings(store, online_judge=sandbox.online_judge)
+        write.sync(EVALUATION_COMPARISON, comparisons(found, config.depths, config.windows))
+        return {}
+
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        shown: dict[str, Any] = {}
+        for title, rows in report.by_benchmark(store.rows(report.DIFFERENCES)).items():
+            plot = plots.intervals(rows, f"{title}: differences in pass@1, paired", "points", zero=True)
+            shown[f"{title}: differences"] = picture(plot, "differences")
+        for title, rows in report.by_benchmark(store.rows(report.BESIDE_PAPERS)).items():
+            plot = plots.intervals(rows, f"{title}: pass@1, and the papers' (diamonds)", "%")
+            shown[f"{title}: papers"] = picture(plot, "papers")
+        return {**shown, "figures": table_of(store, report.COMPARED)}
+
+    yield from publish.replace(context, lake, EVALUATION_COMPARISON, body, after=pictures)

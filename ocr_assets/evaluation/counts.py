@@ -1,0 +1,131 @@
+"""How each model's samples of each problem stand: how many have a verdict, how many passed. SQL over the lake, a row a problem.
+
+What that adds up to is ``adding_up.py``; what two models' rows say together is ``comparing.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ocr_assets.evaluation.benchmarks import BENCHMARKS
+from ocr_assets.grading.version import VERSION_OF_VERDICT, parameters
+from ocr_assets.schema import json_text
+from resources.lake import Lake
+
+# A sample's programs, by our extraction and, where the benchmark has one, by its own. A permanent failure to get an answer is no
+# answer of the model's, but for a prompt that leaves it no room and a refusal, which are.
+_PROGRAMS = """
+SELECT s.sample_id, s.model, s.benchmark, s.problem_id, s.language, s.prompt_style, s.sampling, e.extraction, e.code_hash, e.code,
+       coalesce(s.failure NOT IN ('context_too_long', 'refused'), false) AS no_answer
+FROM evaluation_samples s, LATERAL (
+    SELECT 'ours' AS extraction, s.code_hash, s.code
+    UNION ALL SELECT 'published', s.published_code_hash, s.published_code WHERE list_contains($own_extraction, s.benchmark)
+) e
+"""
+
+# The verdict that counts of a program before a suite: of this grader, the last one, a fault of the sandbox only if there is none.
+_PASSED = f"""
+SELECT p.sample_id, p.extraction, u.name AS suite,
+       CASE WHEN p.no_answer THEN NULL WHEN p.code IS NULL THEN false
+            WHEN v.verdict IN ('sandbox_error', 'ungradable') THEN NULL ELSE v.verdict = 'accepted' END AS passed
+FROM programs p
+JOIN (SELECT problem_id, unnest(suites, recursive := true) FROM benchmark_problems) u USING (problem_id)
+JOIN test_suites t USING (suite_id)
+LEFT JOIN (
+    SELECT v.* FROM evaluation_verdicts v
+    QUALIFY row_number() OVER (PARTITION BY v.solution_id, v.suite_id, v.grader_version
+                               ORDER BY v.verdict = 'sandbox_error', v.created_at DESC) = 1
+) v ON v.solution_id = p.code_hash AND v.suite_id = u.suite_id
+    AND v.grader_version = {VERSION_OF_VERDICT.replace("s.language", "p.language").replace("s.code", "p.code")}
+"""
+
+# A metric's suites all have to pass; one that does not decides, whatever the others say. Parameters: grader, online_judge,
+# own_extraction (benchmarks with a rule of their own), metrics (JSON: benchmark, metric, suites).
+COUNTS = f"""
+WITH programs AS MATERIALIZED ({_PROGRAMS}),
+passed AS ({_PASSED}),
+metrics AS (SELECT unnest(from_json($metrics, '[{{"benchmark": "VARCHAR", "metric": "VARCHAR", "suites": ["VARCHAR"]}}]'),
+                          recursive := true)),
+judged AS (
+    SELECT p.model, p.benchmark, p.problem_id, p.language, p.prompt_style, p.sampling, p.extraction, m.metric, p.sample_id,
+           CASE WHEN bool_or(NOT d.passed) THEN false
+                WHEN count(d.passed) < len(any_value(m.suites)) THEN NULL ELSE true END AS passed
+    FROM programs p JOIN metrics m USING (benchmark)
+    LEFT JOIN passed d ON d.sample_id = p.sample_id AND d.extraction = p.extraction AND list_contains(m.suites, d.suite)
+    GROUP BY ALL
+)
+SELECT j.model, j.benchmark, j.language, j.prompt_style, j.extraction, j.sampling, j.metric,
+       j.problem_id, b.task_id, b.difficulty, b.platform, b.published, b.part_of,
+       count(j.passed) AS tried, count(*) FILTER (j.passed) AS passed, count(*) FILTER (j.passed IS NULL) AS without_verdict
+FROM judged j JOIN benchmark_problems b USING (problem_id)
+GROUP BY ALL
+ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a model's samples have in common."""
+
+    model: str
+    benchmark: str
+    language: str
+    prompt_style: str
+    extraction: str
+    sampling: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a problem's samples stand, and what it may be sliced by. ``cluster``: problems that stand or fall together share it."""
+
+    problem_id: str
+    difficulty: str | None
+    platform: str | None
+    published: str | None
+    cluster: str
+    tried: int
+    passed: int
+    without_verdict: int
+
+
+def standings(store: Lake, *, online_judge: bool) -> dict[Asked, list[Standing]]:
+    """Every model's samples, by what was asked and how: a standing a problem, in the order of problems."""
+    metrics = [
+        {"benchmark": name, "metric": metric, "suites": list(suites)}
+        for name, benchmark in BENCHMARKS.items()
+        for metric, suites in benchmark.metrics.items()
+    ]
+    own = [name for name, benchmark in BENCHMARKS.items() if benchmark.published_code is not None]
+    given = {**parameters(online_judge=online_judge), "own_extraction": own, "metrics": json_text(metrics)}
+    found: dict[Asked, list[Standing]] = {}
+    for row in store.stream(COUNTS, given):
+        asked = Asked(**{name: row[name] for name in Asked.__annotations__})
+        found.setdefault(asked, []).append(_standing(row))
+    return found
+
+
+def _standing(row: Mapping[str, Any]) -> Standing:
+    told = {name: row[name] for name in Standing.__annotations__ if name != "cluster"}
+    return Standing(**told, cluster=row["part_of"] or row["problem_id"])
+
+
+def slices(problems: Sequence[Standing], windows: Sequence[str]) -> dict[tuple[str, str], list[Standing]]:
+    """The parts that figures are given for, by what they are named by and their name: all, each difficulty, platform, quarter of
+    publication, and each window of days that any problem lies in."""
+    parts: dict[tuple[str, str], list[Standing]] = {("all", "all"): list(problems)}
+    for problem in problems:
+        if problem.difficulty:
+            parts.setdefault(("difficulty", problem.difficulty), []).append(problem)
+        if problem.platform:
+            parts.setdefault(("platform", problem.platform), []).append(problem)
+        if day := problem.published:
+            parts.setdefault(("quarter", f"{day[:4]}-Q{(int(day[5:7]) + 2) // 3}"), []).append(problem)
+            for window in windows:
+                first, _, last = window.partition("/")
+                if first <= day <= last:
+                    parts.setdefault(("window", window), []).append(problem)
+    return parts
