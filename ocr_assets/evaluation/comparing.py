@@ -49,7 +49,7 @@ class Figure:
 def papers() -> tuple[Figure, ...]:
     """The papers' figures. Raises ``TypeError`` for an entry with a field that there is not."""
     listed = tomllib.loads(PAPERS.read_text(encoding="utf-8"))["figure"]
-    return tuple(Figure(**{**entry, "value": entry["value"] / 100}) for entry in listed)
+    return tuple(Figure(**{**entry, "value": round(entry["value"] / 100, 6)}) for entry in listed)
 
 
 def comparisons(found: Found, depths: Sequence[int], windows: Sequence[str]) -> Iterator[EvaluationComparison]:
