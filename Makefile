@@ -21,8 +21,9 @@ demo: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml docker-engine ## the whole gr
 
 # Tests that measure time, memory or what the whole host holds (marker `alone`) come one at a time after the others.
 PYTEST := $(BIN)/python -m pytest
-# A file's tests stay with one worker, where its fixtures are made once; chaos and e2e, whose tests are long, come first.
-BESIDE := -n $${OCR_TEST_WORKERS:-2} --dist loadfile --no-loadscope-reorder
+# Three workers for two cores: a third of the time they wait, for limits to pass and for Dagster's ticks. A file's tests stay with
+# one worker, where its fixtures are made once; chaos and e2e, whose tests are long, come first.
+BESIDE := -n $${OCR_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
 # Both parts run even if the first fails; pytest's code 5 says that no test matched, as when PYTEST_ARGS names one file.
 both_parts = failed=0; \
 	$(PYTEST) $(BESIDE) -m "$(1) and not alone" $(PYTEST_ARGS) || [ $$? = 5 ] || failed=1; \

@@ -65,6 +65,7 @@ def test_clusters_are_those_of_the_lake(tmp_path_factory: pytest.TempPathFactory
     assert [stands.get(row, (row, ""))[0] for row in range(len(statements))] == [names.index(name) for name in names]
 
 
+@pytest.mark.slow
 def test_many_statements_go_through_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     statements = [f"{STORY} {OTHER} in town number {number % 300 + 10}" for number in range(900)]
     alone = found(statements, DedupSettings(near=True, near_threshold=0.7))

@@ -64,6 +64,7 @@ def test_a_question_outside_a_project_makes_no_lake(
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["run"], ["lineage", "funnel"], ["verify", "{file}", "{file}"], ["dedup", "{file}"]])
 def test_a_wrong_setting_is_one_line(command: list[str], tmp_path: Path) -> None:
     file = lines(tmp_path / "rows.jsonl", {"statement": "s"})
@@ -90,6 +91,7 @@ def test_what_run_does_not_know_is_named(
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run("run", home=tmp_path / "file" / "home", check=False)

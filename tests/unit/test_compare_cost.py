@@ -116,6 +116,7 @@ def test_honest_sets_are_built() -> None:
     assert decode({"d": [[{"t": [n, {"f": repr(n / 2)}]}, n] for n in range(2000)]})[(7, 3.5)] == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expected", "answer"),
     [
@@ -151,6 +152,7 @@ def scaled_time() -> Callable[..., float]:
     return lambda small, large: best(large) / best(small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["tokens", "lines", "unordered_tokens", "unordered_lines"])
 @pytest.mark.parametrize(
     "unit", [b"ab ", b"1 ", b"a\n", b"\n", b"ab\xf0\x9f\x98\x80 "], ids=["words", "digits", "lines", "blank", "wide"]

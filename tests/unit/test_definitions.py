@@ -57,6 +57,7 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named() -> None:
         resources_from_environment({"OCR_TEACHER_CONCURRENCY": "0"})
 
 
+@pytest.mark.slow
 def test_loading_the_graph_imports_nothing_heavy() -> None:
     script = (
         "import sys, ocr_assets.definitions\n"

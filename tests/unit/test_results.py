@@ -43,6 +43,7 @@ def nested(levels: int) -> object:
     return value
 
 
+@pytest.mark.slow
 @given(DATA)
 def test_what_is_encoded_is_never_taken_for_forged(value: object) -> None:
     assert well_formed(json.loads(json.dumps(values.encode(value))))

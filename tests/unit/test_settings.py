@@ -217,6 +217,7 @@ def test_the_launchpad_shows_what_the_environment_set(monkeypatch: pytest.Monkey
         config()
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_ends_the_command_with_one_line_and_2() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ocr_assets.cli", "lineage", "funnel"],
