@@ -69,7 +69,7 @@ def packed_sft(context: dg.AssetExecutionContext, lake: LakeResource, training: 
     that TRL reads as they are. Nothing is cut: a row longer than a bin is left out, with the reason. Skipped without a base
     model."""
     if not training.base_model.strip():
-        context.log.info(f"packed_sft: {NO_BASE}")
+        yield publish.skipped(context, NO_BASE)
         return
 
     def pack(store: Lake, write: Write) -> Mapping[str, Any]:
@@ -113,7 +113,7 @@ def finetuned_model(
     which takes up again by itself what was interrupted. Equal data, recipe and base are trained once. Skipped without a base
     model."""
     if not training.base_model.strip():
-        context.log.info(f"finetuned_model: {NO_BASE}")
+        yield publish.skipped(context, NO_BASE)
         return
 
     def finetune(store: Lake, write: Write) -> Mapping[str, Any]:

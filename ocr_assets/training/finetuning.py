@@ -61,14 +61,14 @@ def finetune(
     known = store.rows("SELECT folder FROM finetuned_model WHERE model_id = ?", [model_id])
     if known and Path(known[0]["folder"], "config.json").is_file():
         return False
+    if start and not training.is_done and find_spec("trl") is None:
+        raise ValueError(NEEDS_EXTRA)
     _prepare(training, mix, recipe, base, Path(packed[0]["folder"]), devices)
     if not start and not training.is_done:
         say(f"{STAGE} {mix.name}: {training.config} is written; docs/training.md says how to start it on other machines")
         return False
     seconds = 0.0
     if not training.is_done:  # it is where it was trained elsewhere, or the run was killed between the last step and the lake
-        if find_spec("trl") is None:
-            raise ValueError(NEEDS_EXTRA)
         seconds = train(training, launcher, recipe.threads, lambda line: say(f"{STAGE} {mix.name}: {line}"))
     state = training.state()
     losses = list(_losses(model_id, state))

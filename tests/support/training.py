@@ -55,17 +55,19 @@ def write_mix(folder: Path, name: str, text: str = "[[from]]", recipe: str = REC
     (folder / f"{name}.toml").write_text(f'title = "{name}"\n{top}\n{recipe}\n{text}\n')
 
 
-def base_without_weights(folder: Path) -> Path:
-    """Shape and tokenizer of the tiny model."""
+def tiny_base(folder: Path, *, weights: bool = True) -> Path:
+    """The tiny model; without weights: only its shape and tokenizer."""
     make(folder, opens_think=False, hidden=64, layers=2)
-    for weights in folder.glob("*.safetensors"):
-        weights.unlink()
+    if not weights:
+        (folder / "model.safetensors").unlink()
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}))
     return folder
 
 
-def materialize(home: Path, base: Path | str, *assets: Any, mix: str = "all", **settings: Any) -> dict[str, Any]:
+def materialize(
+    home: Path, base: Path | str, *assets: Any, mix: str = "all", run_config: Any = None, **settings: Any
+) -> dict[str, Any]:
     """Materialize training's assets for one mix in this process; returns each asset's metadata by name.
 
     Mixes are those of ``<home>/mixes``, where one named as a bundled one stands in its place: which partitions there are was
@@ -77,6 +79,7 @@ def materialize(home: Path, base: Path | str, *assets: Any, mix: str = "all", **
             list(assets or (training_mix, packed_sft, finetuned_model)),
             resources={"lake": LakeResource(home=str(home)), "training": training},
             partition_key=mix,
+            run_config=run_config,
             instance=instance,
         )
     return {
