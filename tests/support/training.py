@@ -1,6 +1,5 @@
 """A home with a small release, mixes of it and a tiny base model without weights, for tests that train."""
 
-import json
 import random
 from pathlib import Path
 from typing import Any
@@ -60,8 +59,6 @@ def tiny_base(folder: Path, *, weights: bool = True) -> Path:
     make(folder, opens_think=False, hidden=64, layers=2)
     if not weights:
         (folder / "model.safetensors").unlink()
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}))
     return folder
 
 
