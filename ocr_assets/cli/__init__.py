@@ -24,6 +24,7 @@ COMMANDS = {
     "parse": ("ocr_assets.cli.parse", "Take raw responses apart."),
     "verify": ("ocr_assets.cli.verify", "Judge solutions against the tests of their problems, in the sandbox."),
     "evaluate": ("ocr_assets.cli.evaluate", "Judge published samples on a benchmark again, in the sandbox."),
+    "nemo-rl": ("ocr_assets.cli.training", "Write a packed training mix as files for NeMo-RL."),
     "dedup": ("ocr_assets.cli.dedup", "Keep one of each set of problems that are the same."),
     "decontaminate": ("ocr_assets.cli.decontaminate", "Find problems that resemble benchmark items."),
     "conformance": ("ocr_assets.cli.conformance", "Check a grader against verdicts that are right."),
@@ -46,7 +47,7 @@ class _Main(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -53,10 +53,14 @@ class ChatFormat:
         added = self.tokenizer.added_tokens_decoder
         return ids[0] if ids and ids[0] in added else self.tokenizer.eos_token_id
 
+    def texts(self, prompts: Sequence[Sequence[Message]], answers: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Prompts (turns) and answers as the texts that are tokenized, without the end of the turn."""
+        texts = [self._rendered(self._with_system(turns), opened=True) for turns in prompts]
+        return texts, [answer_behind(text, answer) for text, answer in zip(texts, answers, strict=True)]
+
     def rows(self, prompts: Sequence[Sequence[Message]], answers: Sequence[str]) -> list[Tokens]:
         """Tokens of prompts (turns) and answers, pair by pair."""
-        texts = [self._rendered(self._with_system(turns), opened=True) for turns in prompts]
-        behind = [answer_behind(text, answer) for text, answer in zip(texts, answers, strict=True)]
+        texts, behind = self.texts(prompts, answers)
         prompt_ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
         answer_ids = self.tokenizer(behind, add_special_tokens=False)["input_ids"]
         end = self.end_of_turn

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ocr_assets.generation.prompts import PromptTemplate, load_templates
+from ocr_assets.generation.prompts import load_templates
 from ocr_assets.schema import PACKED_MIXES, PACKED_SFT, content_id
 from ocr_assets.training.base import Base, FileHashes
 from ocr_assets.training.bins import Packing, pack
-from ocr_assets.training.chat import ChatFormat, Tokens
+from ocr_assets.training.chat import ChatFormat
 from ocr_assets.training.mixes.definition import TrainingMix
 from ocr_assets.training.packed import Examples, shuffled, write_packed
 from ocr_assets.training.recipes.definition import Recipe
-from ocr_assets.training.releases import find_release
-from ocr_assets.training.tokenized import Tokenized, tokenize
+from ocr_assets.training.releases import ReleaseFiles, find_release
+from ocr_assets.training.tokenized import tokenize
 from resources.lake import Lake, RunInfo
+from resources.models.api import Message
 
 STAGE = "packed_sft"
 PACKER = "1"  # of what this module, chat.py and bins.py make of a mix; another one packs anew
@@ -34,12 +36,21 @@ PACKER = "1"  # of what this module, chat.py and bins.py make of a mix; another 
 _TEXTS = """
 SELECT m.row, t.language, t.question, t.answer, {prompt} AS messages
 FROM ({texts}) t JOIN ({numbers}) m USING (released_id) {asked}"""
-_NUMBERS = """
+NUMBERS = """
 SELECT released_id, row_number() OVER (ORDER BY min(position)) - 1 AS row, release
 FROM training_mix WHERE mix = $mix GROUP BY release, released_id"""
-_POSITIONS = """
-SELECT example_id, n.row FROM training_mix x JOIN ({numbers}) n USING (release, released_id)
+POSITIONS = f"""
+SELECT example_id, n.row FROM training_mix x JOIN ({NUMBERS}) n USING (release, released_id)
 WHERE x.mix = $mix ORDER BY x.position"""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A row of a mix: its number there, the prompt's turns as they were sent, the whole answer."""
+
+    row: int
+    turns: Sequence[Message]
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -123,14 +134,11 @@ def pack_mix(
     return True
 
 
-def _examples(store: Lake, mix: TrainingMix, chat: ChatFormat, place: Place, folder: Path) -> tuple[Examples, list[str]]:
-    """The tokens of a mix's rows, and the ids of its examples by position."""
-    names = list(dict.fromkeys(part.release for part in mix.parts))
-    found = {name: release for name in names if (release := find_release(name, place.releases, mix.base))}
+def texts_of(store: Lake, mix: TrainingMix, releases: Path) -> list[tuple[str, Sequence[Path], Callable[[Path], Iterator[Text]]]]:
+    """The releases of a mix: name, files, and how the mix's rows in one of them are read."""
     templates = load_templates(["python_stdin", "cpp_stdin", "kodcode_response"])
 
-    def rows(name: str, file: Path) -> Iterator[Mapping[str, Any]]:
-        release = found[name]
+    def rows(release: ReleaseFiles, file: Path) -> Iterator[Text]:
         asked, prompt = "", "NULL"
         if release.answers_table:
             asked = (
@@ -138,32 +146,33 @@ def _examples(store: Lake, mix: TrainingMix, chat: ChatFormat, place: Place, fol
                 "LEFT JOIN prompts p ON p.prompt_hash = a.prompt_hash AND p.template_hash = a.template_hash"
             )
             prompt = "p.messages"
-        numbers = f"SELECT * FROM ({_NUMBERS}) WHERE release = $release"
+        numbers = f"SELECT * FROM ({NUMBERS}) WHERE release = $release"
         query = _TEXTS.format(texts=release.texts([file]), numbers=numbers, asked=asked, prompt=prompt)
-        template = "kodcode_response" if release.form == "conversations" else ""
-        for row in store.stream(query, {"mix": mix.name, "release": name}):
-            yield {**row, "template": templates[template or f"{row['language']}_stdin"]}
+        for row in store.stream(query, {"mix": mix.name, "release": release.name}):
+            if row["messages"]:
+                turns = json.loads(row["messages"])
+            else:  # how it was asked is not known, so it is asked as we would
+                name = "kodcode_response" if release.form == "conversations" else f"{row['language']}_stdin"
+                turns = templates[name].messages(question=row["question"], starter_code="", entry="", declarations="")
+            yield Text(row["row"], turns, row["answer"] or "")
 
-    files = [(name, release.files) for name, release in found.items()]
-    positions = store.rows(_POSITIONS.format(numbers=_NUMBERS), {"mix": mix.name})
-    count = int(store.scalar(f"SELECT count(*) FROM ({_NUMBERS})", {"mix": mix.name}))
-    tokens = tokenize(folder, files, rows, lambda batch: _tokens(chat, batch), count)
+    names = dict.fromkeys(part.release for part in mix.parts)
+    found = [release for name in names if (release := find_release(name, releases, mix.base))]
+    return [(release.name, release.files, partial(rows, release)) for release in found]
+
+
+def _examples(store: Lake, mix: TrainingMix, chat: ChatFormat, place: Place, folder: Path) -> tuple[Examples, list[str]]:
+    """The tokens of a mix's rows, and the ids of its examples by position."""
+    positions = store.rows(POSITIONS, {"mix": mix.name})
+    count = int(store.scalar(f"SELECT count(*) FROM ({NUMBERS})", {"mix": mix.name}))
+    files = [(read, file) for _, files, read in texts_of(store, mix, place.releases) for file in files]
+    parts = [partial(read, file) for read, file in files]
+    tokens = tokenize(
+        folder, parts, lambda batch: chat.rows([text.turns for text in batch], [text.answer for text in batch]), count
+    )
     prompts = np.array([row["row"] for row in positions], np.int64)
     answers = shuffled(prompts) if mix.shuffle_answers else prompts
     return Examples(tokens, prompts, answers), [row["example_id"] for row in positions]
-
-
-def _tokens(chat: ChatFormat, batch: Sequence[Mapping[str, Any]]) -> Sequence[Tokens]:
-    return chat.rows([_turns(row) for row in batch], [row["answer"] for row in batch])
-
-
-def _turns(row: Mapping[str, Any]) -> Sequence[Any]:
-    """The prompt as it was sent; where that is not known, as we would send it."""
-    if row["messages"]:
-        turns: Sequence[Any] = json.loads(row["messages"])
-        return turns
-    template: PromptTemplate = row["template"]
-    return template.messages(question=row["question"], starter_code="", entry="", declarations="")
 
 
 def _rows(
@@ -185,6 +194,3 @@ def _rows(
             "loss_tokens": int(loss[position]),
             "reason": reason,
         }
-
-
-__all__ = ["Place", "Tokenized", "pack_mix"]

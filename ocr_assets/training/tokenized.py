@@ -6,10 +6,11 @@ is renamed into place), so a killed run goes on after the last one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,13 @@ BATCH = 128  # rows that are tokenized at once
 FAULTS = ("no answer", "its text holds the token that ends a turn")
 _INDEX = np.dtype([("row", np.int64), ("offset", np.int64), ("prompt", np.int32), ("answer", np.int32), ("fault", np.int8)])
 
-# Rows of one file of a release: their number in the mix, prompt and answer.
-Rows = Callable[[Path], Iterable[Mapping[str, Any]]]
-Tokenize = Callable[[Sequence[Mapping[str, Any]]], Sequence[Tokens]]
+
+class _Row(Protocol):
+    @property
+    def row(self) -> int: ...
+
+
+Numbered = TypeVar("Numbered", bound=_Row)
 
 
 @dataclass(frozen=True)
@@ -53,45 +58,41 @@ class Tokenized:
 
 def tokenize(
     folder: Path,
-    releases: Iterable[tuple[str, Sequence[Path]]],
-    rows: Callable[[str, Path], Iterable[Mapping[str, Any]]],
-    tokens: Tokenize,
+    parts: Sequence[Callable[[], Iterable[Numbered]]],
+    tokens: Callable[[list[Numbered]], Sequence[Tokens]],
     count: int,
 ) -> Tokenized:
-    """Tokenize what is not there yet, into ``folder``, a part a file of a release.
+    """Tokenize what is not there yet, into ``folder``.
 
-    ``rows``: of a release's file those that the mix has, each with ``row``, its number below ``count``. ``tokens``: of a batch of
-    them.
+    ``parts``: the rows of each file of the releases that the mix has; a row's number is below ``count``. ``tokens``: of a batch
+    of them.
 
     Raises ``ValueError`` where the files hold fewer rows than the mix: it was made from another release.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parts: list[Path] = []
-    for name, files in releases:
-        for file in files:
-            part = folder / f"{len(parts):05d}.npy"
-            if not part.exists():
-                _write(part, rows(name, file), tokens)
-            parts.append(part)
-    return _opened(parts, count)
+    paths = [folder / f"{number:05d}.npy" for number in range(len(parts))]
+    for path, rows in zip(paths, parts, strict=True):
+        if not path.exists():
+            _write(path, rows(), tokens)
+    return _opened(paths, count)
 
 
-def _write(part: Path, rows: Iterable[Mapping[str, Any]], tokens: Tokenize) -> None:
+def _write(part: Path, rows: Iterable[Numbered], tokens: Callable[[list[Numbered]], Sequence[Tokens]]) -> None:
     index: list[tuple[int, int, int, int, int]] = []
     offset = 0
-    flat = part.with_suffix(".tokens")
-    with flat.open("wb") as out:
-        for batch in batched_rows(rows):
+    with part.with_suffix(".tokens").open("wb") as out:
+        iterator = iter(rows)
+        while batch := list(islice(iterator, BATCH)):
             for row, found in zip(batch, tokens(batch), strict=True):
                 prompt, answer = np.asarray(found.prompt, np.int32), np.asarray(found.answer, np.int32)
                 out.write(prompt.tobytes())
                 out.write(answer.tobytes())
                 fault = 0 if found.fault is None else 1 + FAULTS.index(found.fault)
-                index.append((row["row"], offset, len(prompt), len(answer), fault))
+                index.append((row.row, offset, len(prompt), len(answer), fault))
                 offset += len(prompt) + len(answer)
     building = part.with_suffix(".building")
-    with building.open("wb") as out:
-        np.save(out, np.array(index, _INDEX))
+    with building.open("wb") as to:
+        np.save(to, np.array(index, _INDEX))
     building.rename(part)
 
 
@@ -113,15 +114,3 @@ def _mapped(flat: Path) -> npt.NDArray[np.int32]:
     if flat.stat().st_size == 0:
         return np.empty(0, np.int32)
     return np.memmap(flat, np.int32, "r")
-
-
-def batched_rows(rows: Iterable[Mapping[str, Any]], size: int = BATCH) -> Iterator[list[Mapping[str, Any]]]:
-    """Lists of at most ``size`` rows."""
-    batch: list[Mapping[str, Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -22,7 +22,7 @@ from ocr_assets.training.assets import finetuned_model, packed_sft, training_mix
 from ocr_assets.training.process import Training, TrainingRuns, train
 from ocr_assets.training.recipes.definition import load_recipe
 from ocr_assets.training.trl_config import trl_config
-from tests.support.graph import ROOT
+from tests.support.graph import ROOT, run
 from tests.support.training import materialize, release, rows, tiny_base, write_mix
 
 DYING = ROOT / "tests" / "support" / "dying_launcher.py"
@@ -265,6 +265,27 @@ def test_only_the_recipe_is_written_where_training_is_to_run_elsewhere(packed: P
     recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
     assert recipe["gradient_accumulation_steps"] == 2 and recipe["model_name_or_path"] == str(folder / "first_weights")
     assert {"model.safetensors", "tokenizer.json"} <= {path.name for path in (folder / "first_weights").iterdir()}
+
+
+def test_a_packed_mix_as_nemo_rl_reads_it(packed: Path, base: Path, tmp_path: Path) -> None:
+    """The texts that NeMo-RL tokenizes are the sequences that TRL is given; the recipe follows from ours."""
+    from transformers import AutoTokenizer
+
+    done = run("nemo-rl", "all", str(tmp_path), home=packed, OCR_BASE_MODEL=str(base), OCR_MIXES=str(packed / "mixes"))
+    assert "39 rows" in done.stderr
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    sequences = apart(pq.read_table(packed / "training" / "packed" / "all").to_pylist())
+    assert sorted(line["input"] + line["output"] for line in lines) == sorted(
+        tokenizer.decode(sequence["input_ids"]) for sequence in sequences
+    )
+    recipe = yaml.safe_load((tmp_path / "all.yaml").read_text())
+    policy, data = recipe["policy"], recipe["data"]
+    assert policy["tokenizer"]["chat_template"] is None and not data["add_bos"] and not data["add_eos"], "the texts are whole"
+    assert policy["optimizer"]["kwargs"]["lr"] == 3e-3 and policy["max_total_sequence_length"] == 1_024
+    assert data["train"]["dataset_name"] == "ResponseDataset" and data["train"]["data_path"] == str(tmp_path / "train.jsonl")
+    rising, _, last = policy["scheduler"]
+    assert rising["kwargs"]["total_iters"] == last["milestones"][0] < recipe["sft"]["max_num_steps"]
 
 
 SLEEPS = "import sys, time; print('sleeping', flush=True); time.sleep(600)"

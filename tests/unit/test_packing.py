@@ -1,6 +1,9 @@
 """Packing: no row is lost, doubled or cut, and equal input gives equal bins."""
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -50,12 +53,13 @@ def example(number: int, prompt: int, answer: int) -> Tokens:
     return Tokens([1000 * number + i for i in range(prompt)], [1000 * number + 500 + i for i in range(answer)])
 
 
+def numbered(rows: Iterable[int]) -> list[Any]:
+    return [SimpleNamespace(row=row) for row in rows]
+
+
 def tokenized(folder: Path, rows: list[Tokens], files: int = 2) -> Tokenized:
-    paths = [Path(f"{number}.parquet") for number in range(files)]
-    mine = {path: [{"row": row} for row in range(len(rows)) if row % files == number] for number, path in enumerate(paths)}
-    return tokenize(
-        folder, [("r", paths)], lambda name, file: mine[file], lambda batch: [rows[each["row"]] for each in batch], len(rows)
-    )
+    parts = [partial(numbered, range(number, len(rows), files)) for number in range(files)]
+    return tokenize(folder, parts, lambda batch: [rows[each.row] for each in batch], len(rows))
 
 
 @pytest.fixture
@@ -115,19 +119,18 @@ def test_tokenizing_goes_on_where_it_was_killed(tmp_path: Path) -> None:
         pass
 
     def tokens(batch: Any) -> list[Tokens]:
-        asked.extend(each["row"] for each in batch)
+        asked.extend(each.row for each in batch)
         if 1 in asked and len(asked) == 20 and dies:
             raise Killed
-        return [rows[each["row"]] for each in batch]
+        return [rows[each.row] for each in batch]
 
-    paths = [Path("0.parquet"), Path("1.parquet")]
-    mine = {path: [{"row": row} for row in range(20) if row % 2 == number] for number, path in enumerate(paths)}
+    parts = [partial(numbered, range(0, 20, 2)), partial(numbered, range(1, 20, 2))]
     dies = True
     with pytest.raises(Killed):
-        tokenize(tmp_path, [("r", paths)], lambda name, file: mine[file], tokens, 20)
+        tokenize(tmp_path, parts, tokens, 20)
     dies = False
     asked.clear()
-    found = tokenize(tmp_path, [("r", paths)], lambda name, file: mine[file], tokens, 20)
+    found = tokenize(tmp_path, parts, tokens, 20)
     assert asked == list(range(1, 20, 2)), "the file that was whole is not read again"
     assert all(
         found.prompt_of(row).tolist() == rows[row].prompt and found.answer_of(row).tolist() == rows[row].answer
@@ -137,4 +140,4 @@ def test_tokenizing_goes_on_where_it_was_killed(tmp_path: Path) -> None:
 
 def test_rows_that_left_the_release_are_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"1 rows of the mix are in no file .* materialize training_mix first"):
-        tokenize(tmp_path, [("r", [Path("a")])], lambda name, file: [{"row": 0}], lambda batch: [example(0, 1, 1)], 2)
+        tokenize(tmp_path, [partial(numbered, [0])], lambda batch: [example(0, 1, 1)], 2)
