@@ -59,12 +59,19 @@ def program(
         return None
     published = BENCHMARKS[problem.benchmark].published_code
     if style == "published" and published is not None:
-        return published(problem, parts.answer, language)
+        code = published(problem, parts.answer, language)
+        return None if code is None else whole(problem, code)
     parsed = parse(parts.answer, parts.reasoning or "", finish_reason, language, problem.entry_point)
     code = parsed.code
     if code is None and finish_reason != "length" and _is_program(problem, parts.answer, language):
         code = parts.answer
-    return None if code is None else with_preamble(problem, code, language)
+    return None if code is None else whole(problem, with_preamble(problem, code, language))
+
+
+def whole(problem: BenchmarkProblem, code: str) -> str:
+    """What is judged of a solution: itself, or with what the benchmark compiles it with."""
+    make = BENCHMARKS[problem.benchmark].whole_program
+    return code if make is None else make(problem, code)
 
 
 def with_preamble(problem: BenchmarkProblem, code: str, language: Language) -> str:

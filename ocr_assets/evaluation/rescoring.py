@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ocr_assets.evaluation.asking import Style, program
+from ocr_assets.evaluation.asking import Style, program, whole
 from ocr_assets.evaluation.benchmarks import Benchmark, BenchmarkProblem, Selection, WrongBenchmark
 from ocr_assets.evaluation.benchmarks.rows import read_any
 from ocr_assets.grading.files import Suites
@@ -140,7 +140,7 @@ def _programs(
     for name in PROGRAM_FIELDS:
         if row.get(name) is not None:
             for code in _texts(row, name):
-                yield [("given", code)]
+                yield [("given", whole(problem, code))]
             return
     if row.get(COMPLETION_FIELD) is None:
         programs = ", ".join((*PROGRAM_FIELDS, COMPLETION_FIELD))
@@ -225,7 +225,7 @@ class Tally:
         for (way, task, _), verdicts in self._verdicts.items():
             if way != extraction:
                 continue
-            needed = [verdicts.get(suite) for suite in self._metrics[metric]]
+            needed = [verdicts.get(suite) for suite in self._metrics[metric] or verdicts]
             # One suite that fails decides, whatever the others would have said.
             failed = any(verdict not in (None, "accepted", "sandbox_error", "ungradable") for verdict in needed)
             if not failed and any(verdict != "accepted" for verdict in needed):

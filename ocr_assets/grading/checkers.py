@@ -10,11 +10,12 @@ package format, the card of open-r1/codeforces.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ocr_assets.grading.standards import USUAL, execute
-from ocr_assets.schema import Checker
+from ocr_assets.schema import Checker, TestVerdict
 from resources.sandbox.api import Interactor, InteractorOutcome, Program, Run, RunLimits, RunOutcome, Sandbox, SandboxFault
 
 LIMITS = RunLimits(cpu_s=30.0, wall_s=60.0, memory_mb=1024, output_mb=8, processes=32)
@@ -22,18 +23,20 @@ _FEEDBACK = "feedback/judgemessage.txt"
 _LOG = "log.txt"
 _WRONG = {"testlib": (1, 2, 4, 8), "kattis": (43,)}
 _RIGHT = {"testlib": 0, "kattis": 42}
+_GIVES = re.compile(r"the checker gives (\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\Z")  # what ``_score`` says
 _JURY_AT_FAULT = 3  # testlib's code for an answer of the jury, or an input, that is wrong
 
 
 @dataclass(frozen=True)
 class Ruling:
     """What a checker or interactor says; ``fault``: it failed itself, so nothing is known about the output; ``crashed``: it
-    ended on that output without saying anything, not even that the jury is wrong."""
+    ended on that output without saying anything, not even that the jury is wrong; ``partial``: it gives a part of the points."""
 
     right: bool
     message: str
     fault: bool = False
     crashed: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def _ask(sandbox: Sandbox, checker: Checker, questions: Sequence[Question], stop
     def until(index: int, run: RunOutcome) -> bool:
         del rulings[index:]  # called anew from 0 after a fault of the sandbox
         rulings.append(_ruling(checker, run))
-        return stop_at_wrong and not rulings[-1].right
+        return stop_at_wrong and not rulings[-1].right and not rulings[-1].partial
 
     outcome = execute(sandbox, Program(checker["language"], checker["source"], runs, LIMITS, judge=True), until)
     if not outcome.compiled:
@@ -145,4 +148,13 @@ def _score(stdout: bytes, fault: Ruling) -> Ruling:
         return fault
     if math.isnan(score):
         return fault
-    return Ruling(score >= 1, f"the checker gives {tokens[-1].decode()}")
+    return Ruling(score >= 1, f"the checker gives {tokens[-1].decode()}", partial=0 < score < 1)
+
+
+def partial_score(test: TestVerdict) -> float:
+    """The part of the points, from 0 to 1, that a checker gave for a test: 1 for one that was accepted, 0 where it said
+    nothing."""
+    if test["verdict"] == "accepted":
+        return 1.0
+    said = _GIVES.match(test["message"]) if test["verdict"] == "wrong_answer" else None
+    return min(max(float(said[1]), 0.0), 1.0) if said else 0.0

@@ -22,6 +22,7 @@ from ocr_assets.grading.version import (
     COMPILER_PART,
     GRADER_VERSION,
     JUDGE_PART,
+    MODULE_PART,
     ORDER_PART,
     SUITE_PART,
     wants_judge_macro,
@@ -105,7 +106,7 @@ class Verifier:
 
     def _fingerprint(self, language: str, code: str, suite_hash: str) -> str:
         """A hash of all that a verdict depends on: another one is judged anew."""
-        version = GRADER_VERSION + SUITE_PART + (COMPILER_PART if language == "cpp" else ORDER_PART + CALL_PART)
+        version = GRADER_VERSION + SUITE_PART + (COMPILER_PART if language == "cpp" else ORDER_PART + CALL_PART + MODULE_PART)
         if self._sandbox.online_judge and wants_judge_macro(language, code):
             version += JUDGE_PART
         return content_id("fp", language, code, suite_hash, self._settings.model_dump(), version)

@@ -31,6 +31,7 @@ from ocr_assets.grading.tampering.altered_suites import altered_suites
 from ocr_assets.grading.tampering.flags import flags
 from ocr_assets.grading.tested import Tested, crossed, merged, reasons
 from ocr_assets.grading.version import JUDGE_MACRO, version_of_verdict, wants_judge_macro
+from ocr_assets.programs.bundle import unbundled
 from ocr_assets.programs.hash_order import order_can_matter
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Checker, Language, Test, TestVerdict, VerdictName
@@ -305,16 +306,20 @@ class _Job:
         interactor: Interactor | None = None,
     ) -> Outcome:
         judge = self.sandbox.online_judge and wants_judge_macro(self.language, self.code)
-        defines = (JUDGE_MACRO,) if judge else ()
+        code, sources = unbundled(self.code) if self.language == "cpp" else (self.code, {})
+        defines = [*[JUDGE_MACRO] * judge, *["EVAL"] * bool(sources)]  # EVAL: as at the IOI
         program = Program(
-            self.language, self.code, runs, generous(limits), interactor=interactor, defines=defines, hash_seed=self.hash_seed
-        )
+            self.language, code, runs, generous(limits), interactor=interactor, defines=defines, hash_seed=self.hash_seed,
+            sources=sources,
+        )  # fmt: skip
         if self.calls is not None:
             return self.calls.execute(self.sandbox, program, until, reserved=reserved)
         return execute(self.sandbox, program, until, reserved=reserved)
 
     def _enough(self, verdicts: Sequence[TestVerdict]) -> bool:
-        return self.settings.stop_at_first_failure and verdicts[-1]["verdict"] != "accepted"
+        if not self.settings.stop_at_first_failure or verdicts[-1]["verdict"] == "accepted":
+            return False
+        return not checkers.partial_score(verdicts[-1])
 
     def by_another_order(self, limits: RunLimits) -> TestVerdict | None:
         """Of an accepted program the first test that it fails, twice, under another hash seed, where sets have another order: it

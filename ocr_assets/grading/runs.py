@@ -15,7 +15,7 @@ from ocr_assets.grading.outputs import compare_output
 from ocr_assets.grading.script import Script
 from ocr_assets.grading.scripts import as_script
 from ocr_assets.grading.values import compare_value
-from ocr_assets.programs.suites import Suite
+from ocr_assets.programs.suites import SHARES_PROCESS, Suite
 from ocr_assets.schema import Checker, Files, Test, TestVerdict, VerdictName
 from resources.sandbox.api import Run, RunOutcome
 
@@ -51,7 +51,8 @@ def prepare(index: int, test: Test, files: Files | None = None) -> PreparedTest:
     call = as_call(code) if test["kind"] == "assert" else None
     if call is not None:
         return PreparedTest(index, test, call.run, call)
-    return PreparedTest(index, test, Run(test["kind"], code=code), script=as_script(test["kind"], code))
+    run = Run(test["kind"], code=code, apart=not code.startswith(SHARES_PROCESS))
+    return PreparedTest(index, test, run, script=as_script(test["kind"], code))
 
 
 def grade_run(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:

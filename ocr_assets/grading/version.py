@@ -1,8 +1,9 @@
 """The grader's version, by what decides: a verdict counts as long as the grader that gave it would give it again.
 
-Parts are added for exactly those verdicts that a change concerns, so that all others stay as they are and are not paid for again:
-test suites that run in the sandbox, C++ programs that ask for ``ONLINE_JUDGE``, C++ programs that no standard took, accepted
-Python programs that may build sets, calls and talks with an interactor that failed, and programs over the memory limit.
+Parts are added for exactly those verdicts that a change concerns, so that all others stay as they are and are not paid for
+again: test suites that run in the sandbox, C++ programs that ask for ``ONLINE_JUDGE``, C++ programs that no standard took,
+accepted Python programs that may build sets, calls and talks with an interactor that failed, programs with imports that met a
+run-time error before a suite, and programs over the memory limit.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ COMPILER_PART = "+cxx23"  # refused by C++14, 17, 20 and 23; before, only by 17 
 ORDER_PART = "+order"  # accepted, and where it may build sets under another hash seed as well
 CALL_PART = "+manners"  # a call that failed: with nodes by a parameter's name, arguments changed in place, deep recursion
 TALK_PART = "+talks"  # failed before an interactor that has a container of its own, whose "wrong" counts if it came first
+MODULE_PART = "+modules"  # a run-time error before a suite where the program imports: its modules may be asked for
 MEMORY_PART = "+memory"  # over the limit, with memory that its processes share counted once
 JUDGE_MACRO = "ONLINE_JUDGE"
 
@@ -39,6 +41,8 @@ VERSION_OF_VERDICT = f"""
 || CASE WHEN s.language = 'python' AND v.verdict IN ('wrong_answer', 'runtime_error') AND list_contains(t.test_kinds, 'call')
         THEN '{CALL_PART}' ELSE '' END
 || CASE WHEN t.interactor IS NOT NULL AND v.verdict <> 'accepted' THEN '{TALK_PART}' ELSE '' END
+|| CASE WHEN s.language = 'python' AND v.verdict = 'runtime_error' AND contains(s.code, 'import')
+        AND len(list_intersect(t.test_kinds, ['assert', 'pytest'])) > 0 THEN '{MODULE_PART}' ELSE '' END
 || CASE WHEN v.verdict = 'memory_limit' THEN '{MEMORY_PART}' ELSE '' END
 """.strip()
 
@@ -67,6 +71,7 @@ def wants_judge_macro(language: str, code: str) -> bool:
 
 def version_of_verdict(suite: Suite, language: str, code: str, verdict: str, *, online_judge: bool) -> str:
     """``VERSION_OF_VERDICT`` for a verdict on a solution by a suite."""
+    suite_version = version_of_suite(suite["tests"])
     parts = {
         JUDGE_PART: online_judge and wants_judge_macro(language, code),
         COMPILER_PART: language == "cpp" and verdict == "compile_error",
@@ -75,9 +80,10 @@ def version_of_verdict(suite: Suite, language: str, code: str, verdict: str, *, 
         and verdict in ("wrong_answer", "runtime_error")
         and any(test["kind"] == "call" for test in suite["tests"]),
         TALK_PART: suite["interactor"] is not None and verdict != "accepted",
+        MODULE_PART: language == "python" and verdict == "runtime_error" and "import" in code and SUITE_PART in suite_version,
         MEMORY_PART: verdict == "memory_limit",
     }
-    return version_of_suite(suite["tests"]) + "".join(part for part, concerned in parts.items() if concerned)
+    return suite_version + "".join(part for part, concerned in parts.items() if concerned)
 
 
 def version_of_validation(tests: Sequence[Test], references: Sequence[Any], *, online_judge: bool) -> str:

@@ -25,6 +25,9 @@ class Suite(TypedDict):
     files: Files | None
 
 
+# First line of a suite (assert, pytest) that has to share the program's process, since it patches what the program imports.
+SHARES_PROCESS = "# shares the program's process\n"
+
 NO_LIMITS: Limits = {
     "cpu_s": None, "wall_s": None, "memory_mb": None, "output_mb": None, "processes": None,
     "python_factor": None, "cpp_factor": None,

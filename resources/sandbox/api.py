@@ -90,7 +90,8 @@ class Program:
     ``std``: the C++ standard; ``defines``: macros that C++ finds defined; ``calls``: it includes ``call.h``. ``judge``: a
     checker, which may include ``testlib.h``. With an ``interactor`` each run starts both, each one's stdout being the other's
     stdin. ``hash_seed``: of Python's strings (PYTHONHASHSEED), by which sets of them are in order. ``coverage`` (Python): how
-    much of it pytest and assert runs execute is measured, which makes it slower.
+    much of it pytest and assert runs execute is measured, which makes it slower. ``sources``: of C++, further files by name;
+    headers can be included, ``.cpp`` and ``.cc`` are compiled and linked with it.
     """
 
     language: Language
@@ -104,6 +105,7 @@ class Program:
     defines: Sequence[str] = ()
     calls: bool = False
     coverage: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,8 @@ def _program_message(program: Program) -> bytes:
         limits = asdict(interactor.limits)
         header["interactor"] = {"language": interactor.language, "std": interactor.std, "judge": True, "limits": limits}
         blobs.append(_source(interactor.code))
+    header["sources"] = list(program.sources)
+    blobs += map(_source, program.sources.values())
     return _message(header, blobs)
 
 

@@ -25,7 +25,7 @@ from docker.errors import APIError, DockerException
 
 from resources.sandbox.api import SandboxUnavailable
 from resources.sandbox.connection import Connection
-from resources.sandbox.images import DEFAULT_BASE, REMEDY, engine, ensure_image
+from resources.sandbox.images import DEFAULT_BASE, REMEDY, engine, ensure_extended, ensure_image
 from resources.sandbox.isolation import isolation
 from resources.sandbox.pool import Pool, Worker
 from resources.sandbox.reaper import LABEL, owner, reap, remove
@@ -53,6 +53,7 @@ class DockerSandbox(Pool):
 
     ``runtime``: the container runtime (``runsc``), the engine's default if null. ``memory_mb`` bounds a container and so
     every program's memory limit. ``engine_wait_s``: how long an engine that goes away (restarted, upgraded) is waited for.
+    ``extended``: the name of an image with more packages (``images.ensure_extended``); null: the usual one.
 
     Entering raises ``SandboxUnavailable`` where there is no engine, image or such a runtime.
     """
@@ -66,16 +67,21 @@ class DockerSandbox(Pool):
         recycle_after: int = 1000,
         retries: int = 2,
         engine_wait_s: float = 120,
+        extended: str | None = None,
     ) -> None:
         super().__init__(workers, recycle_after, retries)
         self._base, self._runtime, self._memory_mb, self._engine_wait_s = base, runtime, memory_mb, engine_wait_s
+        self._extended = extended
         self._left: list[Any] = []  # containers the engine could not remove when asked
 
     def __enter__(self) -> DockerSandbox:
         self._client = engine()
         self._isolation = isolation(self._client.info(), self._runtime)
         self.isolation_level = self._isolation.level
-        tag = ensure_image(self._client, self._base)
+        if self._extended is None:
+            tag = ensure_image(self._client, self._base)
+        else:
+            tag = ensure_extended(self._client, self._extended, self._base)
         self.image = f"{tag}@{self._client.images.get(tag).id}"
         self._tag = tag
         reap(self._client)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -71,9 +73,65 @@ def ensure_image(client: docker.DockerClient, base: str = DEFAULT_BASE) -> str:
     return tag
 
 
+def ensure_extended(client: docker.DockerClient, name: str, base: str = DEFAULT_BASE) -> str:
+    """The tag of the sandbox image with the packages that ``sandbox_images/<name>/requirements.txt`` lists, built if there is
+    none.
+
+    The host's pip fetches them, from wherever it is set up to look, as wheels for the image's Python; they are kept in an
+    image of their own. Raises ``SandboxUnavailable`` with what pip or the engine said.
+    """
+    sandbox, folder = ensure_image(client, base), CONTEXT / name
+    try:
+        asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+        said = client.containers.run(sandbox, ["-c", asked], entrypoint="/usr/bin/python3", network_mode="none", remove=True)
+        arguments = {"SANDBOX": sandbox, "PYTHON": said.decode().strip()}
+        requirements = folder / "requirements.txt"
+        recipe = [arguments["PYTHON"].encode(), requirements.read_bytes(), (folder / "Dockerfile.packages").read_bytes()]
+        packages = f"ocr-assets/packages-{name}:{hashlib.sha256(b''.join(recipe)).hexdigest()[:12]}"
+        if not _is_there(client, packages):
+            log.warning("fetching the packages of %s, once: some gigabytes", name)
+            with tempfile.TemporaryDirectory(prefix="ocr-image-") as context:
+                shutil.copyfile(folder / "Dockerfile.packages", Path(context) / "Dockerfile")
+                _fetch_packages(requirements, Path(context) / "site", arguments["PYTHON"])
+                client.images.build(path=context, tag=packages, buildargs=arguments, rm=True, timeout=3600)
+        recipe = [sandbox.encode(), packages.encode(), (folder / "Dockerfile").read_bytes()]
+        tag = f"ocr-assets/sandbox-{name}:{hashlib.sha256(b''.join(recipe)).hexdigest()[:12]}"
+        if not _is_there(client, tag):
+            log.warning("building the image %s", tag)
+            with tempfile.TemporaryDirectory(prefix="ocr-image-") as context:
+                shutil.copyfile(folder / "Dockerfile", Path(context) / "Dockerfile")
+                arguments["PACKAGES"] = packages
+                client.images.build(path=context, tag=tag, buildargs=arguments, rm=True, timeout=3600)
+    except (BuildError, APIError, OSError) as error:
+        raise SandboxUnavailable(f"the image for {name} cannot be built: {error}") from error
+    return tag
+
+
+def _is_there(client: docker.DockerClient, tag: str) -> bool:
+    try:
+        client.images.get(tag)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _fetch_packages(requirements: Path, target: Path, python: str) -> None:
+    """Wheels for Linux and that Python, unpacked into ``target``."""
+    machine = platform.machine()
+    platforms = [
+        f"--platform={kind}_{machine}" for kind in ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
+    ]
+    older = [f"--platform={kind}_{machine}" for kind in ("manylinux_2_12", "manylinux2010", "manylinux_2_5", "manylinux1")]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:", "--no-deps"]
+    command += [f"--target={target}", f"--python-version={python}", "--implementation=cp", *platforms, *older]
+    made = subprocess.run([*command, "-r", str(requirements)], capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise SandboxUnavailable(f"pip cannot fetch {requirements} for Python {python}: {(made.stdout + made.stderr)[-2000:]}")
+
+
 def _belongs(path: Path) -> bool:
     inside = path.relative_to(CONTEXT).parts[0] in ("runner", "include")
-    return path.name == "Dockerfile" or (inside and path.suffix in (".py", ".c", ".h"))
+    return path == CONTEXT / "Dockerfile" or (inside and path.suffix in (".py", ".c", ".h"))
 
 
 def _ensure_base(client: docker.DockerClient, base: str) -> str:

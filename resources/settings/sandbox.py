@@ -54,8 +54,9 @@ class SandboxResource(Settings):
         json_schema_extra={"env": "OCR_ONLINE_JUDGE"},
     )
 
-    def opened(self, *, trusted: bool = False) -> Pool:
-        """The pool, not yet started. ``trusted``: all programs are this project's own. Raises ``SandboxUnavailable``."""
+    def opened(self, *, trusted: bool = False, image: str | None = None) -> Pool:
+        """The pool, not yet started. ``trusted``: all programs are this project's own. ``image``: the image with more packages
+        that programs need; null: the usual one. Raises ``SandboxUnavailable``."""
         from resources.sandbox.api import SandboxUnavailable
         from resources.sandbox.docker_pool import DockerSandbox
         from resources.sandbox.images import REMEDY, engine_answers
@@ -70,8 +71,11 @@ class SandboxResource(Settings):
                     self.memory_mb,
                     self.recycle_after,
                     engine_wait_s=self.engine_wait_s,
+                    extended=image,
                 )
             )
+        if image is not None:
+            raise SandboxUnavailable(f"these programs need the image for {image}, so a Docker engine; {REMEDY}")
         if self.kind == "docker" or (self.kind == "auto" and not trusted):
             raise SandboxUnavailable(
                 f"no Docker engine answers, and these programs are not ours to trust; {REMEDY}; "

@@ -98,8 +98,9 @@ class Supervisor:
     def _open(self, message):
         self._close()
         start = time.monotonic()
-        self._slot, answer = self._programs.open(message, message["blobs"][0])
-        interactor = message.get("interactor")
+        interactor, names = message.get("interactor"), message.get("sources", [])
+        beside = dict(zip(names, message["blobs"][len(message["blobs"]) - len(names) :], strict=True))
+        self._slot, answer = self._programs.open(message, message["blobs"][0], beside)
         if interactor is not None and answer["compiled"]:
             if self._partner is not None:
                 theirs, self._talks = self._partner.open(interactor, message["blobs"][1]), True

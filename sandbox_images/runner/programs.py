@@ -50,8 +50,8 @@ class Programs:
         self._suites = {}  # by flavour: templates without a program, which run test suites
         self._binaries = collections.OrderedDict()
 
-    def open(self, wanted, source):
-        """(slot, answer) of a program; the slot is None where it does not compile."""
+    def open(self, wanted, source, beside=None):
+        """(slot, answer) of a program; the slot is None where it does not compile. ``beside``: further files of a C++ program."""
         language, limits = wanted["language"], wanted["limits"]
         if language == "python":
             flavour = "numpy" if b"numpy" in source else "plain"
@@ -69,11 +69,13 @@ class Programs:
         slot, answer = self._open_template("plain", limits, b"", language, self._users.of_program(), wanted["judge"])
         defines = [f"-D{name}" for name in wanted.get("defines", ())]
         flags = [f"-std={wanted['std']}", *defines, *([f"-I{INCLUDE}"] if wanted["judge"] or wanted.get("calls") else [])]
-        key = hashlib.sha256("\0".join(flags).encode() + b"\0" + source).digest()
+        beside = beside or {}
+        flags += sorted(name for name in beside if name.endswith((".cpp", ".cc")))
+        key = hashlib.sha256(b"\0".join([*(flag.encode() for flag in flags), *_parts(beside), source])).digest()
         if key in self._binaries:
             self._binaries.move_to_end(key)
         else:
-            binary, answer = self._compile_cpp(slot, flags, source)
+            binary, answer = self._compile_cpp(slot, flags, {"main.cpp": source, **beside})
             if binary is None:
                 self.close(slot)
                 return None, answer
@@ -135,9 +137,9 @@ class Programs:
         slot = Slot(ours, language, limits, int(memory_kb), source, users=users, judge=judge, hash_seed=seed)
         return slot, {"compiled": not wrong, "message": wrong}
 
-    def _compile_cpp(self, slot, flags, source):
+    def _compile_cpp(self, slot, flags, files):
         slot.limits, wanted = COMPILE_LIMITS, slot.limits
-        outcome, stderr, binary = self._runs.compiler(slot, [*CXX, *flags], {"main.cpp": source}, "main", BINARY + 1)
+        outcome, stderr, binary = self._runs.compiler(slot, [*CXX, *flags], files, "main", BINARY + 1)
         slot.limits = wanted
         if binary is not None and len(binary) > BINARY:
             message = f"the compiled program is larger than {BINARY // MIB} MiB"
@@ -157,3 +159,9 @@ class Programs:
         self._binaries[key] = fd
         while len(self._binaries) > 2 and sum(os.fstat(kept).st_size for kept in self._binaries.values()) > BINARIES:
             os.close(self._binaries.popitem(last=False)[1])
+
+
+def _parts(files):
+    """Names and contents of files, so that no two sets of them look the same."""
+    for name, content in sorted(files.items()):
+        yield from (name.encode(), str(len(content)).encode(), content)

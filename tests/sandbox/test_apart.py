@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from ocr_assets.grading.grade import grade
-from ocr_assets.programs.suites import suite_from_json
+from ocr_assets.programs.suites import SHARES_PROCESS, suite_from_json
 from resources.sandbox.api import Program, Run, RunLimits
 from resources.sandbox.docker_pool import DockerSandbox
 from tests.support.suites_apart import IMPORT, judged
@@ -476,3 +476,18 @@ def test_sets_have_one_order_in_all_runs() -> None:
         with DockerSandbox(workers=1) as pool:
             orders.add(pool.execute(Program("python", code, [Run()])).runs[0].stdout)
     assert len(orders) == 1
+
+
+def test_a_module_of_the_programs_stays_in_its_process(sandbox: DockerSandbox) -> None:
+    """An answer that names a module was once taken for a forged one, and an honest program for one that had ended."""
+    code = "import csv, zipfile\nclass Box:\n    reader = csv\n    @property\n    def packer(self): return zipfile\ndef box(): return Box()\n"
+    suite = "from solution import box\nimport tempfile\n\ndef test_a():\n    one = box()\n    assert one.reader.QUOTE_ALL == 1 and one.packer.ZIP_STORED == len(tempfile.gettempdir()[:0])\n"
+    graded = grade(sandbox, "python", code, suite_from_json({"tests": [{"kind": "pytest", "code": suite}]}))
+    assert graded["verdict"] == "accepted", graded["message"]
+
+
+def test_a_suite_may_ask_for_one_process(sandbox: DockerSandbox) -> None:
+    code = "import random\ndef draw(): return random.random()\n"
+    suite = "from solution import draw\nimport random\n\ndef test_a():\n    random.seed(1)\n    first = draw()\n    random.seed(1)\n    assert draw() == first\n"
+    shared = grade(sandbox, "python", code, suite_from_json({"tests": [{"kind": "pytest", "code": SHARES_PROCESS + suite}]}))
+    assert shared["verdict"] == "accepted" and shared["untrusted_reason"] == "the caller wants them in one process"

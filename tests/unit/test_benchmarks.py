@@ -357,3 +357,27 @@ def test_the_longest_program_is_the_longest(lines: list[str]) -> None:
 
 def test_looking_for_a_program_ends() -> None:
     assert longest_program("\n".join(["(" * 50] * 4000)) == ""
+
+
+BIGCODE = {
+    "task_id": "BigCodeBench/0",
+    "complete_prompt": 'import random\n\ndef task_func(n=3):\n    """Random numbers."""\n',
+    "instruct_prompt": "Write task_func, which gives n random numbers.",
+    "canonical_solution": "    return [random.random() for _ in range(n)]\n",
+    "code_prompt": "import random\ndef task_func(n=3):\n",
+    "test": "import unittest\nclass TestCases(unittest.TestCase):\n    def test_n(self):\n        random.seed(1)\n        self.assertEqual(len(task_func(2)), 2)\n",
+    "entry_point": "task_func",
+}
+
+
+def test_bigcodebench(tmp_path: Path) -> None:
+    path = write(tmp_path / "bcb.jsonl", BIGCODE)
+    [instruct] = read("bigcodebench", path)
+    [complete] = read("bigcodebench_hard", path, Selection(variant="complete"))
+    assert instruct.image == "bigcodebench" and instruct.preamble == "import random"
+    assert prompt(instruct, "python")[1]["content"].endswith(BIGCODE["instruct_prompt"])
+    assert BIGCODE["complete_prompt"].strip() in prompt(complete, "python", "published")[0]["content"]
+    judged = program(instruct, "```python\ndef task_func(n=3):\n    return [random.random()] * n\n```", "python", "published")
+    assert judged is not None and judged.startswith("import random\n")
+    with pytest.raises(WrongBenchmark, match="no variant 'chat'"):
+        read("bigcodebench", path, Selection(variant="chat"))

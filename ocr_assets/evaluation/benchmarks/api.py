@@ -43,6 +43,7 @@ class BenchmarkProblem:
     ``published``: the day of the contest. ``reference_solution``: a program that the publisher calls right, in the first of
     ``languages``. ``group``: the task that it is a part of (an IOI task, whose subtasks are asked one by one). ``image``: null:
     the usual sandbox; else the name of the image that has what its programs import. ``notes``: what had to be left out.
+    ``files``: C++ files that a solution is compiled with, by name.
     """
 
     benchmark: str
@@ -62,6 +63,7 @@ class BenchmarkProblem:
     version: str = ""
     image: str | None = None
     notes: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,17 @@ Read = Callable[[Sequence[Path], Selection, Sandbox | None], Iterator[BenchmarkP
 PublishedPrompt = Callable[[BenchmarkProblem, Language], list[Message]]
 # (problem, answer after its reasoning, language) → the program that the publisher's own harness judges; None: it finds none.
 PublishedCode = Callable[[BenchmarkProblem, str, Language], str | None]
+# (problem, what was taken out of an answer) → the program that is judged.
+WholeProgram = Callable[[BenchmarkProblem, str], str]
 
 
 @dataclass(frozen=True)
 class Benchmark:
     """A benchmark. ``read``: its files → problems; raises ``WrongBenchmark``. ``hub``: the dataset on the Hub that holds
     them, and patterns of files. ``needs_sandbox``: reading computes expected outputs from canonical solutions, so ``read``
-    has to be given a sandbox. ``subsets``, ``variants``: what these of a ``Selection`` may be, the default first.
-    ``metrics``: metric → suites that a sample has to pass for it. ``published_prompt``, ``published_code``: see above; null:
-    as ours."""
+    has to be given a sandbox. ``subsets``, ``variants``: what these of a ``Selection`` may be, the default first. ``image``:
+    as of its problems. ``metrics``: metric → suites that a sample has to pass for it; none named: all of its problem's.
+    ``published_prompt``, ``published_code``: see above; null: as ours."""
 
     name: str
     title: str
@@ -110,9 +114,11 @@ class Benchmark:
     needs_sandbox: bool = False
     subsets: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
+    image: str | None = None
     metrics: Mapping[str, Sequence[str]] = field(default_factory=lambda: {ONE_SUITE: (ONE_SUITE,)})
     published_prompt: PublishedPrompt | None = None
     published_code: PublishedCode | None = None
+    whole_program: WholeProgram | None = None
 
 
 def one_suite(tests: Sequence[Test], limits: Limits | None = None, compare: Compare | None = None) -> tuple[BenchmarkSuite, ...]:

@@ -24,6 +24,7 @@ EXCEPTION_MODULES = {
 }  # fmt: skip
 # Modules a star import may pass on: the suite gets its own.
 OPEN_MODULES = {"numpy", "os", "sys", "posixpath", "pytest", "unittest", "logging", "threading", "asyncio", "pathlib"}
+KNOWN_MODULES = data.SAFE_MODULES | OPEN_MODULES  # that a program's answer may name, and the suite's process then imports
 
 
 class Gone(BaseException):
@@ -268,7 +269,7 @@ def decode_array(encoded):
 def decode_global(encoded):
     """A function, class or module of the standard library by its name."""
     if encoded[0] == "m":
-        if encoded[1] not in data.SAFE_MODULES | OPEN_MODULES:
+        if encoded[1] not in KNOWN_MODULES:
             raise data.Malformed("a module")
         return importlib.import_module(encoded[1])
     _, module, name = encoded

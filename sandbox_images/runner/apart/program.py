@@ -178,8 +178,8 @@ class Program(peer.Peer):
             return ["cb", vars(value)["_ocr_proxy"]]
         if (array := peer.encode_array(value)) is not None:
             return array
-        if (named := data.global_name(value)) is not None:
-            return named
+        if (named := data.global_name(value)) is not None and (named[0] != "m" or named[1] in peer.KNOWN_MODULES):
+            return named  # another module stays here, as an object does
         kind = type(value)
         if issubclass(kind, BaseException):
             return ["ex", self.encode_error(value, encoder)]
