@@ -37,6 +37,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--until", type=DAY, help="Only contests up to this day.")
 @click.option("--version", help="Of LiveCodeBench: release_v1 … release_v6.")
 @click.option("--subset", help="A part of the benchmark, as docs/evaluation.md names it.")
+@click.option("--variant", help="How completions were asked for, as docs/evaluation.md names it.")
 @click.option(
     "--extraction",
     type=click.Choice(["ours", "published", "both"]),
@@ -54,6 +55,7 @@ def evaluate(
     until: datetime | None,
     version: str | None,
     subset: str | None,
+    variant: str | None,
     extraction: str,
     language: Language | None,
 ) -> None:
@@ -74,15 +76,17 @@ def evaluate(
         raise Refused(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
     if subset is not None and subset not in benchmark.subsets:
         raise Refused(f"{name} has no subset {subset!r}; {_listed(benchmark.subsets)}")
+    if variant is not None and variant not in benchmark.variants:
+        raise Refused(f"{name} has no variant {variant!r}; {_listed(benchmark.variants)}")
     if language is not None and language not in benchmark.languages:
         raise Refused(f"{name} is not asked in {language}; {_listed(benchmark.languages)}")
     refuse_overwriting([samples], output)
-    window = Selection(since.date() if since else None, until.date() if until else None, version, subset)
+    window = Selection(since.date() if since else None, until.date() if until else None, version, subset, variant)
     counts, tally, reading = Counts(), Tally(benchmark.metrics), Reading()
     try:
         found = _files(benchmark, files, version)
         refuse_overwriting(found, output)
-        with resources()["sandbox"].opened() as pool:
+        with resources()["sandbox"].opened(image=benchmark.image) as pool:
             rows = _Rows(benchmark, found, samples, window, extraction, language or benchmark.languages[0], reading)
             problems = rows.write(output, pool, counts, tally)
     except WrongBenchmark as error:
@@ -183,6 +187,12 @@ def _report(benchmark: Benchmark, tally: Tally, problems: int, samples: int, out
         yield (
             f"  {figure.metric}{group} ({figure.extraction}) pass@{figure.k}: {100 * found.value:.1f}{error} "
             f"({100 * found.low:.1f} to {100 * found.high:.1f}; {found.problems:,} problems{missing})"
+        )
+    for extraction, tasks in tally.points().items():
+        sums = {rule: sum(getattr(score, rule) for score in tasks.values()) for rule in ("published", "honest", "unlimited")}
+        yield (
+            f"  points ({extraction}) of {len(tasks):,} tasks: {sums['honest']:.2f} where the first 50 submissions count, "
+            f"{sums['published']:.2f} where the best 50 do, {sums['unlimited']:.2f} where all do"
         )
     for metric in benchmark.metrics:
         if (difference := tally.difference(metric)) is not None:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ocr_assets.evaluation.asking import Style, program, whole
 from ocr_assets.evaluation.benchmarks import Benchmark, BenchmarkProblem, Selection, WrongBenchmark
 from ocr_assets.evaluation.benchmarks.rows import read_any
+from ocr_assets.evaluation.ioi_score import Submission, TaskScore, subtask_points, task_score
 from ocr_assets.grading.files import Suites
 from ocr_assets.platform.row_files import BadInput, Refuse
 from ocr_assets.schema import Language
@@ -33,10 +34,10 @@ TEXT_FIELDS = (*ANSWER_FIELDS, *PROGRAM_FIELDS, COMPLETION_FIELD, "prompt", "rea
 
 @dataclass(frozen=True)
 class Task:
-    """A problem without its suites, whose names are ``suites``; the suites themselves are held in ``Suites``."""
+    """A problem without its suites; ``suites``: their names, and what each is worth. They themselves are held in ``Suites``."""
 
     problem: BenchmarkProblem
-    suites: tuple[str, ...]
+    suites: Mapping[str, float | None]
 
 
 def tasks_of(
@@ -49,7 +50,7 @@ def tasks_of(
             raise WrongBenchmark(f"{benchmark.title} has {problem.task_id} twice among {', '.join(map(str, files))}")
         for part in problem.suites:
             suites.add(suite_name(problem.task_id, part.name), part.suite)
-        tasks[problem.task_id] = Task(replace(problem, suites=()), tuple(part.name for part in problem.suites))
+        tasks[problem.task_id] = Task(replace(problem, suites=()), {part.name: part.points for part in problem.suites})
     return tasks
 
 
@@ -105,9 +106,11 @@ def solutions(
             reading.of_task[name] = number + 1
             reading.samples += 1
             for extraction, code in sample:
-                for suite in task.suites:
+                for suite, worth in task.suites.items():
+                    scored = {} if worth is None else {"points": worth, "group": task.problem.group}
                     yield {
                         **passed_on,
+                        **scored,
                         "solution_id": f"{name}/{number}/{extraction}/{suite}",
                         "problem_id": suite_name(name, suite),
                         "language": row.get("language") or language,
@@ -180,12 +183,26 @@ class Tally:
         # (extraction, task, sample) → suite → verdict
         self._verdicts: dict[tuple[str, str, int], dict[str, str]] = {}
         self._difficulty: dict[str, str | None] = {}
+        # (extraction, IOI's task) → (subtask that was asked, sample) → subtask → points
+        self._points: dict[tuple[str, str], dict[tuple[str, int], dict[str, float]]] = {}
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count a row of the output."""
         key = (row["extraction"], row["task_id"], row["sample"])
         self._verdicts.setdefault(key, {})[row["suite"]] = row["verdict"]
         self._difficulty[row["task_id"]] = row["difficulty"]
+        if row.get("points") is not None:
+            of_task = self._points.setdefault((row["extraction"], row["group"]), {})
+            points = subtask_points(row["tests"] or [], row["tests_total"], row["points"])
+            of_task.setdefault((row["task_id"], row["sample"]), {})[row["suite"]] = points
+
+    def points(self) -> dict[str, dict[str, TaskScore]]:
+        """By way to take programs out, the points of each task (IOI); empty where the benchmark gives none."""
+        found: dict[str, dict[str, TaskScore]] = {}
+        for (extraction, task), submissions in self._points.items():
+            listed = [Submission(subtask, points) for (subtask, _), points in submissions.items()]
+            found.setdefault(extraction, {})[task] = task_score(listed)
+        return found
 
     def figures(self, depths: Iterable[int]) -> list[Figure]:
         """pass@k for the depths for which each problem has enough samples."""

@@ -478,12 +478,14 @@ def test_sets_have_one_order_in_all_runs() -> None:
     assert len(orders) == 1
 
 
-def test_a_module_of_the_programs_stays_in_its_process(sandbox: DockerSandbox) -> None:
-    """An answer that names a module was once taken for a forged one, and an honest program for one that had ended."""
-    code = "import csv, zipfile\nclass Box:\n    reader = csv\n    @property\n    def packer(self): return zipfile\ndef box(): return Box()\n"
-    suite = "from solution import box\nimport tempfile\n\ndef test_a():\n    one = box()\n    assert one.reader.QUOTE_ALL == 1 and one.packer.ZIP_STORED == len(tempfile.gettempdir()[:0])\n"
-    graded = grade(sandbox, "python", code, suite_from_json({"tests": [{"kind": "pytest", "code": suite}]}))
-    assert graded["verdict"] == "accepted", graded["message"]
+@pytest.mark.parametrize(("wanted", "verdict"), [("a", "accepted"), ("b", "wrong_answer")])
+def test_a_module_of_the_programs_stays_in_its_process(wanted: str, verdict: str, sandbox: DockerSandbox) -> None:
+    """An answer that names one was once taken for forged: a wrong program had a run-time error, and a right one was not trusted."""
+    suite = f"import csv\nfrom solution import f\nimport tempfile\n\ndef test_a():\n    assert f('a' + tempfile.gettempdir()[:0]) == '{wanted}'\n"
+    graded = grade(
+        sandbox, "python", "import csv\ndef f(x): return x\n", suite_from_json({"tests": [{"kind": "pytest", "code": suite}]})
+    )
+    assert (graded["verdict"], graded["untrusted_reason"]) == (verdict, None), graded["message"]
 
 
 def test_a_suite_may_ask_for_one_process(sandbox: DockerSandbox) -> None:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from click.testing import CliRunner
 
 from ocr_assets.cli import main
+from tests.sandbox.test_ioi import ONLY_SMALL, as_open_r1
 from tests.unit.test_benchmarks import CALL, FIND_ZERO, SUM
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,3 +116,17 @@ def test_wrong_usage_is_one_line(tmp_path: Path) -> None:
         assert done.exit_code == 2 and said in done.output and len(done.output.splitlines()) == 1
     broken = evaluate(tmp_path, SAMPLES[:1], "-b", "humaneval", "--files", named)
     assert broken.returncode == 2 and "samples.jsonl, line 1: no prompt" in broken.stderr and len(broken.stderr.splitlines()) == 1
+
+
+def test_points_of_the_ioi_by_both_rules(tmp_path: Path) -> None:
+    (tmp_path / "bench").mkdir()
+    as_open_r1(tmp_path / "bench")
+    samples = [{"task_id": f"sums/{name}", "response": f"```cpp\n{ONLY_SMALL}```"} for name in ("1", "2")]
+    done = evaluate(tmp_path, samples, "-b", "ioi", "--files", str(tmp_path / "bench"))
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [(row["task_id"], row["suite"], row["points"], row["verdict"]) for row in rows] == [
+        ("sums/1", "1", 30.0, "accepted"), ("sums/1", "2", 70.0, "wrong_answer"),
+        ("sums/2", "1", 30.0, "accepted"), ("sums/2", "2", 70.0, "wrong_answer"),
+    ]  # fmt: skip
+    assert "points (ours) of 1 tasks: 58.00 where the first 50 submissions count, 58.00 where the best 50 do" in done.stderr
