@@ -28,7 +28,6 @@ def lake_asset(
     kinds: Collection[str] = ("duckdb",),
     partitions_def: dg.PartitionsDefinition[Any] | None = None,
     backfill_policy: dg.BackfillPolicy | None = None,
-    may_skip: bool = False,
 ) -> Callable[[Callable[..., Results]], dg.AssetsDefinition]:
     """Make a function the asset of ``table``: named as it, with its columns as metadata and its declaration as blocking check.
 
@@ -41,7 +40,6 @@ def lake_asset(
         kinds: all its labels in the UI; a table of the lake has ``duckdb`` among them.
         partitions_def: its partitions, if it has any.
         backfill_policy: whether several partitions are one run.
-        may_skip: whether it may yield nothing, as when what it works with is not set; then what follows from it is skipped.
     """
 
     def decorate(function: Callable[..., Results]) -> dg.AssetsDefinition:
@@ -54,7 +52,6 @@ def lake_asset(
             backfill_policy=backfill_policy,
             check_specs=declared(table),
             metadata=described(table),
-            output_required=not may_skip,
         )(function)
 
     return decorate

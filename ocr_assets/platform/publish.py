@@ -104,15 +104,6 @@ def failed(context: dg.AssetExecutionContext, breaches: Sequence[str]) -> dg.Ass
     return dg.AssetCheckResult(passed=False, check_name=CHECK, asset_key=context.asset_key, metadata={"breaches": list(breaches)})
 
 
-def skipped(context: dg.AssetExecutionContext, why: str) -> dg.AssetCheckResult:
-    """The only result of an asset that may skip and does so (``lake_asset(may_skip=True)``): what is published stays as it is. It
-    is logged; assets that follow from this one are skipped with it."""
-    context.log.info(f"{context.asset_key.path[-1]}: {why}")
-    return dg.AssetCheckResult(
-        passed=True, check_name=CHECK, asset_key=context.asset_key, description=f"Nothing was published: {why}"
-    )
-
-
 def published(
     context: dg.AssetExecutionContext,
     lake: Lake,

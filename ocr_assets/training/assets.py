@@ -25,7 +25,7 @@ except ValueError as error:
 
 # That the sources are named, with their mapping, is what "Materialize all" finds the mixes by: see synthetic_questions.
 ALL_SOURCES = dg.AssetDep("raw_problems", partition_mapping=dg.AllPartitionMapping())
-NO_BASE = "no base model is set (OCR_BASE_MODEL), so this is skipped"
+NO_BASE = "no base model is set (OCR_BASE_MODEL), so nothing is packed or trained"
 
 
 @lake_asset(
@@ -62,17 +62,15 @@ def training_mix(context: dg.AssetExecutionContext, lake: LakeResource, training
     kinds={"duckdb", "parquet"},
     partitions_def=MIXES,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    may_skip=True,
 )
 def packed_sft(context: dg.AssetExecutionContext, lake: LakeResource, training: TrainingResource) -> Results:
     """The rows of each mix as tokens of the base model, best fitted into bins, in ``$OCR_HOME/training/packed``: Parquet files
-    that TRL reads as they are. Nothing is cut: a row longer than a bin is left out, with the reason. Skipped without a base
-    model."""
-    if not training.base_model.strip():
-        yield publish.skipped(context, NO_BASE)
-        return
+    that TRL reads as they are. Nothing is cut: a row longer than a bin is left out, with the reason. Without a base
+    model nothing is done."""
 
     def pack(store: Lake, write: Write) -> Mapping[str, Any]:
+        if not training.base_model.strip():
+            return _skipped(context)
         base, hashes = find_base(training.base_model), _hashes(lake)
         packed = [
             mix.name
@@ -104,19 +102,17 @@ class FinetuneConfig(dg.Config):
     kinds={"duckdb", "pytorch", "huggingface"},
     partitions_def=MIXES,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    may_skip=True,
 )
 def finetuned_model(
     context: dg.AssetExecutionContext, config: FinetuneConfig, lake: LakeResource, training: TrainingResource
 ) -> Results:
     """The base model trained on each mix by its recipe, in ``$OCR_HOME/training/models``: TRL in a process of its own,
-    which takes up again by itself what was interrupted. Equal data, recipe and base are trained once. Skipped without a base
-    model."""
-    if not training.base_model.strip():
-        yield publish.skipped(context, NO_BASE)
-        return
+    which takes up again by itself what was interrupted. Equal data, recipe and base are trained once. Without a base
+    model nothing is done."""
 
     def finetune(store: Lake, write: Write) -> Mapping[str, Any]:
+        if not training.base_model.strip():
+            return _skipped(context)
         base, hashes = find_base(training.base_model), _hashes(lake)
         trained = [
             mix.name
@@ -135,6 +131,12 @@ def finetuned_model(
         return shown
 
     yield from _told(publish.append(context, lake, FINETUNED_MODEL, finetune, after=curves))
+
+
+def _skipped(context: dg.AssetExecutionContext) -> Mapping[str, Any]:
+    """Nothing is done, and that counts as done: "Materialize all" goes on to what follows, with the models that there are."""
+    context.log.info(f"{context.asset_key.path[-1]}: {NO_BASE}")
+    return {"skipped": NO_BASE}
 
 
 def _mixes(context: dg.AssetExecutionContext, training: TrainingResource) -> list[TrainingMix]:

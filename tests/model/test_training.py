@@ -96,9 +96,10 @@ def test_a_refresh_with_nothing_new_does_nothing(packed: Path, base: Path) -> No
     assert queried(packed, "SELECT count(*) AS n FROM dataset_version") == snapshots
 
 
-def test_without_a_base_model_what_needs_one_is_skipped(packed: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_base_model_nothing_is_packed_or_trained(packed: Path) -> None:
     told = materialize(packed, "")
-    assert set(told) == {"training_mix"}
+    for name in ("packed_sft", "finetuned_model"):
+        assert "OCR_BASE_MODEL" in told[name]["skipped"].value and told[name]["new rows"].value == 0
 
 
 @pytest.mark.parametrize(
