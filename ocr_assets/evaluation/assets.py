@@ -45,9 +45,11 @@ from resources.settings import (
     LakeResource,
     SandboxResource,
     TokenizerResource,
+    environment_defaults,
 )
 
 
+@environment_defaults
 class SamplesConfig(SampleSettings, dg.Config):
     """``SampleSettings`` as Dagster takes them."""
 
@@ -100,7 +102,11 @@ def _read(source: reading.Source, sandbox: SandboxResource, *, trusted: bool) ->
         yield from reading.read(source, pool)
 
 
-@lake_asset(EVALUATION_SAMPLES, deps=[benchmark_problems], kinds={"vllm", "duckdb"})
+# Models are trained by mix, and evaluated together.
+TRAINED = dg.AssetDep("finetuned_model", partition_mapping=dg.AllPartitionMapping())
+
+
+@lake_asset(EVALUATION_SAMPLES, deps=[benchmark_problems, TRAINED], kinds={"vllm", "duckdb"})
 def evaluation_samples(
     context: dg.AssetExecutionContext,
     config: SamplesConfig,

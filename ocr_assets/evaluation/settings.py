@@ -20,8 +20,18 @@ OCR_WINDOW = "2024-08-01/2025-02-01"  # of LiveCodeBench's release_v5: 279 probl
 class SampleSettings(AskingSettings):
     """What models under evaluation are asked. More samples ask for the additional ones only; anything else asks anew."""
 
-    samples: int = Field(4, ge=0, description="Samples a problem; the paper averages 64 on LiveCodeBench, 16 on CodeContests")
-    max_tokens: int = Field(30_720, ge=1, description="Most completion tokens of an answer, reasoning included")
+    samples: int = Field(
+        4,
+        ge=0,
+        description="Samples a problem; the paper averages 64 on LiveCodeBench, 16 on CodeContests",
+        json_schema_extra={"env": "OCR_EVALUATION_SAMPLES"},
+    )
+    max_tokens: int = Field(
+        30_720,
+        ge=1,
+        description="Most completion tokens of an answer, reasoning included",
+        json_schema_extra={"env": "OCR_EVALUATION_MAX_TOKENS"},
+    )
     benchmarks: list[str] = Field([], description="Only these benchmarks; without it all that were read")
     language: Literal["python", "cpp", "both"] = Field("python", description="Languages, of those that a benchmark has")
     prompt: Literal["ours", "published", "both"] = Field(
