@@ -10,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := ocr_assets resources sandbox_images tests
 
-.PHONY: screenshots help demo test test-fast test-long check ui bench clean docker-engine format docs lock
+.PHONY: screenshots help demo demo-loop test test-fast test-long check ui bench clean docker-engine format docs lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -18,6 +18,16 @@ help: ## this list
 demo: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml docker-engine ## the whole graph on the bundled corpus
 	@echo "demo: materializing the graph on the bundled corpus; data under $(OCR_HOME)"
 	@$(BIN)/ocr-assets run
+
+LOOP := $(OCR_HOME)/loop
+LOOP_ASSETS := training_mix packed_sft finetuned_model benchmark_problems evaluation_samples evaluation_verdicts evaluations evaluation_comparison
+demo-loop: .venv/dev.stamp docker-engine ## a toy through the whole loop: trained on 400 and 1,200 rows and on shuffled ones, sampled, judged
+	@echo "demo-loop: trains three toy models on this CPU (some minutes); data under $(LOOP)"
+	@$(BIN)/ocr-assets loop "$(LOOP)"
+	@set -a; . "$(LOOP)/loop.env"; set +a; unset DAGSTER_HOME; \
+		$(BIN)/ocr-assets run $(addprefix --only ,$(LOOP_ASSETS)) --mix loop_400 --mix loop_1200 --mix loop_shuffled; \
+		$(BIN)/ocr-assets lineage sql "SELECT model, problems, round(value, 3) AS \"pass@1\", round(low, 3) AS low, round(high, 3) AS high FROM evaluations WHERE k = 1 AND slice_by = 'all' AND extraction = 'ours' ORDER BY value"; \
+		echo "the plots: OCR_HOME=$$OCR_HOME make ui, assets evaluations, evaluation_comparison and finetuned_model"
 
 # Tests that measure time, memory or what the whole host holds (marker `alone`) come one at a time after the others.
 PYTEST := $(BIN)/python -m pytest

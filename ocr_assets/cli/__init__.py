@@ -24,6 +24,7 @@ COMMANDS = {
     "parse": ("ocr_assets.cli.parse", "Take raw responses apart."),
     "verify": ("ocr_assets.cli.verify", "Judge solutions against the tests of their problems, in the sandbox."),
     "evaluate": ("ocr_assets.cli.evaluate", "Judge published samples on a benchmark again, in the sandbox."),
+    "loop": ("ocr_assets.cli.loop", "Write the toy project into FOLDER: training rows, a benchmark, mixes, a model's shape."),
     "nemo-rl": ("ocr_assets.cli.training", "Write a packed training mix as files for NeMo-RL."),
     "dedup": ("ocr_assets.cli.dedup", "Keep one of each set of problems that are the same."),
     "decontaminate": ("ocr_assets.cli.decontaminate", "Find problems that resemble benchmark items."),

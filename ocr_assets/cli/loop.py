@@ -17,6 +17,7 @@ import click
 SIZES = (400, 1200)
 EPOCHS = 4
 MIXES = [*(f"loop_{size}" for size in SIZES), "loop_shuffled"]
+EVALUATED = ["untrained", *(f"mix:{mix}" for mix in MIXES)]
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"]
 TEMPLATE = (
     "{% for turn in messages %}<|im_start|>{{ turn.role }}\n{{ turn.content }}<|im_end|>\n{% endfor %}"
@@ -28,9 +29,9 @@ VOCABULARY = 480
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def loop(folder: Path) -> None:
-    """Write the toy project into FOLDER: training rows, a benchmark, mixes, a model's shape, and loop.env with the settings.
+    """Write the toy project into FOLDER: training rows, a benchmark, mixes, a model's shape.
 
-    Then: set -a; . FOLDER/loop.env; ocr-assets run with the assets that loop.env names. `make demo-loop` does both.
+    FOLDER/loop.env has the settings of a run over it. `make demo-loop` writes the project and runs the loop.
     """
     write(folder)
     click.echo(f"written: {folder}; settings in {folder / 'loop.env'}", err=True)
@@ -49,7 +50,7 @@ def write(folder: Path) -> dict[str, str]:
         "OCR_BASE_MODEL": str(folder / "base"),
         "OCR_MIXES": str(folder / "mixes"),
         "OCR_EVALUATED": "transformers",
-        "OCR_EVALUATED_MODELS": ",".join([f"untrained={folder / 'untrained'}", *(f"mix:{mix}" for mix in MIXES)]),
+        "OCR_EVALUATED_MODELS": ",".join([f"untrained={folder / 'untrained'}", *EVALUATED[1:]]),
         "OCR_EVALUATION_BENCHMARKS": str(folder / "benchmarks"),
         "OCR_EVALUATION_SAMPLES": "1",
         "OCR_EVALUATION_MAX_TOKENS": "192",

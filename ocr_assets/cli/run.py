@@ -17,6 +17,7 @@ from ocr_assets.cli.project import existing_lake
 # The project's terminal logger instead of Dagster's full event log, which is in the UI.
 RUN_CONFIG: dict[str, Any] = {"loggers": {"console": {}}}
 ALL = "all"
+EVALUATION = ("benchmark_problems", "evaluation_samples", "evaluation_verdicts", "evaluations", "evaluation_comparison")
 TRAINING = ("training_mix", "packed_sft", "finetuned_model")  # by mix; which of them are trained on, a person says
 RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over several partitions
 
@@ -67,7 +68,7 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, 
         if "raw_problems" in chosen:
             _partitions(definitions, instance, "read_sources", partitions, sources)
         after = {key.to_user_string() for key in _after(definitions, assets["synthetic_questions"])}
-        selected = [name for name in chosen if name not in ("raw_problems", "synthetic_questions", *TRAINING)]
+        selected = [name for name in chosen if name not in ("raw_problems", "synthetic_questions", *TRAINING, *EVALUATION)]
         _downstream(definitions, instance, [assets[name] for name in selected if name not in after])
         if "synthetic_questions" in chosen and asks_for_questions(only, subsets, from_environment(TeacherResource).kind):
             _partitions(definitions, instance, "ask_questions", () if ALL in subsets else subsets, all_subsets)
@@ -78,6 +79,7 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, 
             _partitions(definitions, instance, "make_mixes", mixes if only else (), all_mixes)
         if trained := [assets[name] for name in TRAINING[1:] if name in chosen and mixes]:
             _partitions(definitions, instance, "train_models", mixes, all_mixes, trained)
+        _downstream(definitions, instance, [assets[name] for name in EVALUATION if name in chosen])  # what was trained, too
     click.echo(f"\ndone in {time.monotonic() - start:.0f} s")
     _what_to_look_at(home)
 

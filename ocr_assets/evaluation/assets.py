@@ -102,11 +102,9 @@ def _read(source: reading.Source, sandbox: SandboxResource, *, trusted: bool) ->
         yield from reading.read(source, pool)
 
 
-# Models are trained by mix, and evaluated together.
-TRAINED = dg.AssetDep("finetuned_model", partition_mapping=dg.AllPartitionMapping())
-
-
-@lake_asset(EVALUATION_SAMPLES, deps=[benchmark_problems, TRAINED], kinds={"vllm", "duckdb"})
+# No edge from finetuned_model, which is skipped where no base model is set: what follows a skipped asset is skipped with it, and
+# evaluation is of any models. Which trained model was read is in the lake's lineage (``run_io``).
+@lake_asset(EVALUATION_SAMPLES, deps=[benchmark_problems], kinds={"vllm", "duckdb"})
 def evaluation_samples(
     context: dg.AssetExecutionContext,
     config: SamplesConfig,
@@ -179,25 +177,31 @@ def evaluation_verdicts(
     def body(store: Lake, write: Write) -> Mapping[str, Any]:
         counts: Counter[str] = Counter()
 
-        def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
-            for verdict in grade_many(pool, programs.unjudged(store, online_judge=sandbox.online_judge), settings):
+        def graded(pool: Pool, progress: Progress, image: str | None) -> Iterator[list[Any]]:
+            for verdict in grade_many(pool, programs.unjudged(store, online_judge=sandbox.online_judge, image=image), settings):
                 counts[verdict["verdict"]] += 1
                 progress.add(1, ", ".join(f"{n} {name}" for name, n in counts.most_common(4)))
                 yield [verdict]
 
         trusted = benchmarks.only_bundled and evaluated.only_bundled
         progress = partial(Progress, "evaluation_verdicts", log=context.log.info, unit="programs")
-        with Journal(lake.journals, "evaluation_verdicts") as journal:
-            speed = run_and_store(
-                store,
-                run_info(context),
-                journal,
-                sandbox.opened(trusted=trusted),
-                programs.owed(online_judge=sandbox.online_judge),
-                graded,
-                programs.store_verdicts,
-                progress,
-            )
+        speed: dict[str, Any] = {}
+        for image in programs.images(store):
+            query, parameters = programs.owed(online_judge=sandbox.online_judge, image=image)
+            if image is not None and not store.scalar(f"SELECT count(*) FROM ({query})", parameters):
+                continue  # such an image may have to be built
+            with Journal(lake.journals, "evaluation_verdicts") as journal:
+                figures = run_and_store(
+                    store,
+                    run_info(context),
+                    journal,
+                    sandbox.opened(trusted=trusted, image=image),
+                    (query, parameters),
+                    partial(graded, image=image),
+                    programs.store_verdicts,
+                    progress,
+                )
+            speed |= {name if image is None else f"{name}, image {image}": value for name, value in figures.items()}
         write.edges_query(programs.EDGES)
         context.log.info(f"evaluation_verdicts: {sum(counts.values()):,} sandbox runs")
         return {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts), **speed}

@@ -56,9 +56,8 @@ def comparisons(found: Found, depths: Sequence[int], windows: Sequence[str]) -> 
     """All rows: pairs of what was measured, then the papers' figures, each beside the models that it may be held against."""
     for one, other in pairs(found):
         yield from _paired(one, other, found, depths, windows)
-    measured = {asked.benchmark for asked in found}
     for figure in papers():
-        if figure.benchmark in measured:
+        if any(_is_about(figure, asked, problems) for asked, problems in found.items()):
             yield from _beside(figure, found, windows)
 
 
@@ -149,6 +148,13 @@ def _beside(figure: Figure, found: Found, windows: Sequence[str]) -> Iterator[Ev
         )
         told = _told("paper", alone, slice_by, name, 1)
         yield _identified({**told, **nothing, "other": figure.model, "other_settings": figure.place, "other_value": figure.value})
+
+
+def _is_about(figure: Figure, asked: Asked, problems: Sequence[Standing]) -> bool:
+    """Whether a model was asked what the figure is about: its benchmark, and its window of days."""
+    if (asked.benchmark, asked.language, asked.metric) != (figure.benchmark, figure.language, figure.metric):
+        return False
+    return figure.slice is None or ("window", figure.slice) in slices(problems, [figure.slice])
 
 
 def _is_of_mix(model: str, mix: str | None) -> bool:

@@ -41,8 +41,8 @@ LEFT JOIN (
     AND v.grader_version = {VERSION_OF_VERDICT.replace("s.language", "p.language").replace("s.code", "p.code")}
 """
 
-# A metric's suites all have to pass; one that does not decides, whatever the others say. Parameters: grader, online_judge,
-# own_extraction (benchmarks with a rule of their own), metrics (JSON: benchmark, metric, suites).
+# A metric's suites all have to pass (those it names, or if none all there are); one that does not decides. Parameters: grader,
+# online_judge, own_extraction (benchmarks with a rule of their own), metrics (JSON: benchmark, metric, suites).
 COUNTS = f"""
 WITH programs AS MATERIALIZED ({_PROGRAMS}),
 passed AS ({_PASSED}),
@@ -51,9 +51,11 @@ metrics AS (SELECT unnest(from_json($metrics, '[{{"benchmark": "VARCHAR", "metri
 judged AS (
     SELECT p.model, p.benchmark, p.problem_id, p.language, p.prompt_style, p.sampling, p.extraction, m.metric, p.sample_id,
            CASE WHEN bool_or(NOT d.passed) THEN false
-                WHEN count(d.passed) < len(any_value(m.suites)) THEN NULL ELSE true END AS passed
-    FROM programs p JOIN metrics m USING (benchmark)
-    LEFT JOIN passed d ON d.sample_id = p.sample_id AND d.extraction = p.extraction AND list_contains(m.suites, d.suite)
+                WHEN count(d.passed) < any_value(if(len(m.suites) = 0, len(b.suites), len(m.suites))) THEN NULL
+                ELSE true END AS passed
+    FROM programs p JOIN metrics m USING (benchmark) JOIN benchmark_problems b USING (problem_id)
+    LEFT JOIN passed d ON d.sample_id = p.sample_id AND d.extraction = p.extraction
+        AND (len(m.suites) = 0 OR list_contains(m.suites, d.suite))
     GROUP BY ALL
 )
 SELECT j.model, j.benchmark, j.language, j.prompt_style, j.extraction, j.sampling, j.metric,

@@ -15,6 +15,7 @@ from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Thin
 from resources.models.chat_template import open_user_turn, render
 
 _ENDPOINT = "in process (transformers)"
+SMALL = 20_000_000  # parameters
 
 
 class TransformersModel:
@@ -49,6 +50,8 @@ class TransformersModel:
 
                 tokenizer = AutoTokenizer.from_pretrained(self._weights, padding_side="left")
                 model: Any = AutoModelForCausalLM.from_pretrained(self._weights, dtype="auto")
+                if model.num_parameters() < SMALL:
+                    torch.set_num_threads(1)  # threads would wait for each other longer than they work
                 self._loaded = model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
             except ImportError as error:
                 raise ModelUnavailable(f"transformers is not installed ({error}): pip install 'ocr-assets[train]'") from error
