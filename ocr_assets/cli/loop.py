@@ -114,20 +114,21 @@ def _write_mixes(folder: Path) -> None:
 def _write_model(base: Path, untrained: Path) -> None:
     """Shape and tokenizer of the model, and random weights as what it was before any training."""
     import torch
+    import transformers
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
     tokenizer = Tokenizer(models.BPE())
     by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.pre_tokenizer, tokenizer.decoder = by_bytes, decoders.ByteLevel()  # type: ignore[assignment]
+    tokenizer.pre_tokenizer, tokenizer.decoder = by_bytes, decoders.ByteLevel()
     texts = list(_texts())
     # Only the bytes that occur: 256 of them would be half the vocabulary.
     alphabet = sorted({letter for text in set(texts) for piece, _ in by_bytes.pre_tokenize_str(text) for letter in piece})
     trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    untyped: Any = transformers
+    fast = untyped.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>")
     fast.chat_template = TEMPLATE
-    config = Qwen2Config(
+    config = untyped.Qwen2Config(
         vocab_size=VOCABULARY, hidden_size=128, intermediate_size=384, num_hidden_layers=3, num_attention_heads=2,
         num_key_value_heads=2, max_position_embeddings=1024, tie_word_embeddings=True, eos_token_id=fast.eos_token_id,
         bos_token_id=None, pad_token_id=fast.pad_token_id,
@@ -136,7 +137,7 @@ def _write_model(base: Path, untrained: Path) -> None:
         fast.save_pretrained(folder)
         config.save_pretrained(folder)
     torch.manual_seed(0)
-    Qwen2ForCausalLM(config).save_pretrained(untrained)
+    untyped.Qwen2ForCausalLM(config).save_pretrained(untrained)
 
 
 def _texts() -> Iterable[str]:

@@ -29,7 +29,9 @@ def test_more_and_right_data_make_a_better_model_and_shuffled_answers_none(tmp_p
         found = {row["model"]: row["value"] for row in rows}
         differences = {
             (row["model"].partition("@")[0], row["other"].partition("@")[0]): (row["low"], row["high"])
-            for row in lake.rows("FROM evaluation_comparison WHERE kind = 'paired' AND slice_by = 'all' AND k = 1 AND model <> other")
+            for row in lake.rows(
+                "FROM evaluation_comparison WHERE kind = 'paired' AND slice_by = 'all' AND k = 1 AND model <> other"
+            )
         }
         inputs = {row["dataset"] for row in lake.rows("SELECT dataset FROM run_io WHERE stage = 'evaluation_samples' AND direction = 'input'")}  # fmt: skip
     assert set(found) == set(EVALUATED)
