@@ -299,6 +299,7 @@ def _pytest(spec, code, data):
     for name, content in (("test_solution.py", tests), ("solution.py", solution)):
         with open(name, "wb") as file:
             file.write(content)
+    os.environ["HOME"] = spec.box  # as where suites are apart: libraries look there for their settings
     suites.forbid_tracing()
     _verdict(suites.run_pytest(tests), nonce)
 
