@@ -168,6 +168,8 @@ def _files(benchmark: Benchmark, folder: Path | None, version: str | None) -> li
 
     if folder is not None:
         return files_in(folder)
+    if benchmark.hub is None:
+        raise Refused(f"{benchmark.name} is not on the Hub; give its file from {benchmark.published_at} with --files")
     name, patterns = benchmark.hub
     try:
         return files_in(fetch(benchmark.name, f"hub:{name}", resources()["lake"].cache, patterns))

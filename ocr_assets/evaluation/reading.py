@@ -48,7 +48,11 @@ def sources(
     for name, benchmark in BENCHMARKS.items():
         if names and name not in names:
             continue
-        place = fetch(*benchmark.hub) if folder is None else folder / name
+        if folder is None and benchmark.hub is None:
+            if names:
+                raise ValueError(f"{name} is not on the Hub; put its file from {benchmark.published_at} into a folder {name}")
+            continue
+        place = fetch(*benchmark.hub) if folder is None and benchmark.hub is not None else (folder or Path()) / name
         if not place.is_dir():
             if names:
                 raise ValueError(f"{place}: no such folder; {name} lies there")

@@ -109,6 +109,7 @@ def test_wrong_usage_is_one_line(tmp_path: Path) -> None:
         ("-b", "nothing"): "no benchmark 'nothing'; there are livecodebench",
         ("-b", "mbpp", "--subset", "hard"): "mbpp has no subset 'hard'; there are test, all",
         ("-b", "humaneval", "--language", "cpp"): "humaneval is not asked in cpp",
+        ("-b", "mbpp_plus"): "mbpp_plus is not on the Hub; give its file from github.com/evalplus/mbppplus_release with --files",
         ("-b", "humaneval", "--files", str(tmp_path), "-o", str(tmp_path / "samples.jsonl")): "would overwrite an input",
     }
     for options, said in wrong.items():

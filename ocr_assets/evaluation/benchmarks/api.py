@@ -101,15 +101,16 @@ WholeProgram = Callable[[BenchmarkProblem, str], str]
 @dataclass(frozen=True)
 class Benchmark:
     """A benchmark. ``read``: its files → problems; raises ``WrongBenchmark``. ``hub``: the dataset on the Hub that holds
-    them, and patterns of files. ``needs_sandbox``: reading computes expected outputs from canonical solutions, so ``read``
-    has to be given a sandbox. ``subsets``, ``variants``: what these of a ``Selection`` may be, the default first. ``image``:
-    as of its problems. ``metrics``: metric → suites that a sample has to pass for it; none named: all of its problem's.
-    ``published_prompt``, ``published_code``: see above; null: as ours."""
+    them, and patterns of files; null: they are published elsewhere, at ``published_at``. ``needs_sandbox``: reading computes
+    expected outputs from canonical solutions, so ``read`` has to be given a sandbox. ``subsets``, ``variants``: what these of
+    a ``Selection`` may be, the default first. ``image``: as of its problems. ``metrics``: metric → suites that a sample has
+    to pass for it; none named: all of its problem's. ``published_prompt``, ``published_code``: see above; null: as ours."""
 
     name: str
     title: str
     read: Read
-    hub: tuple[str, tuple[str, ...]]
+    hub: tuple[str, tuple[str, ...]] | None
+    published_at: str = ""
     languages: tuple[Language, ...] = ("python",)
     needs_sandbox: bool = False
     subsets: tuple[str, ...] = ()

@@ -241,12 +241,13 @@ def published_code(problem: BenchmarkProblem, answer: str, language: Language) -
     return sanitized(answer, problem.entry_point or "")
 
 
-def _benchmark(dataset: Dataset, title: str, hub: str) -> Benchmark:
+def _benchmark(dataset: Dataset, title: str, published_at: str) -> Benchmark:
     return Benchmark(
         name=f"{dataset}_plus",
         title=title,
         read=partial(read, dataset=dataset),
-        hub=(hub, ("**/*.jsonl", "**/*.jsonl.gz")),
+        hub=None,  # what is there holds tests that were made of the inputs, not the inputs
+        published_at=published_at,
         needs_sandbox=True,
         metrics={"base": ("base",), "plus": ("base", "plus")},
         published_prompt=published_prompt,
@@ -254,5 +255,5 @@ def _benchmark(dataset: Dataset, title: str, hub: str) -> Benchmark:
     )
 
 
-HUMANEVAL_PLUS = _benchmark("humaneval", "HumanEval+", "evalplus/humanevalplus")
-MBPP_PLUS = _benchmark("mbpp", "MBPP+", "evalplus/mbppplus")
+HUMANEVAL_PLUS = _benchmark("humaneval", "HumanEval+", "github.com/evalplus/humanevalplus_release")
+MBPP_PLUS = _benchmark("mbpp", "MBPP+", "github.com/evalplus/mbppplus_release")
