@@ -32,9 +32,10 @@ Numbered = TypeVar("Numbered", bound=_Row)
 
 @dataclass(frozen=True)
 class Tokenized:
-    """The tokens of all rows of a mix. ``index``: a record a row, ordered by its number: file, offset there, lengths, fault."""
+    """The tokens of all rows of a mix. ``index``: a record a row, ordered by its number: file, offset there, lengths, fault.
+    Tokens are read when they are asked for; memory holds the index only."""
 
-    files: Sequence[npt.NDArray[np.int32]]
+    files: Sequence[Path]
     file: npt.NDArray[np.int32]
     index: npt.NDArray[np.void]
 
@@ -47,8 +48,7 @@ class Tokenized:
         return self._of(row, start, int(self.index["answer"][row]))
 
     def _of(self, row: int, start: int, length: int) -> npt.NDArray[np.int32]:
-        found: npt.NDArray[np.int32] = self.files[self.file[row]][start : start + length]
-        return found
+        return np.fromfile(self.files[self.file[row]], np.int32, length, offset=start * np.dtype(np.int32).itemsize)
 
     def fault(self, row: int) -> str | None:
         """Why a row must not be trained on."""
@@ -105,12 +105,4 @@ def _opened(parts: Sequence[Path], count: int) -> Tokenized:
         file[known["row"]] = number
     if missing := int((file < 0).sum()):
         raise ValueError(f"{missing:,} rows of the mix are in no file of its releases any more; materialize training_mix first")
-    flats = [part.with_suffix(".tokens") for part in parts]
-    return Tokenized([_mapped(flat) for flat in flats], file, index)
-
-
-def _mapped(flat: Path) -> npt.NDArray[np.int32]:
-    """The file as an array: pages are read when they are needed, and given up when memory is."""
-    if flat.stat().st_size == 0:
-        return np.empty(0, np.int32)
-    return np.memmap(flat, np.int32, "r")
+    return Tokenized([part.with_suffix(".tokens") for part in parts], file, index)
