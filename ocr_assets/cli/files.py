@@ -56,7 +56,7 @@ def refuse_overwriting(inputs: Sequence[Path], output: str) -> None:
         return
     if not path.parent.is_dir():
         raise Refused(f"{output}: there is no folder {path.parent}; make it first")
-    for taken in (path, path.with_name(path.name + ".partial")):
+    for taken in (path, path.with_name(path.name + ".partial"), path.with_name(path.name + ".known")):
         if taken.exists() and any(taken.samefile(file) for file in inputs):
             raise Refused(f"{output}: the output would overwrite an input; give another name with -o")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,6 +98,7 @@ def solutions(
             continue
         try:
             programs = list(_programs(row, task.problem, styles, row.get("language") or language))
+            _whole_characters(programs)
         except ValueError as error:
             refuse(BadInput(f"{place}: {error}"))
             continue
@@ -135,7 +137,7 @@ def _programs(
         raise ValueError(f"language {language!r}: {problem.benchmark} is asked in {' or '.join(problem.languages)}")
     for name in ANSWER_FIELDS:
         if row.get(name) is not None:
-            reasoning, finish = row.get("reasoning"), row.get("finish_reason")
+            reasoning, finish = (_text_or_none(row, field) for field in ("reasoning", "finish_reason"))
             for answer in _texts(row, name):
                 taken = (program(problem, answer, language, style, reasoning=reasoning, finish_reason=finish) for style in styles)
                 yield list(zip(styles, taken, strict=True))
@@ -154,11 +156,27 @@ def _programs(
         yield [("given", problem.prompt + completion)]
 
 
+def _whole_characters(programs: Iterable[Sequence[tuple[Extraction, str | None]]]) -> None:
+    """Raise ``ValueError`` where a program is no text that a file can hold."""
+    for _, code in chain.from_iterable(programs):
+        try:
+            (code or "").encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"the program has half a character (a lone surrogate) at {error.start}") from error
+
+
 def _texts(row: Mapping[str, Any], name: str) -> list[str]:
     texts = row[name] if isinstance(row[name], list) else [row[name]]
-    if not all(isinstance(text, str) for text in texts):
+    if not texts or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{name} holds no text")
     return texts
+
+
+def _text_or_none(row: Mapping[str, Any], name: str) -> str | None:
+    value = row.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name} is text that stands beside one answer, not {type(value).__name__}")
+    return value
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from ocr_assets.grading.literals import round_to
 from ocr_assets.grading.results import brief, decode, well_formed
@@ -25,7 +25,19 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
 }  # fmt: skip
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "round": round_to, "math.isclose": math.isclose, "isclose": math.isclose}
+_POLYNOMIAL = "numpy.polynomial.polynomial.polyval"
+
+
+def _polynomial(place: Any, coefficients: Sequence[Any]) -> float:
+    """A polynomial's value at a real number, its coefficients from the constant one up."""
+    if isinstance(place, str | bytes | bool):
+        raise TypeError(f"{type(place).__name__} is no number")
+    return math.fsum(one * math.pow(place, power) for power, one in enumerate(coefficients))
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": abs, "round": round_to, "math.isclose": math.isclose, "isclose": math.isclose, _POLYNOMIAL: _polynomial,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,7 +158,8 @@ def _judged_call(demand: ast.expr) -> ast.Call | None:
 
 
 def _inner_call(node: ast.expr) -> ast.Call | None:
-    """``f(2)`` of ``f(2)``, ``abs(f(2) - 4)``, ``abs(4 - f(2))``, ``round(f(2), 1)`` and ``math.isclose(f(2), 4)``."""
+    """``f(2)`` of ``f(2)``, ``abs(f(2) - 4)``, ``abs(4 - f(2))``, ``round(f(2), 1)``, ``math.isclose(f(2), 4)``, and of a
+    polynomial's size at ``f(2)``."""
     if not isinstance(node, ast.Call):
         return None
     name = ast.unparse(node.func)
@@ -154,6 +167,8 @@ def _inner_call(node: ast.expr) -> ast.Call | None:
         difference = node.args[0]
         if isinstance(difference, ast.BinOp) and isinstance(difference.op, ast.Sub):
             return _only_call([difference.left, difference.right])
+        if _is_polynomial(difference):
+            return _only_call(difference.args[:1])
         return _only_call([difference])
     if name == "round" and len(node.args) in (1, 2) and not node.keywords and all(map(_is_literal, node.args[1:])):
         return _only_call(node.args[:1])
@@ -169,6 +184,17 @@ def _is_close(node: ast.Call) -> bool:
         and len(node.args) == 2
         and named <= {"rel_tol", "abs_tol"}
         and all(_is_literal(keyword.value) for keyword in node.keywords)
+    )
+
+
+def _is_polynomial(node: ast.expr) -> TypeGuard[ast.Call]:
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func) == _POLYNOMIAL
+        and len(node.args) == 2
+        and not node.keywords
+        and isinstance(node.args[1], ast.List)
+        and _is_literal(node.args[1])
     )
 
 

@@ -6,6 +6,7 @@ verdict counts again while its ``fingerprint`` (code, suite, settings, grader) i
 
 from __future__ import annotations
 
+import fcntl
 import json
 import threading
 from collections.abc import Mapping
@@ -16,13 +17,19 @@ from ocr_assets.platform.row_files import BadInput, encoded, read_rows
 
 
 class KnownVerdicts:
-    """Rows by solution id, in a file; in memory only where each one lies. Threads may share it."""
+    """Rows by solution id, in a file; in memory only where each one lies. Threads may share it; to a second process it is refused
+    (``BadInput``)."""
 
     def __init__(self, output: Path) -> None:
         self.path = output.with_name(output.name + ".known")
         self._places: dict[str, tuple[str, int]] = {}  # solution: fingerprint, place of its row in the file
         self._lock = threading.Lock()
         self._file: IO[bytes] = self.path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise BadInput(f"{output}: another call is writing it; wait for its end, or give another name with -o") from error
         self._read_own()
         self._read_output(output)
 

@@ -17,7 +17,7 @@ from ocr_assets.evaluation.benchmarks.api import (
     WrongBenchmark,
     suite_of,
 )
-from ocr_assets.evaluation.benchmarks.rows import rows, text
+from ocr_assets.evaluation.benchmarks.rows import rows, text, whole
 from ocr_assets.programs.published import BadRow, code_contests_limits, code_contests_solutions, code_contests_tests
 from ocr_assets.programs.statements import stated_tolerance
 from ocr_assets.programs.suites import files_from_json
@@ -36,10 +36,14 @@ def read(files: Sequence[Path], selection: Selection, sandbox: Sandbox | None = 
         question = text(row, "description", place)
         try:
             suite = suite_of(code_contests_tests(row), code_contests_limits(row), stated_tolerance(question))
+            for test in suite["tests"]:
+                whole(test["input"] + test["output"])
             references = code_contests_solutions(row)
             suite["files"] = files_from_json({"input": row.get("input_file") or None, "output": row.get("output_file") or None})
-        except (BadRow, ValueError, TypeError, KeyError) as error:
+        except (BadRow, ValueError, TypeError, KeyError, AttributeError) as error:
             raise WrongBenchmark(f"{place}: {error}") from error
+        if not suite["tests"]:
+            raise WrongBenchmark(f"{place}: no tests")
         source = row.get("source")
         right = [one["code"] for one in references if one["correct"] and one["language"] == "python"]
         yield BenchmarkProblem(

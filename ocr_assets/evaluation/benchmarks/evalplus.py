@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ Dataset = Literal["humaneval", "mbpp"]
 
 @dataclass(frozen=True)
 class _Task:
-    """A row. ``inputs``: by suite, each input as the list of arguments."""
+    """A row. ``inputs``: by suite, each input as the list of arguments; a problem without inputs for "plus" is asked those of
+    "base" again."""
 
     place: str
     row: Mapping[str, Any]
@@ -52,6 +54,7 @@ class _Task:
     prompt: str
     entry_point: str
     inputs: Mapping[str, Sequence[Sequence[Any]]]
+    atol: float
 
 
 def read(files: Sequence[Path], selection: Selection, sandbox: Sandbox | None, *, dataset: Dataset) -> Iterator[BenchmarkProblem]:
@@ -83,7 +86,19 @@ def _task(place: str, row: Mapping[str, Any], task_id: str, dataset: Dataset) ->
             inputs[name] = [restored(arguments) if restored else arguments for arguments in given]
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             raise WrongBenchmark(f"{place}: {name}_input of another form than {task_id}'s ({error})") from error
-    return _Task(place, row, task_id, text(row, "prompt", place), text(row, "entry_point", place), inputs)
+    if not inputs["base"]:
+        raise WrongBenchmark(f"{place}: no base_input")
+    inputs["plus"] = inputs["plus"] or inputs["base"]
+    prompt, entry_point = (text(row, column, place) for column in ("prompt", "entry_point"))
+    return _Task(place, row, task_id, prompt, entry_point, inputs, _atol(row["atol"], place))
+
+
+def _atol(value: Any, place: str) -> float:
+    """The tolerance of a task; none is 0."""
+    number = 0 if value is None else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < math.inf:
+        raise WrongBenchmark(f"{place}: atol is a number from 0 on, not {value!r}")
+    return float(number)
 
 
 def _problem(task: _Task, *, sandbox: Sandbox, dataset: Dataset) -> BenchmarkProblem:
@@ -116,7 +131,7 @@ def _suite(task: _Task, dataset: Dataset, inputs: Sequence[Sequence[Any]], refer
     seconds: list[float] = []
     for arguments, run in zip(inputs, _runs(sandbox, reference, task, inputs), strict=True):
         if run is not None:
-            answer = Answer(dataset, task.entry_point, arguments, run.value, float(task.row["atol"] or 0))
+            answer = Answer(dataset, task.entry_point, arguments, run.value, task.atol)
             with contextlib.suppress(NoTest):
                 codes.append(assertions(answer))
                 seconds.append(run.cpu_s)
@@ -125,7 +140,7 @@ def _suite(task: _Task, dataset: Dataset, inputs: Sequence[Sequence[Any]], refer
     places = range(0, len(codes), size)
     tests = [code_test(n, "assert", "\n".join(codes[at : at + size]), "official") for n, at in enumerate(places)]
     needed = max((sum(seconds[at : at + size]) for at in places), default=0.0)
-    if inputs and not tests:
+    if not tests:
         raise WrongBenchmark(f"{task.place}: the canonical solution of {task.task_id} gives no answer that can be compared")
     limits: Limits = {
         **NO_LIMITS,

@@ -17,7 +17,7 @@ from typing import Any
 
 from ocr_assets.evaluation.benchmarks.api import Benchmark, BenchmarkProblem, Selection, WrongBenchmark, one_suite
 from ocr_assets.evaluation.benchmarks.packed import NotPlain, unpacked
-from ocr_assets.evaluation.benchmarks.rows import day, rows, text
+from ocr_assets.evaluation.benchmarks.rows import day, named, rows, text, whole
 from ocr_assets.programs.published import call_test, stdin_test
 from ocr_assets.programs.statements import stated_tolerance
 from ocr_assets.programs.suites import NO_LIMITS
@@ -58,8 +58,8 @@ def read(
                 languages=(language,),
                 starter_code=starter_code,
                 entry_point=entry_point,
-                difficulty=str(row["difficulty"]) or None,
-                platform=str(row["platform"]) or None,
+                difficulty=named(row, "difficulty", place),
+                platform=named(row, "platform", place),
                 published=published,
                 version=f"release_v{part[1] or 1}" if part else "",
             )
@@ -86,7 +86,7 @@ def _tests(row: Mapping[str, Any], starter_code: str | None, place: str) -> tupl
     tests: list[Test] = []
     for number, (item, public) in enumerate(pairs):
         try:
-            given, expected, kind = str(item["input"]), str(item["output"]), item.get("testtype", "stdin")
+            given, expected, kind = whole(str(item["input"])), whole(str(item["output"])), item.get("testtype", "stdin")
             if kind == "stdin":
                 tests.append(stdin_test(number, given, expected, "public" if public else "private", public))
                 continue
@@ -96,6 +96,8 @@ def _tests(row: Mapping[str, Any], starter_code: str | None, place: str) -> tupl
             tests.append(call_test(number, entry_point, arguments, json.loads(expected), origin, public))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise WrongBenchmark(f"{place}: test {number} cannot be read ({type(error).__name__}: {error})") from error
+    if not tests:
+        raise WrongBenchmark(f"{place}: no tests")
     return tests, entry_point
 
 
@@ -104,7 +106,7 @@ def _cases(value: Any, place: str) -> list[dict[str, Any]]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             try:
                 value = unpacked(value)
                 value = json.loads(value) if isinstance(value, str) else value
@@ -116,9 +118,9 @@ def _cases(value: Any, place: str) -> list[dict[str, Any]]:
 
 
 def _entry_point(metadata: Any, starter_code: str | None) -> str:
-    named = json.loads(metadata) if isinstance(metadata, str) else metadata or {}
-    name = named.get("func_name")
-    if not isinstance(name, str) or not name:
+    told = json.loads(metadata) if isinstance(metadata, str) else metadata
+    name = told.get("func_name") if isinstance(told, dict) else None
+    if not isinstance(name, str) or not name.isidentifier():
         raise ValueError("metadata names no func_name for a functional test")
     in_class = re.search(r"^\s*class\s+Solution\b", starter_code or "", re.MULTILINE)
     return f"Solution.{name}" if in_class else name

@@ -13,43 +13,43 @@ from pathlib import Path
 from typing import Any
 
 from ocr_assets.evaluation.benchmarks.api import Benchmark, BenchmarkProblem, Selection, WrongBenchmark, one_suite
-from ocr_assets.evaluation.benchmarks.rows import rows
+from ocr_assets.evaluation.benchmarks.rows import rows, text, texts
 from ocr_assets.programs.published import code_test
 from ocr_assets.programs.syntax import AST_LOCK, defined_names
 from ocr_assets.schema import Language
 from resources.models.api import Message
 from resources.sandbox.api import Sandbox
 
-TEST_SPLIT = range(11, 511)
+TEST_SPLIT = frozenset(map(str, range(11, 511)))
 
 
 def read(files: Sequence[Path], selection: Selection, sandbox: Sandbox | None = None) -> Iterator[BenchmarkProblem]:
     """The problems of the test split, or of all of the files (subset ``all``)."""
     for place, row in rows(files, ("task_id", "code", "test_list")):
         task_id = str(row["task_id"])
-        in_split = task_id.isdecimal() and int(task_id) in TEST_SPLIT
+        in_split = task_id in TEST_SPLIT
         if not selection.includes(task_id) or (selection.subset != "all" and not in_split):
             continue
-        text = row.get("text") or row.get("prompt")
-        if not isinstance(text, str) or not text.strip() or not row["test_list"]:
-            raise WrongBenchmark(f"{place}: no text, or no tests")
-        code = str(row["code"]).replace("\r\n", "\n")
-        assertions = [str(test).replace("\r\n", "\n") for test in row["test_list"]]
-        setup = _setup(row)
+        asked = text(row, "text" if row.get("text") else "prompt", place).strip()
+        code = text(row, "code", place).replace("\r\n", "\n")
+        assertions = [test.replace("\r\n", "\n") for test in texts(row, "test_list", place)]
+        if not assertions:
+            raise WrongBenchmark(f"{place}: no tests")
+        setup = _setup(row, place)
         yield BenchmarkProblem(
             benchmark="mbpp",
             task_id=task_id,
-            question=f"{text.strip()}\n\nThe solution has to fulfil these assertions:\n\n" + "\n".join(assertions),
-            prompt=text.strip(),
+            question=f"{asked}\n\nThe solution has to fulfil these assertions:\n\n" + "\n".join(assertions),
+            prompt=asked,
             entry_point=entry_point(assertions, code),
             suites=one_suite([code_test(n, "assert", setup + test, "official", True) for n, test in enumerate(assertions)]),
             reference_solution=code,
         )
 
 
-def _setup(row: Mapping[str, Any]) -> str:
+def _setup(row: Mapping[str, Any], place: str) -> str:
     """What stands before each assertion."""
-    lines = [str(row.get("test_setup_code") or "").replace("\r\n", "\n"), *map(str, row.get("test_imports") or [])]
+    lines = [str(row.get("test_setup_code") or "").replace("\r\n", "\n"), *texts(row, "test_imports", place)]
     return "".join(f"{line}\n" for line in lines if line.strip())
 
 

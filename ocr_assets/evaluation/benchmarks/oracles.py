@@ -45,7 +45,7 @@ def assertions(answer: Answer) -> str:
 
 def has_to_be_run(dataset: str, entry_point: str) -> bool:
     """Whether a task's assertions are more than the grader evaluates on the host."""
-    return _SPECIAL.get((dataset, entry_point)) in (_is_found, _anything, _is_zero)
+    return _SPECIAL.get((dataset, entry_point)) in (_is_found, _anything)
 
 
 def _tolerant(expected: Any, atol: float) -> bool:
@@ -142,12 +142,9 @@ def _or_padded(answer: Answer, call: str) -> str:
 
 
 def _is_zero(answer: Answer, call: str) -> str:
-    """A zero of a polynomial, of which there are several: its value there is what counts."""
-    coefficients = _literal(answer.arguments[0])
-    return (
-        f"coefficients, result = {coefficients}, {call}\n"
-        f"assert abs(sum(one * result ** power for power, one in enumerate(coefficients))) <= {answer.atol!r}"
-    )
+    """A zero of a polynomial, of which there are several: its value there is what counts. The grader knows this call, so no
+    arithmetic of the solution's own takes part."""
+    return f"assert abs(numpy.polynomial.polynomial.polyval({call}, {_literal(answer.arguments[0])})) <= {answer.atol!r}"
 
 
 _SPECIAL: dict[tuple[str, str], Callable[[Answer, str], str]] = {

@@ -58,7 +58,30 @@ def text(row: Mapping[str, Any], name: str, place: str) -> str:
     value = row.get(name)
     if not isinstance(value, str) or not value.strip():
         raise WrongBenchmark(f"{place}: {name} holds no text")
+    try:
+        return whole(value)
+    except UnicodeEncodeError as error:
+        raise WrongBenchmark(f"{place}: {name}: {error}") from error
+
+
+def whole(value: str) -> str:
+    """``value``. Raises ``UnicodeEncodeError``, a ``ValueError``, where it has half a character (a lone surrogate), which no program
+    can be given."""
+    value.encode()
     return value
+
+
+def named(row: Mapping[str, Any], name: str, place: str) -> str | None:
+    """A column that may hold text, or nothing."""
+    return None if row.get(name) in (None, "") else text(row, name, place)
+
+
+def texts(row: Mapping[str, Any], name: str, place: str) -> list[str]:
+    """A column that may hold a list of texts, or nothing."""
+    values = row.get(name) or []
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise WrongBenchmark(f"{place}: {name} is a list of texts")
+    return values
 
 
 def day(value: Any, place: str) -> date | None:
