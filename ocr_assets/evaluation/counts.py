@@ -15,11 +15,15 @@ from ocr_assets.schema import json_text
 from resources.lake import Lake
 
 # A sample's programs, by our extraction and, where the benchmark has one, by its own. A permanent failure to get an answer is no
-# answer of the model's, but for a prompt that leaves it no room and a refusal, which are.
+# answer of the model's, but for a prompt that leaves it no room and a refusal, which are. Where a problem was asked in several
+# wordings (another template), only the answers to the last one count: the others are about another prompt.
 _PROGRAMS = """
 SELECT s.sample_id, s.model, s.benchmark, s.problem_id, s.language, s.prompt_style, s.sampling, e.extraction, e.code_hash, e.code,
        coalesce(s.failure NOT IN ('context_too_long', 'refused'), false) AS no_answer
-FROM evaluation_samples s, LATERAL (
+FROM (
+    FROM evaluation_samples
+    QUALIFY prompt_hash = arg_max(prompt_hash, created_at) OVER (PARTITION BY problem_id, model, language, prompt_style, sampling)
+) s, LATERAL (
     SELECT 'ours' AS extraction, s.code_hash, s.code
     UNION ALL SELECT 'published', s.published_code_hash, s.published_code WHERE list_contains($own_extraction, s.benchmark)
 ) e

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ocr_assets.evaluation.benchmarks import BENCHMARKS, Benchmark, BenchmarkProblem, Selection, files_in
+from ocr_assets.evaluation.benchmarks import BENCHMARKS, Benchmark, BenchmarkProblem, Selection, WrongBenchmark, files_in
 from ocr_assets.programs.suites import suite_row
 from ocr_assets.schema import BenchmarkProblem as Row
 from ocr_assets.schema import NamedSuite, TestSuite, content_id
@@ -91,8 +91,14 @@ def _fingerprint(name: str, files: Sequence[Path], selection: Mapping[str, Any])
 
 
 def read(source: Source, sandbox: Sandbox | None) -> Iterator[tuple[Row, list[TestSuite]]]:
-    """The problems of a benchmark as rows, each with its suites. Raises ``WrongBenchmark`` and what the sandbox raises."""
+    """The problems of a benchmark as rows, each with its suites. Raises ``WrongBenchmark``, also for a task that stands there
+    twice, and what the sandbox raises."""
+    seen: set[str] = set()
     for problem in source.benchmark.read(source.files, source.selection, sandbox):
+        if problem.task_id in seen:
+            files = ", ".join(map(str, source.files))
+            raise WrongBenchmark(f"{source.benchmark.title} has {problem.task_id} twice among {files}")
+        seen.add(problem.task_id)
         yield row_of(problem, source.read_from)
 
 

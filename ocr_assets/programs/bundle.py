@@ -31,7 +31,7 @@ def unbundled(text: str) -> tuple[str, dict[str, str]]:
     head, _, rest = text[len(_HEAD) :].partition("\n")
     try:
         sizes = json.loads(head)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text, {}
     whole = isinstance(sizes, dict) and all(_NAME.match(name) and type(size) is int and size >= 0 for name, size in sizes.items())
     if not whole or sum(sizes.values()) > len(rest):

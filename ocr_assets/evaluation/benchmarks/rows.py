@@ -65,8 +65,8 @@ def text(row: Mapping[str, Any], name: str, place: str) -> str:
 
 
 def whole(value: str) -> str:
-    """``value``. Raises ``UnicodeEncodeError``, a ``ValueError``, where it has half a character (a lone surrogate), which no program
-    can be given."""
+    """``value``. Raises ``UnicodeEncodeError``, a ``ValueError``, where it has half a character (a lone surrogate), which no
+    program can be given."""
     value.encode()
     return value
 
