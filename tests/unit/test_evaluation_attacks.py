@@ -92,7 +92,7 @@ def test_a_sample_of_another_form_is_named_and_the_others_are_judged(row: dict, 
 
 
 def _task(problem: BenchmarkProblem) -> Task:
-    return Task(problem, ("tests",))
+    return Task(problem, {"tests": None})
 
 
 def test_the_file_of_known_verdicts_is_never_an_input(tmp_path: Path) -> None:
