@@ -23,6 +23,7 @@ from ocr_assets.grading.runs import (
     grade_run,
     prepare,
     storable,
+    suite_run,
     test_row,
 )
 from ocr_assets.grading.settings import GradingSettings
@@ -355,7 +356,7 @@ class _Job:
                 passed.add("")
             return False
 
-        self._execute([Run(test["kind"], code=test["code"]) for test in tests], limits, until)
+        self._execute(list(map(suite_run, tests)), limits, until)
         return passed
 
     def graded(

@@ -51,8 +51,13 @@ def prepare(index: int, test: Test, files: Files | None = None) -> PreparedTest:
     call = as_call(code) if test["kind"] == "assert" else None
     if call is not None:
         return PreparedTest(index, test, call.run, call)
-    run = Run(test["kind"], code=code, apart=not code.startswith(SHARES_PROCESS))
-    return PreparedTest(index, test, run, script=as_script(test["kind"], code))
+    return PreparedTest(index, test, suite_run(test), script=as_script(test["kind"], code))
+
+
+def suite_run(test: Test) -> Run:
+    """An assert or pytest test as it stands."""
+    code = test["code"] or ""
+    return Run(test["kind"], code=code, apart=not code.startswith(SHARES_PROCESS))
 
 
 def grade_run(prepared: PreparedTest, run: RunOutcome, suite: Suite) -> tuple[VerdictName, str]:

@@ -493,3 +493,13 @@ def test_a_suite_may_ask_for_one_process(sandbox: DockerSandbox) -> None:
     suite = "from solution import draw\nimport random\n\ndef test_a():\n    random.seed(1)\n    first = draw()\n    random.seed(1)\n    assert draw() == first\n"
     shared = grade(sandbox, "python", code, suite_from_json({"tests": [{"kind": "pytest", "code": SHARES_PROCESS + suite}]}))
     assert shared["verdict"] == "accepted" and shared["untrusted_reason"] == "the caller wants them in one process"
+
+
+def test_who_bends_a_suite_in_its_own_process_is_found(sandbox: DockerSandbox) -> None:
+    suite = f"{SHARES_PROCESS}from solution import f\nimport unittest\nclass TestCases(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f(2), 4)\n"
+    cheat = "import unittest\nunittest.TestCase.assertEqual = lambda *given, **named: None\ndef f(x): return 0\n"
+    verdicts = [
+        grade(sandbox, "python", code, suite_from_json({"tests": [{"kind": "pytest", "code": suite}]}))["verdict"]
+        for code in (cheat, "def f(x): return 2 * x\n", "def f(x): return 0\n")
+    ]
+    assert verdicts == ["suspect", "accepted", "wrong_answer"]

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ocr_assets.grading.asserts import as_call
+from ocr_assets.programs.suites import SHARES_PROCESS
 from ocr_assets.programs.syntax import AST_LOCK
 from ocr_assets.schema import Test
 
@@ -107,8 +108,9 @@ def altered(tree: ast.Module, kind: str) -> tuple[ast.Module, set[str]] | None:
 
 
 def with_code(test: Test, tree: ast.Module) -> Test:
-    """The test with other code."""
-    return {**test, "code": ast.unparse(ast.fix_missing_locations(tree))}
+    """The test with other code, in one process with the program if it was."""
+    head = SHARES_PROCESS if (test["code"] or "").startswith(SHARES_PROCESS) else ""
+    return {**test, "code": head + ast.unparse(ast.fix_missing_locations(tree))}
 
 
 def _insert(tree: ast.Module, statements: list[ast.stmt]) -> None:
