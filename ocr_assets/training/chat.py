@@ -13,9 +13,12 @@ from functools import cached_property
 from typing import Any, Literal
 
 from resources.models.api import Message
-from resources.models.reasoning import OPEN
+from resources.models.reasoning import CLOSE, OPEN
 
 _ANSWER = "the answer"
+NO_ANSWER = "no answer"
+ENDS_A_TURN = "its text holds the token that ends a turn"
+CONTROL_TOKEN = "its text holds a token of control"
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,26 @@ class ChatFormat:
         answer_ids = self.tokenizer(behind, add_special_tokens=False)["input_ids"]
         end = self.end_of_turn
         return [
-            Tokens(prompt, [*answer, end], _fault(answer, end)) for prompt, answer in zip(prompt_ids, answer_ids, strict=True)
+            Tokens(prompt, [*answer, end], self._fault(turns, answer, end))
+            for turns, prompt, answer in zip(prompts, prompt_ids, answer_ids, strict=True)
         ]
+
+    def _fault(self, turns: Sequence[Message], answer: Sequence[int], end: int) -> str | None:
+        """Why a row must not be trained on. What a person or model typed is text: where the tokenizer makes tokens of control
+        of it, a turn ends, or another one begins, in the midst of a text."""
+        if not answer:
+            return NO_ANSWER
+        if end in answer:
+            return ENDS_A_TURN
+        controls = self._controls
+        typed = any(text in str(turn["content"]) for turn in turns for text in controls.values())
+        return CONTROL_TOKEN if typed or not controls.keys().isdisjoint(answer) else None
+
+    @cached_property
+    def _controls(self) -> dict[int, str]:
+        """The tokens of control by id; the tags of reasoning are none, which some tokenizers count among them."""
+        added = self.tokenizer.added_tokens_decoder
+        return {id_: token.content for id_, token in added.items() if token.special and token.content not in (OPEN, CLOSE)}
 
     def _with_system(self, turns: Sequence[Message]) -> list[Message]:
         said = [turn for turn in turns if turn["role"] != "system" or turn["content"]]
@@ -91,9 +112,3 @@ def answer_behind(prompt: str, answer: str) -> str:
         answer = answer.removeprefix(OPEN)
         return answer.removeprefix("\n") if prompt.endswith("\n") else answer
     return answer
-
-
-def _fault(answer: Sequence[int], end: int) -> str | None:
-    if not answer:
-        return "no answer"
-    return "its text holds the token that ends a turn" if end in answer else None

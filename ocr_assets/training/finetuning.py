@@ -5,7 +5,6 @@ The process that trains is ``process.py``'s, its configuration ``trl_config.py``
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +16,7 @@ from ocr_assets.schema import FINETUNED_MODEL, TRAINING_LOSS, content_id, json_t
 from ocr_assets.training.base import NEEDS_EXTRA, Base, FileHashes
 from ocr_assets.training.chat import ChatFormat
 from ocr_assets.training.mixes.definition import TrainingMix
-from ocr_assets.training.packing import Place
+from ocr_assets.training.packing import Place, inputs_of
 from ocr_assets.training.process import Training, make_first_weights, train
 from ocr_assets.training.recipes.definition import Recipe
 from ocr_assets.training.trl_config import trl_config, written
@@ -50,6 +49,10 @@ def finetune(
     packed = store.rows("SELECT * FROM packed_mixes WHERE mix = ?", [mix.name])
     if not packed:
         raise ValueError(f"mix {mix.name} was not packed yet; materialize packed_sft first")
+    if packed[0]["inputs"] != inputs_of(store, mix, recipe, base, hashes):
+        raise ValueError(
+            f"mix {mix.name} is packed for another tokenizer or recipe, or as it was before; materialize packed_sft first"
+        )
     if not packed[0]["bins"]:
         say(f"{STAGE} {mix.name}: no row is packed, so there is nothing to train on")
         return False
@@ -58,54 +61,56 @@ def finetune(
     data_version = content_id("training", packed[0]["data_version"], settings, base_version, mix.seed).partition("_")[2]
     model_id = f"model_{data_version}"
     training = Training(place.models / mix.name / model_id)
-    known = store.rows("SELECT folder FROM finetuned_model WHERE model_id = ?", [model_id])
-    if known and Path(known[0]["folder"], "config.json").is_file():
-        return False
-    if start and not training.is_done and find_spec("trl") is None:
-        raise ValueError(NEEDS_EXTRA)
-    _prepare(training, mix, recipe, base, Path(packed[0]["folder"]), devices)
-    if not start and not training.is_done:
-        say(f"{STAGE} {mix.name}: {training.config} is written; docs/training.md says how to start it on other machines")
-        return False
-    seconds = 0.0
-    if not training.is_done:  # it is where it was trained elsewhere, or the run was killed between the last step and the lake
-        seconds = train(training, launcher, recipe.threads, lambda line: say(f"{STAGE} {mix.name}: {line}"))
-    state = training.state()
-    losses = list(_losses(model_id, state))
-    with store.write(run, STAGE, scope=mix.name) as write:
-        write.upsert(TRAINING_LOSS, losses)
-        write.upsert(
-            FINETUNED_MODEL,
-            [
-                {
-                    "model_id": model_id,
-                    "mix": mix.name,
-                    "data_version": data_version,
-                    "folder": str(training.model),
-                    "base": base.name,
-                    "base_version": base_version,
-                    "recipe": json_text({"name": mix.recipe, "seed": mix.seed, **recipe.model_dump(mode="json")}),
-                    "packed_version": packed[0]["data_version"],
-                    "steps": state["global_step"],
-                    "epochs": float(state["epoch"]),
-                    "tokens": packed[0]["tokens"],
-                    "first_loss": losses[0]["loss"] if losses else None,
-                    "final_loss": losses[-1]["loss"] if losses else None,
-                    "resumed": sum(start["from"] is not None for start in training.starts),
-                    "seconds": seconds,
-                    "packages": json_text({name: found for name in _PACKAGES if (found := _version(name))}),
-                    "created_at": datetime.now(UTC),
-                }
-            ],
-        )
-    for checkpoint in training.model.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
+    with training.locked() as lock:
+        known = store.rows("SELECT * FROM finetuned_model WHERE model_id = ?", [model_id])
+        if known and (training.model / "config.json").is_file():
+            if known[0]["folder"] != str(training.model):  # the home was moved
+                with store.write(run, STAGE, scope=mix.name) as write:
+                    write.upsert(FINETUNED_MODEL, [{**known[0], "folder": str(training.model)}])
+            return False
+        if start and not training.is_done and find_spec("trl") is None:
+            raise ValueError(NEEDS_EXTRA)
+        _prepare(training, mix, recipe, base, Path(packed[0]["folder"]), devices)
+        if not start and not training.is_done:
+            say(f"{STAGE} {mix.name}: {training.config} is written; docs/training.md says how to start it on other machines")
+            return False
+        seconds = 0.0
+        if not training.is_done:  # else it was trained elsewhere, or killed between the last step and the lake
+            seconds = train(training, lock, launcher, recipe.threads, lambda line: say(f"{STAGE} {mix.name}: {line}"))
+        state = training.state()
+        losses = list(_losses(model_id, state))
+        with store.write(run, STAGE, scope=mix.name) as write:
+            write.upsert(TRAINING_LOSS, losses)
+            write.upsert(
+                FINETUNED_MODEL,
+                [
+                    {
+                        "model_id": model_id,
+                        "mix": mix.name,
+                        "data_version": data_version,
+                        "folder": str(training.model),
+                        "base": base.name,
+                        "base_version": base_version,
+                        "recipe": json_text({"name": mix.recipe, "seed": mix.seed, **recipe.model_dump(mode="json")}),
+                        "packed_version": packed[0]["data_version"],
+                        "steps": state["global_step"],
+                        "epochs": float(state["epoch"]),
+                        "tokens": packed[0]["tokens"],
+                        "first_loss": losses[0]["loss"] if losses else None,
+                        "final_loss": losses[-1]["loss"] if losses else None,
+                        "resumed": sum(start["from"] is not None for start in training.starts),
+                        "seconds": seconds,
+                        "packages": json_text({name: found for name in _PACKAGES if (found := _version(name))}),
+                        "created_at": datetime.now(UTC),
+                    }
+                ],
+            )
+        training.tidy()
     return True
 
 
 def _prepare(training: Training, mix: TrainingMix, recipe: Recipe, base: Base, packed: Path, devices: int) -> None:
     """The folder of a training, with its configuration and, for a base that has none, first weights."""
-    training.folder.mkdir(parents=True, exist_ok=True)
     path = base.path
     if not base.has_weights:
         first = training.folder / "first_weights"
@@ -125,7 +130,9 @@ def _prepare(training: Training, mix: TrainingMix, recipe: Recipe, base: Base, p
         end_of_turn=None if end == tokenizer.eos_token else str(end),
     )
     about = f"Mix {mix.name}, recipe {mix.recipe}. Start it with: accelerate launch -m trl.scripts.sft --config {training.config}"
-    training.config.write_text(written(config, about), encoding="utf-8")
+    building = training.config.with_suffix(".building")
+    building.write_text(written(config, about), encoding="utf-8")
+    building.rename(training.config)
 
 
 def _losses(model_id: str, state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

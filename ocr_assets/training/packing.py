@@ -21,6 +21,7 @@ from ocr_assets.schema import PACKED_MIXES, PACKED_SFT, content_id
 from ocr_assets.training.base import Base, FileHashes
 from ocr_assets.training.bins import Packing, pack
 from ocr_assets.training.chat import ChatFormat
+from ocr_assets.training.locks import locked
 from ocr_assets.training.mixes.definition import TrainingMix
 from ocr_assets.training.packed import Examples, shuffled, write_packed
 from ocr_assets.training.recipes.definition import Recipe
@@ -30,7 +31,7 @@ from resources.lake import Lake, RunInfo
 from resources.models.api import Message
 
 STAGE = "packed_sft"
-PACKER = "1"  # of what this module, chat.py and bins.py make of a mix; another one packs anew
+PACKER = "2"  # of what this module, chat.py and bins.py make of a mix; another one packs anew
 
 # The rows of a mix in a release's files, each once whatever its copies, with the prompt as it was sent; `row` numbers them.
 _TEXTS = """
@@ -84,19 +85,31 @@ def pack_mix(
     say: Callable[[str], None],
 ) -> bool:
     """Bring the packed files of a mix up to date; False: there was nothing to do. Raises ``ValueError`` naming what is wrong."""
+    inputs = inputs_of(store, mix, recipe, base, hashes)
+    with locked(place.packed / f"{mix.name}.lock", wait=True):
+        return _pack(store, run, mix, recipe, base, place, inputs, say)
+
+
+def inputs_of(store: Lake, mix: TrainingMix, recipe: Recipe, base: Base, hashes: FileHashes) -> str:
+    """Hash of what a mix is packed from, as it is now. Raises ``ValueError`` if the mix was not made yet."""
     states = store.rows("SELECT * FROM training_mixes WHERE mix = ?", [mix.name])
     if not states:
         raise ValueError(f"mix {mix.name} was not made yet; materialize training_mix first")
-    state, folder = states[0], place.packed / mix.name
-    inputs = content_id(
-        "inputs", PACKER, state["inputs"], state["data_version"], base.tokenizer_version(hashes), recipe.system,
+    return content_id(
+        "inputs", PACKER, states[0]["inputs"], states[0]["data_version"], base.tokenizer_version(hashes), recipe.system,
         recipe.max_length, recipe.packing, mix.seed, mix.shuffle_answers,
     )  # fmt: skip
+
+
+def _pack(
+    store: Lake, run: RunInfo, mix: TrainingMix, recipe: Recipe, base: Base, place: Place, inputs: str, say: Callable[[str], None]
+) -> bool:
+    folder = place.packed / mix.name / inputs  # of these inputs only: the lake never names a folder that holds other bins
     known = store.rows("SELECT * FROM packed_mixes WHERE mix = ?", [mix.name])
     if known and known[0]["inputs"] == inputs and known[0]["folder"] == str(folder) and folder.is_dir():
         return False
     chat = ChatFormat(base.tokenizer(), recipe.system)
-    tokens_folder = place.tokens / inputs
+    tokens_folder = place.tokens / mix.name / inputs
     examples, ids = _examples(store, mix, chat, place, tokens_folder)
     packing = pack(examples.lengths, recipe.max_length, mix.seed, together=recipe.packing)
     version = write_packed(folder, examples, packing)
@@ -129,7 +142,9 @@ def pack_mix(
                 }
             ],
         )
-    shutil.rmtree(tokens_folder, ignore_errors=True)
+    shutil.rmtree(tokens_folder.parent, ignore_errors=True)
+    for other in set(folder.parent.iterdir()) - {folder}:
+        shutil.rmtree(other, ignore_errors=True)
     say(f"packed_sft {mix.name}: {int(packed.sum()):,} rows in {packing.bins:,} bins, {len(ids) - int(packed.sum()):,} left out")
     return True
 

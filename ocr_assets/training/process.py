@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,9 +23,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from resources.secrets import hidden
+from ocr_assets.training.locks import locked
+from resources.secrets import SECRETS, Secret, hidden
 
-SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")  # may be known to the process, never shown by it
+# Keys of the Hub: the process may know them, but never shows them.
+HUB_KEYS = (Secret("HF_TOKEN", "Key of the Hub"), Secret("HUGGING_FACE_HUB_TOKEN", "The same, by its older name"))
 SAY_EVERY_S = 15.0
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
@@ -53,8 +55,23 @@ class Training:
         return self.folder / "model"
 
     @property
+    def cache(self) -> Path:
+        """Where the packed files are laid out for reading while it trains: as much as they, uncompressed."""
+        return self.folder / "cache"
+
+    @property
     def log(self) -> Path:
         return self.folder / "log.txt"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[IO[Any]]:
+        """Alone with this training; its folder is there then. Raises ``TrainingRuns`` where another process is at it."""
+        with contextlib.ExitStack() as stack:
+            try:
+                lock = stack.enter_context(locked(self.folder / "lock"))
+            except BlockingIOError:
+                raise TrainingRuns(f"{self.folder.name} is being trained by another process, which holds its lock") from None
+            yield lock
 
     @property
     def starts(self) -> list[dict[str, Any]]:
@@ -78,6 +95,11 @@ class Training:
         state = self.state()
         return bool(state) and state["global_step"] >= state["max_steps"] and (self.model / "training_args.bin").is_file()
 
+    def tidy(self) -> None:
+        """Leave the model alone: what only served to make it goes."""
+        for folder in [*self.model.glob("checkpoint-*"), self.cache]:
+            shutil.rmtree(folder, ignore_errors=True)
+
 
 def _state(checkpoint: Path) -> dict[str, Any] | None:
     try:
@@ -87,23 +109,22 @@ def _state(checkpoint: Path) -> dict[str, Any] | None:
     return found
 
 
-def train(training: Training, launcher: str, threads: int | None, say: Callable[[str], None]) -> float:
+def train(training: Training, lock: IO[Any], launcher: str, threads: int | None, say: Callable[[str], None]) -> float:
     """Start TRL, or take up again what was interrupted, and wait for its end; returns its wall seconds.
 
-    Raises ``TrainingFailed``, and ``TrainingRuns`` where another process is at it.
+    ``lock``: of ``training.locked()``. Raises ``TrainingFailed``.
     """
-    with _locked(training.folder / "lock") as lock:
-        checkpoint = training.checkpoint()
-        command = [*(shlex.split(launcher) or [sys.executable]), "-m", "trl.scripts.sft", "--config", str(training.config)]
-        if checkpoint:
-            command += ["--resume_from_checkpoint", str(checkpoint)]
-            say(f"takes up again after step {checkpoint.name.rpartition('-')[2]}")
-        with (training.folder / "starts.jsonl").open("a") as starts:
-            start = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "from": checkpoint.name if checkpoint else None}
-            starts.write(json.dumps(start) + "\n")
-        begin = time.monotonic()
-        _run(command, training.log, threads, lock, say)
-        return time.monotonic() - begin
+    checkpoint = training.checkpoint()
+    command = [*(shlex.split(launcher) or [sys.executable]), "-m", "trl.scripts.sft", "--config", str(training.config)]
+    if checkpoint:
+        command += ["--resume_from_checkpoint", str(checkpoint)]
+        say(f"takes up again after step {checkpoint.name.rpartition('-')[2]}")
+    with (training.folder / "starts.jsonl").open("a") as starts:
+        start = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "from": checkpoint.name if checkpoint else None}
+        starts.write(json.dumps(start) + "\n")
+    begin = time.monotonic()
+    _run(command, training, threads, lock, say)
+    return time.monotonic() - begin
 
 
 def make_first_weights(base: str, out: Path, seed: int) -> None:
@@ -114,18 +135,18 @@ def make_first_weights(base: str, out: Path, seed: int) -> None:
         raise TrainingFailed(f"no weights could be made from {base}: {_last(done.stderr.splitlines())}")
 
 
-def _run(command: Sequence[str], log: Path, threads: int | None, lock: IO[Any], say: Callable[[str], None]) -> None:
+def _run(command: Sequence[str], training: Training, threads: int | None, lock: IO[Any], say: Callable[[str], None]) -> None:
     libc = ctypes.CDLL(None)  # loaded before the fork: nothing may be loaded after it
     last: deque[str] = deque(maxlen=30)
-    with log.open("a", encoding="utf-8") as kept:
+    with training.log.open("a", encoding="utf-8") as kept:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "ocr_assets.training.guard", *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=_environment(threads),
+            env={"HF_DATASETS_CACHE": str(training.cache), **_environment(threads)},
             start_new_session=True,
             pass_fds=[lock.fileno()],  # whoever outlives us still holds the lock
             preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM),
@@ -143,41 +164,25 @@ def _run(command: Sequence[str], log: Path, threads: int | None, lock: IO[Any], 
                     say(shown)
             code = process.wait()
         finally:
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            process.terminate()  # the guard ends with all that was started
+            process.wait()
     if code:
-        raise TrainingFailed(f"TRL ended with {code}; all it said is in {log}; at last: {_last(last)}")
+        raise TrainingFailed(f"TRL ended with {code}; all it said is in {training.log}; at last: {_last(last)}")
 
 
 def _environment(threads: int | None) -> dict[str, str]:
-    """The process has this one's environment: keys reach it so, and stand in no file."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+    """The process has this one's environment: the Hub's key reaches it so, and stands in no file. Our models' keys stay here."""
+    ours = {secret.variable for secret in SECRETS}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
-    return environment
+    return {**environment, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 def _without_secrets(line: str) -> str:
-    for name in SECRETS:
-        value = os.environ.get(name, "").strip()
-        if len(value) > 3:
-            line = line.replace(value, "***")
-    return hidden(line)
+    return hidden(line, [secret.read() for secret in (*HUB_KEYS, *SECRETS)])
 
 
 def _last(lines: Sequence[str] | deque[str]) -> str:
     said = [line.strip() for line in lines if line.strip()]
     return " | ".join(said[-3:]) or "nothing"
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[IO[Any]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TrainingRuns(f"{path.parent.name} is being trained by another process, which holds {path}") from None
-        yield lock

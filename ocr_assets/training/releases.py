@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 Form = Literal["answers", "conversations"]
@@ -62,10 +63,11 @@ class ReleaseFiles:
             verdict = "CASE r1_correctness WHEN 'True' THEN 'accepted' WHEN 'False' THEN 'wrong_answer' END"
             difficulty = self._or("gpt_difficulty")
             styles = f"{self._or('style')} AS style, {self._or('subset')} AS subset"
-            released_id, where = self._or("id", "question_id"), "conversations IS NOT NULL"
+            released_id = self._or("id", "question_id")
+            where = f"{_turn('human')} IS NOT NULL AND {_turn('gpt')} IS NOT NULL"
             parsed = self._or("r1_solution", "''") + " IS NOT NULL"
         return f"""SELECT *, {LEVEL} AS level FROM (
-    SELECT {released_id} AS released_id, {problem} AS problem_id, {self._or("language", "'python'")} AS language,
+    SELECT {released_id}::VARCHAR AS released_id, {problem} AS problem_id, {self._language} AS language,
            {verdict} AS verdict,
            {difficulty}::VARCHAR AS difficulty, {self._or("trusted", "NULL::BOOLEAN")} AS trusted, {parsed} AS parsed,
            {self._or("dataset")} AS dataset, {self._or("source")} AS source, {styles}
@@ -73,14 +75,18 @@ class ReleaseFiles:
 
     def texts(self, files: Collection[Path]) -> str:
         """SELECT of released_id, response_id, language, question, answer of the rows in some of its files."""
-        response, language = self._or("response_id"), self._or("language", "'python'")
+        own = replace(self, columns=_columns(files))  # one file may lack what others have
+        response, language = own._or("response_id"), own._language
         if self.form == "answers":
-            columns = f"id AS released_id, {language} AS language, input AS question, output AS answer"
+            columns = f"id::VARCHAR AS released_id, {language} AS language, input AS question, output AS answer"
         else:
-            columns = f"""{self._or("id", "question_id")} AS released_id, 'python' AS language,
-    list_filter(conversations, lambda turn: turn."from" = 'human')[1]."value" AS question,
-    list_filter(conversations, lambda turn: turn."from" = 'gpt')[1]."value" AS answer"""
+            columns = f"""{own._or("id", "question_id")}::VARCHAR AS released_id, {language} AS language,
+    {_turn("human")} AS question, {_turn("gpt")} AS answer"""
         return f"SELECT {response} AS response_id, {columns} FROM {self._read(files)}"
+
+    @property
+    def _language(self) -> str:
+        return f"coalesce({self._or('language')}, 'python')"
 
     def _or(self, column: str, otherwise: str = "NULL::VARCHAR") -> str:
         return f'"{column}"' if column in self.columns else otherwise
@@ -113,10 +119,26 @@ def find_release(name: str, releases: Path, base: Path | None = None) -> Release
         version = hashlib.blake2b(repr(stated).encode(), digest_size=16).hexdigest()
     if not files:
         return None
-    columns = frozenset(name for file in files for name in pq.read_schema(file).names)
+    columns = _columns(files)
     if not {"id", "input", "output"} <= columns and not {"question_id", "conversations", "r1_correctness"} <= columns:
         raise ValueError(
             f"release {name}: the files in {folder} have neither id, input, output (OpenCodeReasoning) nor question_id, "
             "conversations, r1_correctness (KodCode)"
         )
     return ReleaseFiles(name, files, version, columns)
+
+
+def _columns(files: Collection[Path]) -> frozenset[str]:
+    """Columns that any of the files has. Raises ``ValueError`` naming a file that cannot be read."""
+    found: set[str] = set()
+    for file in files:
+        try:
+            found |= set(pq.read_schema(file).names)
+        except pa.ArrowInvalid as error:
+            raise ValueError(f"{file} is no Parquet file: {error}") from None
+    return frozenset(found)
+
+
+def _turn(by: str) -> str:
+    """What the first turn by someone says."""
+    return f'list_filter(conversations, lambda turn: turn."from" = \'{by}\')[1]."value"'

@@ -35,23 +35,37 @@ def choose(mix: TrainingMix, mixes: Mapping[str, TrainingMix], releases: Path, c
     """
     found = [_found(mix, part, releases) for part in mix.parts]
     missing = tuple(part.release for part, release in zip(mix.parts, found, strict=True) if release is None)
-    measures = [mixes[name] for name in mix.as_many_as]
+    measures = _measures(mix, mixes)
     others = [(other, [_found(other, part, releases) for part in other.parts]) for other in measures]
     versions = [[release.version if release else None for release in read] for _, read in [(mix, found), *others]]
     definitions = [of.model_dump(mode="json", exclude={"base", "title", "experiments"}) for of in [mix, *measures]]
     inputs = content_id("inputs", definitions, versions)
-    rows = _rows(mix, found)
+    rows = _copied(mix, found)
     if rows is None:
         return Chosen(None, inputs, missing)
-    most = min((count(query) if (query := _rows(other, read)) else 0 for other, read in others), default=None)
-    bound = "" if most is None else f"ORDER BY part, rank, released_id LIMIT {most}"
-    copies = "CASE part " + " ".join(f"WHEN {i} THEN {_copies(part)}" for i, part in enumerate(mix.parts)) + " END"
+    most = min((count(query) if (query := _copied(other, read)) else 0 for other, read in others), default=None)
+    bound = "" if most is None else f"ORDER BY part, rank, released_id, copy LIMIT {most}"
     query = f"""
 SELECT 'ex_' || left(md5(concat_ws('|', '{mix.name}', release, released_id, copy)), 20) AS example_id, '{mix.name}' AS mix, part,
        release, released_id, copy, row_number() OVER (ORDER BY md5(rank || copy), released_id) - 1 AS position, problem_id,
        language, verdict, difficulty
-FROM (SELECT *, unnest(range({copies})) AS copy FROM (SELECT * FROM ({rows}) {bound}))"""
+FROM (SELECT * FROM ({rows}) {bound})"""
     return Chosen(query, inputs, missing)
+
+
+def _measures(mix: TrainingMix, mixes: Mapping[str, TrainingMix]) -> list[TrainingMix]:
+    """The mixes that bound its size: those it names, and those that bound them."""
+    names = list(mix.as_many_as)
+    for name in names:
+        names += [other for other in mixes[name].as_many_as if other not in (*names, mix.name)]
+    return [mixes[name] for name in names]
+
+
+def _copied(mix: TrainingMix, found: Sequence[ReleaseFiles | None]) -> str | None:
+    """SELECT of a mix's rows, each as often as its part's weight says; None: no release of it is there."""
+    rows = _rows(mix, found)
+    copies = "CASE part " + " ".join(f"WHEN {i} THEN {_copies(part)}" for i, part in enumerate(mix.parts)) + " END"
+    return rows and f"SELECT *, unnest(range({copies})) AS copy FROM ({rows})"
 
 
 def _found(mix: TrainingMix, part: Part, releases: Path) -> ReleaseFiles | None:

@@ -15,10 +15,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ocr_assets.training.chat import Tokens
+from ocr_assets.training.chat import CONTROL_TOKEN, ENDS_A_TURN, NO_ANSWER, Tokens
 
 BATCH = 128  # rows that are tokenized at once
-FAULTS = ("no answer", "its text holds the token that ends a turn")
+FAULTS = (NO_ANSWER, ENDS_A_TURN, CONTROL_TOKEN)
 _INDEX = np.dtype([("row", np.int64), ("offset", np.int64), ("prompt", np.int32), ("answer", np.int32), ("fault", np.int8)])
 
 

@@ -296,14 +296,20 @@ def test_a_training_ends_with_the_process_that_started_it_and_no_other_begins_be
     (tmp_path / "sleeps.py").write_text(SLEEPS)
     launcher = f"{sys.executable} {tmp_path / 'sleeps.py'}"
     program = (
-        "import sys; from pathlib import Path; from ocr_assets.training.process import Training, train; "
-        f"train(Training(Path({str(tmp_path)!r})), {launcher!r}, None, print)"
+        "import sys; from pathlib import Path; from ocr_assets.training.process import Training, train\n"
+        f"training = Training(Path({str(tmp_path)!r}))\n"
+        f"with training.locked() as lock: train(training, lock, {launcher!r}, None, print)"
     )
+
+    def started(launcher: str) -> None:
+        with Training(tmp_path).locked() as lock:
+            train(Training(tmp_path), lock, launcher, None, print)
+
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     try:
         until(lambda: (tmp_path / "log.txt").exists() and "sleeping" in (tmp_path / "log.txt").read_text())
         with pytest.raises(TrainingRuns, match="is being trained by another process"):
-            train(Training(tmp_path), launcher, None, print)
+            started(launcher)
     finally:
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
@@ -311,7 +317,7 @@ def test_a_training_ends_with_the_process_that_started_it_and_no_other_begins_be
 
     def free() -> bool:
         try:
-            train(Training(tmp_path), f"{sys.executable} {tmp_path / 'ends.py'}", None, print)
+            started(f"{sys.executable} {tmp_path / 'ends.py'}")
         except TrainingRuns:
             return False
         return True

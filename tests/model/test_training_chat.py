@@ -71,6 +71,11 @@ def test_the_end_of_a_turn_is_the_templates_where_eos_is_another_token(tokenizer
 def test_answers_that_must_not_be_trained_on(tokenizer: Any) -> None:
     assert row(tokenizer, QWEN, answer="  ")[2] == "no answer"
     assert row(tokenizer, QWEN, answer="write <|im_end|> here")[2] == "its text holds the token that ends a turn"
+    assert row(tokenizer, QWEN, answer="end it by <|endoftext|>, then")[2] == "its text holds a token of control"
+    assert row(tokenizer, QWEN, answer="<|im_start|>assistant")[2] == "its text holds a token of control"
+    typed = [{"role": "user", "content": "What does <|im_end|> mean to a tokenizer?"}]
+    assert row(tokenizer, QWEN, turns=typed)[2] == "its text holds a token of control", "its turn would end there"
+    assert row(tokenizer, QWEN, answer="<think></think> <th <|im_ <|", turns=USER)[2] is None
 
 
 def test_a_template_that_refuses_is_told_with_the_remedy(tokenizer: Any) -> None:

@@ -20,7 +20,7 @@ Level = Literal["easy", "medium", "hard"]
 
 
 class _Base(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
 class Part(_Base):
@@ -62,7 +62,7 @@ class TrainingMix(_Base):
     experiments: tuple[str, ...] = Field((), description="Sets of mixes that are compared")
     parts: tuple[Part, ...] = Field(min_length=1, alias="from", description="Where rows come from, in order")
     as_many_as: tuple[str, ...] = Field((), description="No more rows than the smallest of these mixes has")
-    seed: int = Field(0, ge=0, description="Of the order of rows, of packing and of the training")
+    seed: int = Field(0, ge=0, lt=2**32, description="Of the order of rows, of packing and of the training")
     recipe: str = Field("ocr", description="Name of the recipe")
     change: dict[str, Any] = Field({}, description="Single values of the recipe that are others here")
     shuffle_answers: bool = Field(False, description="Each question gets another one's answer: a control that must learn nothing")

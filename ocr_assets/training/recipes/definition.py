@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 class Recipe(BaseModel):
     """How a model is trained. Defaults are set on purpose, not left to TRL, whose own change from version to version."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: str = Field(min_length=1, description="For people")
     epochs: float = Field(3, gt=0, description="Passes over the data")
