@@ -19,7 +19,7 @@ def nemo_rl(mix: str, folder: Path) -> None:
     FOLDER gets train.jsonl (input, output) and MIX.yaml, the recipe on top of NeMo-RL's sft.yaml (docs/training.md). The base
     model is OCR_BASE_MODEL, whose chat template renders the prompts.
     """
-    from ocr_assets.training.base import find_base
+    from ocr_assets.training.base import FileHashes, find_base
     from ocr_assets.training.mixes.definition import load_mixes
     from ocr_assets.training.nemo_rl import export
 
@@ -33,7 +33,7 @@ def nemo_rl(mix: str, folder: Path) -> None:
             raise Refused("OCR_BASE_MODEL is not set; its chat template renders the prompts")
         with existing_lake() as store:
             base, recipe = find_base(training.base_model), mixes[mix].recipe_of(training.folder)
-            rows = export(store, mixes[mix], recipe, base, lake.releases, folder)
+            rows = export(store, mixes[mix], recipe, base, FileHashes(lake.cache / "file_hashes.json"), lake.releases, folder)
     except ValueError as error:
         raise Refused(str(error)) from error
     click.echo(f"{rows:,} rows in {folder / 'train.jsonl'}; the recipe: {folder / f'{mix}.yaml'}", err=True)

@@ -20,6 +20,8 @@ from resources.settings import LakeResource, TrainingResource, WrongSetting, fro
 
 try:
     MIXES = dg.StaticPartitionsDefinition(list(load_mixes(from_environment(TrainingResource).folder)))
+except WrongSetting:
+    raise
 except ValueError as error:
     raise WrongSetting(f"wrong setting: {error}") from None
 

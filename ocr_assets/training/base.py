@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 WEIGHTS = ("*.safetensors", "*.bin", "*.safetensors.index.json", "*.bin.index.json")
+SETTINGS = ("config.json", "generation_config.json", "*.py")  # with which a model is built; it may bring code of its own
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt", "chat_template.jinja",
-             "special_tokens_map.json", "added_tokens.json")  # fmt: skip
+             "special_tokens_map.json", "added_tokens.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model",
+             "tekken.json")  # fmt: skip
 _ON_THE_HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
@@ -35,8 +38,7 @@ class Base:
         """Hash of its files, or its name and commit on the Hub. ``hashes``: of a file."""
         if self.folder is None:
             return self.name
-        files = [*self.folder.glob("config.json"), *self._tokenizer_files()]
-        files += [file for pattern in WEIGHTS for file in self.folder.glob(pattern)]
+        files = [file for pattern in (*SETTINGS, *WEIGHTS) for file in self.folder.glob(pattern)] + self._tokenizer_files()
         return _of(files, hashes)
 
     def tokenizer_version(self, hashes: Callable[[Path], str]) -> str:
@@ -75,6 +77,8 @@ def find_base(name: str) -> Base:
         if not any((folder / file).is_file() for file in TOKENIZER):
             raise ValueError(f"OCR_BASE_MODEL={name}: no tokenizer in that folder; put the model's tokenizer files there")
         return Base(name, str(folder.resolve()), None, folder.resolve())
+    if folder.exists():
+        raise ValueError(f"OCR_BASE_MODEL={name}: that is a file; give the folder of a model")
     if not _ON_THE_HUB.fullmatch(name):
         raise ValueError(f"OCR_BASE_MODEL={name}: no such folder; give one, or a name on the Hub such as Qwen/Qwen2.5-7B")
     path, _, revision = name.partition("@")
@@ -82,17 +86,23 @@ def find_base(name: str) -> Base:
 
 
 class FileHashes:
-    """Hashes of files, remembered in a file as long as size and time of change are the same: weights are large."""
+    """Hashes of files, remembered in a file until they change: weights are large.
+
+    The time of an inode's change counts too: unlike that of the content, no copying sets it back.
+    """
 
     def __init__(self, memory: Path) -> None:
         self._memory = memory
-        self._known: dict[str, list[Any]] = json.loads(memory.read_text()) if memory.is_file() else {}
+        self._known: dict[str, list[Any]] = {}
+        with contextlib.suppress(FileNotFoundError, ValueError):  # broken: all is hashed anew
+            found = json.loads(memory.read_text())
+            self._known = found if isinstance(found, dict) else {}
 
     def __call__(self, file: Path) -> str:
         stat = file.stat()
-        seen = [stat.st_size, stat.st_mtime_ns]
+        seen = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         known = self._known.get(str(file))
-        if known is None or known[:2] != seen:
+        if known is None or known[:-1] != seen:
             with file.open("rb") as opened:
                 known = [*seen, hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()]
             self._known[str(file)] = known
@@ -100,7 +110,7 @@ class FileHashes:
             building = self._memory.with_name(f".{self._memory.name}.{os.getpid()}")
             building.write_text(json.dumps(self._known))
             building.rename(self._memory)
-        return str(known[2])
+        return str(known[-1])
 
 
 def _of(files: Iterable[Path], hashes: Callable[[Path], str]) -> str:

@@ -16,7 +16,7 @@ from ocr_assets.schema import FINETUNED_MODEL, TRAINING_LOSS, content_id, json_t
 from ocr_assets.training.base import NEEDS_EXTRA, Base, FileHashes
 from ocr_assets.training.chat import ChatFormat
 from ocr_assets.training.mixes.definition import TrainingMix
-from ocr_assets.training.packing import Place, inputs_of
+from ocr_assets.training.packing import Place, check_packed
 from ocr_assets.training.process import Training, make_first_weights, train
 from ocr_assets.training.recipes.definition import Recipe
 from ocr_assets.training.trl_config import trl_config, written
@@ -49,10 +49,7 @@ def finetune(
     packed = store.rows("SELECT * FROM packed_mixes WHERE mix = ?", [mix.name])
     if not packed:
         raise ValueError(f"mix {mix.name} was not packed yet; materialize packed_sft first")
-    if packed[0]["inputs"] != inputs_of(store, mix, recipe, base, hashes):
-        raise ValueError(
-            f"mix {mix.name} is packed for another tokenizer or recipe, or as it was before; materialize packed_sft first"
-        )
+    check_packed(packed[0], store, mix, recipe, base, hashes)
     if not packed[0]["bins"]:
         say(f"{STAGE} {mix.name}: no row is packed, so there is nothing to train on")
         return False

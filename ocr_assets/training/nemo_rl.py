@@ -16,10 +16,10 @@ from typing import Any
 
 import yaml
 
-from ocr_assets.training.base import Base
+from ocr_assets.training.base import Base, FileHashes
 from ocr_assets.training.chat import ChatFormat
 from ocr_assets.training.mixes.definition import TrainingMix
-from ocr_assets.training.packing import NUMBERS, texts_of
+from ocr_assets.training.packing import NUMBERS, check_packed, texts_of
 from ocr_assets.training.recipes.definition import Recipe
 from resources.lake import Lake
 
@@ -29,14 +29,15 @@ JOIN ({NUMBERS}) n USING (release, released_id) WHERE p.mix = $mix AND p.bin IS 
 BATCH = 256
 
 
-def export(store: Lake, mix: TrainingMix, recipe: Recipe, base: Base, releases: Path, folder: Path) -> int:
+def export(store: Lake, mix: TrainingMix, recipe: Recipe, base: Base, hashes: FileHashes, releases: Path, folder: Path) -> int:
     """Write ``train.jsonl`` and ``<mix>.yaml`` into ``folder``; returns the rows written.
 
-    Raises ``ValueError`` where the mix is not packed, or its answers are shuffled, which only our own route does.
+    Raises ``ValueError`` where the mix is not packed for this base model as it is, or its answers are shuffled, which only we do.
     """
     packed = store.rows("SELECT * FROM packed_mixes WHERE mix = ?", [mix.name])
     if not packed or not packed[0]["examples"]:
         raise ValueError(f"mix {mix.name} is not packed, or holds nothing; materialize packed_sft first")
+    check_packed(packed[0], store, mix, recipe, base, hashes)
     if mix.shuffle_answers:
         raise ValueError(f"mix {mix.name} shuffles its answers, which cannot be exported")
     tokenizer = base.tokenizer()
@@ -45,7 +46,8 @@ def export(store: Lake, mix: TrainingMix, recipe: Recipe, base: Base, releases: 
     copies = Counter({row["row"]: row["copies"] for row in store.rows(_KEPT, {"mix": mix.name})})
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
-    with (folder / "train.jsonl").open("w", encoding="utf-8") as out:
+    building = folder / ".train.jsonl.building"
+    with building.open("w", encoding="utf-8") as out:
         for _, files, read in texts_of(store, mix, releases):
             for file in files:
                 rows = iter(read(file))
@@ -55,6 +57,9 @@ def export(store: Lake, mix: TrainingMix, recipe: Recipe, base: Base, releases: 
                         line = json.dumps({"input": prompt, "output": answer + end}, ensure_ascii=False) + "\n"
                         written += copies[text.row]
                         out.write(line * copies[text.row])
+    if written != packed[0]["examples"]:
+        raise ValueError(f"{written:,} of the {packed[0]['examples']:,} rows of mix {mix.name} are released still; pack it anew")
+    building.rename(folder / "train.jsonl")
     about = f"# Mix {mix.name}, recipe {mix.recipe}, for NeMo-RL. Put it into its examples/configs, then:\n"
     about += (
         f"# uv run examples/run_sft.py --config examples/configs/{mix.name}.yaml cluster.num_nodes=4 cluster.gpus_per_node=8\n"

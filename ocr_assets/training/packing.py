@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,16 @@ def inputs_of(store: Lake, mix: TrainingMix, recipe: Recipe, base: Base, hashes:
         "inputs", PACKER, states[0]["inputs"], states[0]["data_version"], base.tokenizer_version(hashes), recipe.system,
         recipe.max_length, recipe.packing, mix.seed, mix.shuffle_answers,
     )  # fmt: skip
+
+
+def check_packed(
+    packed: Mapping[str, Any], store: Lake, mix: TrainingMix, recipe: Recipe, base: Base, hashes: FileHashes
+) -> None:
+    """Raises ``ValueError`` where a mix's packed files (their row of ``packed_mixes``) are another tokenizer's, or old."""
+    if packed["inputs"] != inputs_of(store, mix, recipe, base, hashes):
+        raise ValueError(
+            f"mix {mix.name} is packed for {packed['base']}, another limit or older rows; materialize packed_sft first"
+        )
 
 
 def _pack(

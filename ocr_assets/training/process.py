@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -104,9 +105,25 @@ class Training:
 def _state(checkpoint: Path) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = json.loads((checkpoint / "trainer_state.json").read_text())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return found
+    return found if _is_readable(checkpoint) else None
+
+
+def _is_readable(checkpoint: Path) -> bool:
+    """Whether its files are as long as they say. A machine that loses power may have written the last, not all of the first."""
+    return all(map(_is_whole_tensors, checkpoint.glob("*.safetensors"))) and all(map(zipfile.is_zipfile, checkpoint.glob("*.pt")))
+
+
+def _is_whole_tensors(file: Path) -> bool:
+    with file.open("rb") as opened:
+        begin = opened.read(8)
+        try:
+            header = json.loads(opened.read(int.from_bytes(begin, "little")))
+        except (ValueError, OverflowError, MemoryError):
+            return False
+    ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+    return file.stat().st_size == 8 + int.from_bytes(begin, "little") + max(ends, default=0)
 
 
 def train(training: Training, lock: IO[Any], launcher: str, threads: int | None, say: Callable[[str], None]) -> float:

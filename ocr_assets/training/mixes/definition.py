@@ -117,6 +117,8 @@ def read_mix(path: Path, *, bundled: bool = False) -> TrainingMix:
         return mix
     except ValidationError as error:
         raise ValueError(f"{path}: {faults(error)}") from None
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
 

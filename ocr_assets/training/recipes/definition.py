@@ -84,7 +84,9 @@ def read_recipe(path: Path) -> Recipe:
         return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         raise ValueError(f"{path}: {faults(error)}") from None
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # no TOML, or no text
         raise ValueError(f"{path}: {error}") from None
 
 
