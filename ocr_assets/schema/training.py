@@ -50,7 +50,9 @@ class PackedExample(TypedDict):
     place: Annotated[int | None, "Which sequence of the bin, from 0"]
     tokens: Annotated[int, "Of prompt and answer"]
     loss_tokens: Annotated[int, "Of the answer, which the loss is taken on"]
-    reason: Annotated[str | None, "Why it is in no bin: longer than the limit, no answer; null: it is in one"]
+    reason: Annotated[
+        str | None, "Why it is in no bin: longer than the limit, no answer, a token of control in its text; null: it is in one"
+    ]
 
 
 class PackedMix(TypedDict):
