@@ -55,6 +55,37 @@ def test_a_row_of_another_form_is_named(name: str, row: dict, wrong: dict, said:
         list(BENCHMARKS[name].read([path], Selection(), None))
 
 
+SUBTASK = {
+    "id": "a", "name": "A", "subtask": "1", "score": 10, "problem": "q", "test_names": ["t1"],
+    "grader_files": [["graders/a.h", "int f(int);"], ["graders/grader.cpp", "int main() {}"]],
+}  # fmt: skip
+CASE = {"problem_id": "a", "test_name": "t1", "test_input": "1", "test_output": "1"}
+
+
+@pytest.mark.parametrize(
+    ("subtask", "case", "said"),
+    [
+        ({"score": None}, {}, "points of a subtask are a number"),
+        ({"score": float("nan")}, {}, "points of a subtask are a number"),
+        ({"grader_files": [["graders/a.h"]]}, {}, "grader_files is a list of pairs"),
+        ({"grader_files": {"a": 1}}, {}, "grader_files is a list of pairs"),
+        ({"grader_files": [["graders/../../x.cpp", ""]]}, {}, "cannot be the name of a C"),
+        ({"grader_files": [["graders/grader_config.json", '{"time_limit": "x"}']]}, {}, "time_limit is 'x'"),
+        ({"grader_files": [["graders/grader_config.json", "[" * 100_000]]}, {}, "grader_config.json of a"),
+        ({"test_names": 5}, {}, "test_names is a list of texts"),
+        ({"test_names": []}, {}, "a subtask of A has no tests"),
+        ({}, {"test_output": None}, "both text"),
+        ({}, {"test_input": "\ud800"}, "surrogates not allowed"),
+    ],
+)
+def test_an_ioi_row_of_another_form_is_named(subtask: dict, case: dict, said: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "ioi.jsonl", {**SUBTASK, **subtask}, {**CASE, **case})
+    with pytest.raises(WrongBenchmark, match=rf"ioi\.jsonl, line [12]: .*{said}"):
+        list(BENCHMARKS["ioi"].read([path], Selection(), None))
+    (problem,) = BENCHMARKS["ioi"].read([write(path, SUBTASK, CASE)], Selection(), None)
+    assert problem.task_id == "a/1"
+
+
 def test_what_a_file_does_not_say_is_not_the_text_none(tmp_path: Path) -> None:
     path = write(tmp_path / "test.jsonl", {**SUM, "difficulty": None, "platform": None})
     (problem,) = BENCHMARKS["livecodebench"].read([path], Selection(), None)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_assets.evaluation.benchmarks.api import Benchmark, BenchmarkProblem, BenchmarkSuite, Selection, WrongBenchmark
-from ocr_assets.evaluation.benchmarks.rows import rows, text
+from ocr_assets.evaluation.benchmarks.rows import rows, text, texts, whole
 from ocr_assets.programs.bundle import bundled
 from ocr_assets.programs.published import stdin_test
 from ocr_assets.programs.suites import NO_LIMITS, Suite
@@ -61,6 +62,8 @@ def read(files: Sequence[Path], selection: Selection, sandbox: Sandbox | None = 
         task_id = f"{task.ioi_id}/{subtask}"
         if not selection.includes(task_id) or task.subtasks[subtask].points == 0:  # the examples are a subtask without points
             continue
+        if not all(one.tests for one in task.subtasks.values() if one.points):
+            raise WrongBenchmark(f"{place}: a subtask of {task_name} has no tests")
         config = _config(task, place)
         if config.get("task_type", "Batch") != "Batch":
             left_out.add(task.ioi_id)
@@ -95,16 +98,16 @@ def _read_all(files: Sequence[Path]) -> tuple[list[tuple[str, str, str, str]], d
             continue
         for place, row in rows([path], ()):
             if "test_input" in row:
-                case = str(row["test_input"]), str(row["test_output"])
-                cases.setdefault(str(row["problem_id"]), {})[str(row["test_name"])] = case
+                problem_id, test_name = (text(row, column, place) for column in ("problem_id", "test_name"))
+                cases.setdefault(problem_id, {})[test_name] = _case(row.get("test_input"), row.get("test_output"), place)
                 continue
             name = text(row, "name", place)
             subtask, ioi_id = text(row, "subtask", place), str(row.get("ioi_id") or row.get("id") or "")
             asked.append((place, name, subtask, str(row.get("question") or row.get("problem") or "")))
             if "grader_files" in row:
-                task = tasks.setdefault(name, _IoiTask(ioi_id, dict(map(tuple, row["grader_files"] or []))))
-                task.subtasks[subtask] = _Subtask(float(row["score"]))
-                names[name, subtask] = list(row["test_names"])
+                task = tasks.setdefault(name, _IoiTask(ioi_id, _files(row["grader_files"] or [], place)))
+                task.subtasks[subtask] = _Subtask(_points(row.get("score"), place))
+                names[name, subtask] = texts(row, "test_names", place)
             else:
                 tasks.setdefault(name, _IoiTask(ioi_id, {}))
     for (name, subtask), wanted in names.items():
@@ -131,19 +134,56 @@ def _add_metadata(path: Path, tree: Any, tasks: dict[str, _IoiTask]) -> None:
         for name, subtasks in tree.items():
             for subtask, one in subtasks.items():
                 task = tasks.setdefault(name, _IoiTask(name.lower(), {}))
-                task.files = task.files or dict(map(tuple, one["grader_files"]))
-                tests = {test: (case["input"], case["output"]) for test, case in one["tests"].items()}
-                task.subtasks[subtask] = _Subtask(float(one["subtask_score"]), tests)
+                place = f"{path}, {name}, {subtask}"
+                task.files = task.files or _files(one["grader_files"], place)
+                tests = {test: _case(case["input"], case["output"], place) for test, case in one["tests"].items()}
+                task.subtasks[subtask] = _Subtask(_points(one["subtask_score"], place), tests)
+    except WrongBenchmark:
+        raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WrongBenchmark(f"{path}: no object of tasks and their subtasks ({type(error).__name__}: {error})") from error
+
+
+def _case(given: Any, wanted: Any, place: str) -> tuple[str, str]:
+    """Input and expected output of a test."""
+    if not isinstance(given, str) or not isinstance(wanted, str):
+        raise WrongBenchmark(f"{place}: a test has an input and an output, both text")
+    try:
+        return whole(given), whole(wanted)
+    except UnicodeEncodeError as error:
+        raise WrongBenchmark(f"{place}: {error}") from error
+
+
+def _files(pairs: Any, place: str) -> dict[str, str]:
+    """A column of names and contents."""
+    pairs = [*pairs] if isinstance(pairs, list) else [None]
+    if not all(isinstance(one, list | tuple) and len(one) == 2 and all(isinstance(part, str) for part in one) for one in pairs):
+        raise WrongBenchmark(f"{place}: grader_files is a list of pairs, a name and a text each")
+    files: dict[str, str] = dict(map(tuple, pairs))
+    try:
+        bundled("", {name.removeprefix("graders/"): content for name, content in files.items() if _compiled(name)})
+    except ValueError as error:
+        raise WrongBenchmark(f"{place}: {error}") from error
+    return files
+
+
+def _points(value: Any, place: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise WrongBenchmark(f"{place}: the points of a subtask are a number from 0 on, not {value!r}")
+    return float(value)
 
 
 def _config(task: _IoiTask, place: str) -> Mapping[str, Any]:
     try:
         config = json.loads(task.files.get("graders/grader_config.json") or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongBenchmark(f"{place}: grader_config.json of {task.ioi_id}: {error}") from error
-    return config if isinstance(config, dict) else {}
+    config = config if isinstance(config, dict) else {}
+    for name in ("time_limit", "memory_limit"):
+        limit = config.get(name) or 0
+        if not isinstance(limit, int | float) or not 0 <= limit < math.inf:
+            raise WrongBenchmark(f"{place}: grader_config.json of {task.ioi_id}: {name} is {limit!r}")
+    return config
 
 
 def _function(task: _IoiTask) -> str:
