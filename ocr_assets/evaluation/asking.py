@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from ocr_assets.evaluation.benchmarks import BENCHMARKS, BenchmarkProblem
-from ocr_assets.generation.parse import parse
+from ocr_assets.generation.parse import fences, parse
 from ocr_assets.generation.prompts import PromptTemplate, load_templates
 from ocr_assets.generation.prompts.solving import BENCHMARK_NAMES
 from ocr_assets.programs.syntax import defined_names, prints, reads_input, syntax_error
@@ -63,8 +63,9 @@ def program(
         return None if code is None else whole(problem, code)
     parsed = parse(parts.answer, parts.reasoning or "", finish_reason, language, problem.entry_point)
     code = parsed.code
-    if code is None and finish_reason != "length" and _is_program(problem, parts.answer, language):
-        code = parts.answer
+    if code is None and finish_reason != "length":
+        unmarked = [fence.text for fence in reversed(fences(parts.answer)) if not fence.info]  # of no language
+        code = next((text for text in (*unmarked, parts.answer) if _is_program(problem, text, language)), None)
     return None if code is None else whole(problem, with_preamble(problem, code, language))
 
 
@@ -82,7 +83,7 @@ def with_preamble(problem: BenchmarkProblem, code: str, language: Language) -> s
 
 
 def _is_program(problem: BenchmarkProblem, text: str, language: Language) -> bool:
-    """Whether an answer without any fence is a program, and the one that is asked for."""
+    """Whether a text without a language's mark is a program, and the one that is asked for."""
     if language != "python" or not text.strip() or syntax_error(text, language) is not None:
         return False
     if problem.entry_point is None:

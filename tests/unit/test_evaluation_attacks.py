@@ -11,6 +11,7 @@ import pytest
 
 from ocr_assets.cli import Refused
 from ocr_assets.cli.files import refuse_overwriting
+from ocr_assets.evaluation.asking import program
 from ocr_assets.evaluation.benchmarks import BENCHMARKS, BenchmarkProblem, Selection, WrongBenchmark
 from ocr_assets.evaluation.rescoring import Reading, Task, solutions
 from ocr_assets.grading.asserts import as_call
@@ -120,6 +121,21 @@ def test_a_sample_of_another_form_is_named_and_the_others_are_judged(row: dict, 
     found = list(solutions(samples, tasks, ["ours"], "python", refused.append, Reading()))
     assert [one["code"] for one in found] == ["x = 1"]
     assert [str(error) for error in refused] == [str(refused[0])] and "line 1: " in str(refused[0]) and said in str(refused[0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("So:\n```\ndef find_zero(xs):\n    return 1\n```\n", True),
+        ("```\ndef find_zero(xs):\n    return 1\n```\nFor example:\n```\n>>> find_zero([1, 2])\n-0.5\n```\n", True),
+        ("```\nfind_zero([1, 2]) == -0.5\n```\n", False),
+        ("```text\ndef find_zero(xs):\n    return 1\n```\n", False),
+    ],
+)
+def test_a_right_program_in_a_fence_without_a_language_is_found(answer: str, found: bool, tmp_path: Path) -> None:
+    (problem,) = BENCHMARKS["humaneval"].read([write(tmp_path / "bench.jsonl", FIND_ZERO)], Selection(), None)
+    judged = program(problem, answer, "python")
+    assert (judged is not None and "return 1" in judged) == found
 
 
 def _task(problem: BenchmarkProblem) -> Task:
