@@ -33,6 +33,7 @@ train_models = dg.define_asset_job(
 )
 
 TRAINING = dg.AssetSelection.assets("training_mix", "packed_sft", "finetuned_model")
+EVALUATION = dg.AssetSelection.assets("evaluation_samples").downstream()
 
 # Everything after reading is one run: each stage takes up what is new, so a run with nothing new costs seconds.
 downstream = dg.define_asset_job(
@@ -45,7 +46,7 @@ downstream = dg.define_asset_job(
 # circle, so it is a job of its own: a run is one round, and the next round sees the verdicts of this one.
 sample_until_passing = dg.define_asset_job(
     "sample_until_passing",
-    selection=dg.AssetSelection.assets("r1_traces").downstream() - TRAINING,
+    selection=dg.AssetSelection.assets("r1_traces").downstream() - TRAINING - EVALUATION,
     config={"ops": {"r1_traces": {"config": {"until_passing": 1}}}},
     description="One round of further samples for problems where too few passed (until_passing, max_samples, more_at_once), "
     "carried on to verdicts and release. Here, and only here, r1_traces reads solutions and verdicts of earlier runs. "

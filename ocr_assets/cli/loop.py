@@ -101,8 +101,8 @@ def _write_mixes(folder: Path) -> None:
         (folder / f"{name}.toml").write_text(
             f'title = "{title}"\nexperiments = ["loop"]\nrecipe = "small"\nseed = 1\n{more}\n'
             f'[[from]]\nrelease = "{folder.parent / "rows"}"\nrows = {rows}\n\n'
-            # About five rows a step: a model this small learns to compose from many small steps.
-            f"[change]\nepochs = {EPOCHS}\nbatch = 1\nmax_length = 1024\nsave_steps = 2000\ntrl = {{adam_beta2 = 0.95}}\n",
+            # Two or three rows a step: a model this small learns to compose from many small steps.
+            f"[change]\nepochs = {EPOCHS}\nbatch = 1\nmax_length = 512\nsave_steps = 2000\ntrl = {{adam_beta2 = 0.95}}\n",
             encoding="utf-8",
         )
 

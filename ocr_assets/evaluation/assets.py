@@ -102,9 +102,11 @@ def _read(source: reading.Source, sandbox: SandboxResource, *, trusted: bool) ->
         yield from reading.read(source, pool)
 
 
-# No edge from finetuned_model, which is skipped where no base model is set: what follows a skipped asset is skipped with it, and
-# evaluation is of any models. Which trained model was read is in the lake's lineage (``run_io``).
-@lake_asset(EVALUATION_SAMPLES, deps=[benchmark_problems], kinds={"vllm", "duckdb"})
+# Models are trained by mix, and evaluated together.
+TRAINED = dg.AssetDep("finetuned_model", partition_mapping=dg.AllPartitionMapping())
+
+
+@lake_asset(EVALUATION_SAMPLES, deps=[benchmark_problems, TRAINED], kinds={"vllm", "duckdb"})
 def evaluation_samples(
     context: dg.AssetExecutionContext,
     config: SamplesConfig,
