@@ -143,15 +143,16 @@ def _what_to_look_at(home: Path) -> None:
     from ocr_assets.platform.lineage import report
 
     with existing_lake() as lake:
-        click.echo("\nRows at each stage: what came in, what was kept, what was left out and why.\n")
-        click.echo(report.funnel(lake))
+        if lake.scalar("SELECT count(*) FROM funnel"):
+            click.echo("\nRows at each stage: what came in, what was kept, what was left out and why.\n")
+            click.echo(report.funnel(lake))
         released = lake.rows(
             "SELECT child FROM record_edge WHERE stage = 'sft_dataset' AND relation = 'derived' ORDER BY child LIMIT 1"
         )
         merged = lake.rows("SELECT parent FROM record_edge WHERE relation = 'merged_into' ORDER BY parent LIMIT 1")
     folder = home / "releases" / "sft_dataset"
     lines = [
-        ("the release", f"{folder} (begin with its README.md)" if folder.is_dir() else "none yet"),
+        *([("the release", f"{folder} (begin with its README.md)")] if folder.is_dir() else []),
         ("the UI", "make ui"),
         *(("where a released row comes from", f"ocr-assets lineage trace {row['child']}") for row in released),
         *(("what became of a source row", f"ocr-assets lineage why {row['parent']}") for row in merged),

@@ -39,7 +39,7 @@ def test_more_and_right_data_make_a_better_model_and_shuffled_answers_none(tmp_p
     assert found["untrained"] < 0.05
     assert found["mix:loop_shuffled"] < 0.1
     assert found["mix:loop_1200"] > 0.8
-    assert found["untrained"] < found["mix:loop_400"] < found["mix:loop_1200"]
+    assert 0.05 < found["mix:loop_400"] < 0.6
     low, high = differences["mix:loop_400", "mix:loop_1200"]
     assert high < 0, (low, high)
     assert "finetuned_model" in inputs, "which models were read is known"
