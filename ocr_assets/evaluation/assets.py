@@ -13,6 +13,7 @@ from ocr_assets.evaluation import checkpoints, programs, reading, report
 from ocr_assets.evaluation.adding_up import evaluations as added_up
 from ocr_assets.evaluation.comparing import comparisons
 from ocr_assets.evaluation.counts import standings
+from ocr_assets.evaluation.points import points
 from ocr_assets.evaluation.samples import kind
 from ocr_assets.evaluation.settings import EvaluationSettings, EvaluationVerdictSettings, SampleSettings
 from ocr_assets.generation import runner
@@ -29,6 +30,7 @@ from ocr_assets.platform.sandboxed import run_and_store
 from ocr_assets.schema import (
     BENCHMARK_PROBLEMS,
     EVALUATION_COMPARISON,
+    EVALUATION_POINTS,
     EVALUATION_SAMPLES,
     EVALUATION_VERDICTS,
     EVALUATIONS,
@@ -77,6 +79,7 @@ def benchmark_problems(
         staged = write.sync(BENCHMARK_PROBLEMS)
         staged.add_all(row for row in store.stream("FROM benchmark_problems") if row["benchmark"] in kept)
         suites = write.append(TEST_SUITES)
+        told: set[str] = set()  # subtasks of one IOI task have the same suites
         new: Counter[str] = Counter()
         for source in found:
             name = source.benchmark.name
@@ -84,7 +87,8 @@ def benchmark_problems(
                 context.log.info(f"benchmark_problems: reading {name} from {len(source.files):,} files")
                 for row, own in _read(source, sandbox, trusted=benchmarks.only_bundled):
                     staged.add(row)
-                    suites.add_all(own)
+                    suites.add_all(suite for suite in own if suite["suite_id"] not in told)
+                    told.update(suite["suite_id"] for suite in own)
                     new[name] += 1
         return {"read now": dict(new), "benchmarks": ", ".join(source.benchmark.name for source in found)}
 
@@ -223,17 +227,21 @@ def evaluations(
     context: dg.AssetExecutionContext, config: EvaluationConfig, lake: LakeResource, sandbox: SandboxResource
 ) -> Results:
     """pass@k of each model on each benchmark, and by difficulty, platform and date: the mean over problems, its standard error
-    over problems, a 95 % interval, and how much of that is the luck of the samples."""
+    over problems, a 95 % interval, and how much of that is the luck of the samples. Points, where a benchmark gives them (IOI),
+    go into ``evaluation_points``."""
 
     def body(store: Lake, write: Write) -> Mapping[str, Any]:
         found = standings(store, online_judge=sandbox.online_judge)
         write.sync(EVALUATIONS, added_up(found, config.depths, config.windows))
+        write.sync(EVALUATION_POINTS, points(store, online_judge=sandbox.online_judge))
         return {}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         shown: dict[str, Any] = {}
         for title, rows in report.by_benchmark(store.rows(report.OVERALL)).items():
             shown[title] = picture(plots.intervals(rows, f"{title}: pass@1, 95 % intervals", "%"), title)
+        if store.scalar("SELECT count(*) FROM evaluation_points"):
+            shown["points"] = table_of(store, report.POINTS)
         return {**shown, "figures": table_of(store, report.FIGURES)}
 
     yield from publish.replace(context, lake, EVALUATIONS, body, after=pictures)

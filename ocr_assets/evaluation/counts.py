@@ -17,8 +17,9 @@ from resources.lake import Lake
 # A sample's programs, by our extraction and, where the benchmark has one, by its own. A permanent failure to get an answer is no
 # answer of the model's, but for a prompt that leaves it no room and a refusal, which are. Where a problem was asked in several
 # wordings (another template), only the answers to the last one count: the others are about another prompt.
-_PROGRAMS = """
-SELECT s.sample_id, s.model, s.benchmark, s.problem_id, s.language, s.prompt_style, s.sampling, e.extraction, e.code_hash, e.code,
+PROGRAMS = """
+SELECT s.sample_id, s.sample_index, s.model, s.benchmark, s.problem_id, s.language, s.prompt_style, s.sampling, e.extraction,
+       e.code_hash, e.code,
        coalesce(s.failure NOT IN ('context_too_long', 'refused'), false) AS no_answer
 FROM (
     FROM evaluation_samples
@@ -29,13 +30,8 @@ FROM (
 ) e
 """
 
-# The verdict that counts of a program before a suite: of this grader, the last one, a fault of the sandbox only if there is none.
-_PASSED = f"""
-SELECT p.sample_id, p.extraction, u.name AS suite,
-       CASE WHEN p.no_answer THEN NULL WHEN p.code IS NULL THEN false
-            WHEN v.verdict IN ('sandbox_error', 'ungradable') THEN NULL ELSE v.verdict = 'accepted' END AS passed
-FROM programs p
-JOIN (SELECT problem_id, unnest(suites, recursive := true) FROM benchmark_problems) u USING (problem_id)
+# The verdict that counts of a program p before a suite u: of this grader, the last; a fault of the sandbox only if there is none.
+VERDICT = f"""
 JOIN test_suites t USING (suite_id)
 LEFT JOIN (
     SELECT v.* FROM evaluation_verdicts v
@@ -45,10 +41,18 @@ LEFT JOIN (
     AND v.grader_version = {VERSION_OF_VERDICT.replace("s.language", "p.language").replace("s.code", "p.code")}
 """
 
+_PASSED = f"""
+SELECT p.sample_id, p.extraction, u.name AS suite,
+       CASE WHEN p.no_answer THEN NULL WHEN p.code IS NULL THEN false
+            WHEN v.verdict IN ('sandbox_error', 'ungradable') THEN NULL ELSE v.verdict = 'accepted' END AS passed
+FROM programs p
+JOIN (SELECT problem_id, unnest(suites, recursive := true) FROM benchmark_problems) u USING (problem_id)
+{VERDICT}"""
+
 # A metric's suites all have to pass (those it names, or if none all there are); one that does not decides. Parameters: grader,
 # online_judge, own_extraction (benchmarks with a rule of their own), metrics (JSON: benchmark, metric, suites).
 COUNTS = f"""
-WITH programs AS MATERIALIZED ({_PROGRAMS}),
+WITH programs AS MATERIALIZED ({PROGRAMS}),
 passed AS ({_PASSED}),
 metrics AS (SELECT unnest(from_json($metrics, '[{{"benchmark": "VARCHAR", "metric": "VARCHAR", "suites": ["VARCHAR"]}}]'),
                           recursive := true)),
@@ -105,13 +109,18 @@ def standings(store: Lake, *, online_judge: bool) -> dict[Asked, list[Standing]]
         for name, benchmark in BENCHMARKS.items()
         for metric, suites in benchmark.metrics.items()
     ]
-    own = [name for name, benchmark in BENCHMARKS.items() if benchmark.published_code is not None]
-    given = {**parameters(online_judge=online_judge), "own_extraction": own, "metrics": json_text(metrics)}
+    given = {**given_to_programs(online_judge=online_judge), "metrics": json_text(metrics)}
     found: dict[Asked, list[Standing]] = {}
     for row in store.stream(COUNTS, given):
         asked = Asked(**{name: row[name] for name in Asked.__annotations__})
         found.setdefault(asked, []).append(_standing(row))
     return found
+
+
+def given_to_programs(*, online_judge: bool) -> dict[str, Any]:
+    """Parameters of ``PROGRAMS`` and ``VERDICT``."""
+    own = [name for name, benchmark in BENCHMARKS.items() if benchmark.published_code is not None]
+    return {**parameters(online_judge=online_judge), "own_extraction": own}
 
 
 def _standing(row: Mapping[str, Any]) -> Standing:

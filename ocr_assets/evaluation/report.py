@@ -27,6 +27,13 @@ SELECT benchmark, metric, model, language, prompt_style AS prompt, extraction, s
        left_out, without_verdict
 FROM evaluations ORDER BY slice_by <> 'all', benchmark, metric, slice_by, slice, k, model, extraction LIMIT 100
 """
+POINTS = """
+SELECT model, benchmark, language, extraction, count(*) AS tasks, sum(available) AS available,
+       sum(submissions)::BIGINT AS submissions, sum(without_verdict)::BIGINT AS without_verdict,
+       round(sum(published_rule), 2) AS "points, published rule", round(sum(honest_rule), 2) AS "points, honest rule",
+       round(sum(unlimited), 2) AS "if all counted"
+FROM evaluation_points GROUP BY ALL ORDER BY ALL LIMIT 100
+"""
 DIFFERENCES = """
 SELECT benchmark, metric, CASE WHEN model = other THEN model || ': ' || (settings->>'prompt') || ' prompt, '
            || (settings->>'extraction') || ' extraction' ELSE model || ' - ' || other END AS name,

@@ -37,12 +37,14 @@ from ocr_assets.schema.dedup import (
 from ocr_assets.schema.evaluation import (
     BENCHMARK_PROBLEMS,
     EVALUATION_COMPARISON,
+    EVALUATION_POINTS,
     EVALUATION_SAMPLES,
     EVALUATION_VERDICTS,
     EVALUATIONS,
     BenchmarkProblem,
     Evaluation,
     EvaluationComparison,
+    EvaluationPoints,
     EvaluationSample,
     EvaluationVerdict,
     NamedSuite,
@@ -178,6 +180,7 @@ TABLES = (
     EVALUATION_VERDICTS,
     EVALUATIONS,
     EVALUATION_COMPARISON,
+    EVALUATION_POINTS,
 )
 RELEASES = (SFT_DATASET, KODCODE_V1, KODCODE_SFT_R1, KODCODE_RL)
 
@@ -192,6 +195,7 @@ __all__ = [
     "DUPLICATE_PAIRS",
     "EVALUATIONS",
     "EVALUATION_COMPARISON",
+    "EVALUATION_POINTS",
     "EVALUATION_SAMPLES",
     "EVALUATION_VERDICTS",
     "FINETUNED_MODEL",
@@ -249,6 +253,7 @@ __all__ = [
     "DuplicatePair",
     "Evaluation",
     "EvaluationComparison",
+    "EvaluationPoints",
     "EvaluationSample",
     "EvaluationVerdict",
     "FenceRule",

@@ -95,6 +95,25 @@ class Evaluation(TypedDict):
     ]
 
 
+class EvaluationPoints(TypedDict):
+    """What a model's samples of a task with subtasks (IOI) come to, by each rule for which fifty submissions count."""
+
+    points_id: Annotated[str, "Hash of what it is about"]
+    model: Annotated[str, "The model under evaluation"]
+    benchmark: Annotated[str, "The benchmark"]
+    language: Annotated[Language, "python or cpp"]
+    prompt_style: Annotated[PromptStyle, "How it was asked"]
+    extraction: Annotated[PromptStyle, "By whose rules the program was taken out of the answer"]
+    sampling: Annotated[str, "JSON of temperature, top_p, max_tokens"]
+    task: Annotated[str, "The task, all subtasks together"]
+    available: Annotated[float, "Points of its subtasks"]
+    submissions: Annotated[int, "Samples that were judged"]
+    without_verdict: Annotated[int, "Samples left out, since a verdict is missing"]
+    published_rule: Annotated[float, "Points if the fifty samples with the most points count: it looks at what it counts"]
+    honest_rule: Annotated[float, "Points if the first fifty count, one of each subtask in turn"]
+    unlimited: Annotated[float, "Points if every sample counted"]
+
+
 class EvaluationComparison(TypedDict):
     """Two models on the problems that both were asked, or a model beside a figure of a paper."""
 
@@ -133,6 +152,9 @@ EVALUATION_SAMPLES = Table(
 EVALUATION_VERDICTS = Table(
     "evaluation_verdicts", EvaluationVerdict, ("verdict_id",), "What the sandbox found of programs of models under evaluation."
 )
+
+
+EVALUATION_POINTS = Table("evaluation_points", EvaluationPoints, ("points_id",), "Points of models on tasks with subtasks (IOI).")
 
 
 EVALUATIONS = Table("evaluations", Evaluation, ("evaluation_id",), "pass@k of each model, with standard errors and intervals.")

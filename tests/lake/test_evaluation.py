@@ -9,10 +9,11 @@ import pytest
 
 from ocr_assets.evaluation.adding_up import evaluations
 from ocr_assets.evaluation.benchmarks import BENCHMARKS, BenchmarkProblem, Selection
-from ocr_assets.evaluation.benchmarks.api import one_suite
+from ocr_assets.evaluation.benchmarks.api import BenchmarkSuite, one_suite
 from ocr_assets.evaluation.checkpoints import weights_of
 from ocr_assets.evaluation.comparing import comparisons, papers
 from ocr_assets.evaluation.counts import Asked, Standing, slices, standings
+from ocr_assets.evaluation.points import points
 from ocr_assets.evaluation.programs import unjudged
 from ocr_assets.evaluation.reading import row_of, selection_of, sources
 from ocr_assets.evaluation.samples import kind
@@ -56,7 +57,7 @@ def put(lake: Lake, problems: Sequence[BenchmarkProblem]) -> list[dict[str, Any]
     rows = [row_of(problem) for problem in problems]
     with lake.write(RUN, "benchmark_problems") as write:
         write.append(BENCHMARK_PROBLEMS, [row for row, _ in rows])
-        write.append(TEST_SUITES, [suite for _, suites in rows for suite in suites])
+        write.append(TEST_SUITES, {suite["suite_id"]: suite for _, suites in rows for suite in suites}.values())
     return [dict(row) for row, _ in rows]
 
 
@@ -317,3 +318,42 @@ def test_parts_are_named_by_what_problems_say() -> None:
         ("all", "all"), ("difficulty", "easy"), ("platform", "leetcode"), ("quarter", "2025-Q1"),
         ("window", "2024-08-01/2025-02-01"),
     }  # fmt: skip
+
+
+def test_points_of_a_task_are_the_best_of_its_subtasks_and_a_sample_without_a_verdict_is_left_out(lake: Lake) -> None:
+    suites = tuple(
+        BenchmarkSuite(name, one_suite([stdin_test(n, f"{name} {n}\n", "1\n", "private") for n in range(2)])[0].suite, worth)
+        for name, worth in (("01", 30.0), ("02", 70.0))
+    )
+    problems = [
+        a_problem(n, benchmark="ioi", task_id=f"boat-{n}", group="boat", suites=suites, languages=("python",)) for n in (0, 1)
+    ]
+    one, two = put(lake, problems)
+    told = {0: (1.0, 0.5), 1: (0.0, 0.25), 2: (1.0, None), 3: None}
+    for index, parts in told.items():
+        row = (one, two)[index % 2]
+        code = answer(lake, row, "m", index, "no code" if parts is None else None)
+        for suite, part in enumerate(parts or ()):
+            if part is not None and code is not None:
+                scored(lake, row, code, suite, part)
+    (found,) = [row for row in points(lake, online_judge=True) if row["extraction"] == "ours"]
+    assert (found["task"], found["available"], found["submissions"], found["without_verdict"]) == ("boat", 100.0, 3, 1)
+    assert found["published_rule"] == found["honest_rule"] == found["unlimited"] == 30.0 + 35.0
+
+
+def scored(lake: Lake, problem: dict[str, Any], code_hash: str, suite: int, part: float) -> None:
+    """A verdict on a program of which each test gave ``part`` of its points."""
+    verdict = "accepted" if part == 1 else "wrong_answer"
+    message = "" if part in (0, 1) else f"the checker gives {part}"
+    tests = [
+        {"index": n, "verdict": verdict, "cpu_s": 0.0, "wall_s": 0.0, "memory_mb": 0.0, "exit_code": 0, "signal": None,
+         "message": message, "stdout_head": None, "stderr_head": None}
+        for n in range(2)
+    ]  # fmt: skip
+    row = any_row(
+        EVALUATION_VERDICTS, verdict_id=content_id("ver", code_hash, suite, part), solution_id=code_hash, verdict=verdict,
+        problem_id=problem["problem_id"], suite_id=problem["suites"][suite]["suite_id"], grader_version=GRADER_VERSION,
+        language="python", created_at=datetime.now(UTC), tests=tests, tests_total=2,
+    )  # fmt: skip
+    with lake.write(RUN, "evaluation_verdicts") as write:
+        write.append(EVALUATION_VERDICTS, [row])

@@ -260,8 +260,10 @@ def test_only_the_recipe_is_written_where_training_is_to_run_elsewhere(packed: P
     shutil.copytree(packed, home)
     base = tiny_base(tmp_path / "base", weights=False)
     run_config = {"ops": {"finetuned_model": {"config": {"start": False}}}}
+    models = home / "training" / "models" / "all"
+    before = set(models.glob("*"))  # other tests may have trained in the home that this one is copied from
     materialize(home, base, run_config=run_config, devices=2)
-    (folder,) = (home / "training" / "models" / "all").iterdir()
+    (folder,) = set(models.iterdir()) - before
     assert not (folder / "starts.jsonl").exists()
     recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
     assert recipe["gradient_accumulation_steps"] == 2 and recipe["model_name_or_path"] == str(folder / "first_weights")
