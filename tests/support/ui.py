@@ -86,6 +86,8 @@ def browser_page(width: int = 1600, height: int = 1000) -> Iterator[Page]:
 def take_pictures(page: Page, address: str, folder: Path) -> None:
     """The pictures of docs/: the graph, and what an asset shows of its last materialization."""
     folder.mkdir(parents=True, exist_ok=True)
+    size = page.viewport_size
+    page.set_viewport_size({"width": 2600, "height": 1500})  # in a smaller one the graph is drawn too small for names
     page.goto(f"{address}/asset-groups")
     page.get_by_role("button", name=re.compile("Materialize", re.I)).first.wait_for()
     page.wait_for_timeout(3000)
@@ -93,6 +95,7 @@ def take_pictures(page: Page, address: str, folder: Path) -> None:
     page.get_by_text("deduped_problems").first.wait_for()
     page.wait_for_timeout(5000)  # the graph slides into its place
     save(page.screenshot(), folder / "graph.png")
+    page.set_viewport_size(size or {"width": 1600, "height": 1000})
     for asset, name in (("clean_problems", "rows by outcome"), ("verified_triplets", "verdicts by source")):
         page.goto(f"{address}/assets/{asset}")
         entry = page.locator("tr").filter(has_text=name).last
