@@ -14,7 +14,7 @@ from ocr_assets.evaluation.adding_up import evaluations as added_up
 from ocr_assets.evaluation.comparing import comparisons
 from ocr_assets.evaluation.counts import standings
 from ocr_assets.evaluation.points import points
-from ocr_assets.evaluation.samples import kind
+from ocr_assets.evaluation.samples import kind, languages
 from ocr_assets.evaluation.settings import EvaluationSettings, EvaluationVerdictSettings, SampleSettings
 from ocr_assets.generation import runner
 from ocr_assets.generation.asking import Wanted, ask
@@ -124,7 +124,7 @@ def evaluation_samples(
     def body(store: Lake, write: Write) -> Mapping[str, Any]:
         asked: dict[str, Summary] = {}
         for name in evaluated.names:
-            for language in config.languages:
+            for language in languages(store, config.language):
                 for style in config.prompt_styles:
                     if (summary := _ask(name, language, style, store)) is not None:
                         asked[f"{name}, {language}, {style} prompt"] = summary
@@ -145,7 +145,7 @@ def evaluation_samples(
             Fixed(config.samples),
             config.sampling,
             model.model,
-            {"language": language, "style": style, "benchmarks": config.benchmarks},
+            {"language": language, "own": config.language == "own", "style": style, "benchmarks": config.benchmarks},
             config.ask_again,
         )
         with Journal(lake.journals, f"evaluation_samples-{asked.name}") as journal:

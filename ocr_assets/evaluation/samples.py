@@ -15,9 +15,11 @@ from ocr_assets.generation.asking import Asked, Kind
 from ocr_assets.generation.parse import PARSER_VERSION, parse
 from ocr_assets.generation.prompts import PromptTemplate
 from ocr_assets.schema import EVALUATION_SAMPLES, Language, PromptStyle, content_id
+from resources.lake import Lake
 from resources.models.api import ChatAnswer
 
-# Problems in a language, with what is held of a model's answers to them. Parameters: model, sampling, language, style.
+# Problems in a language, with what is held of a model's answers to them. Parameters: model, sampling, language, style; own:
+# whether only problems are meant that are made for that language, which name it first.
 SUBJECTS = """
 SELECT p.* EXCLUDE (suites, reference_solution), m.made
 FROM benchmark_problems p LEFT JOIN (
@@ -26,9 +28,20 @@ FROM benchmark_problems p LEFT JOIN (
     FROM evaluation_samples
     WHERE model = $model AND sampling = $sampling AND language = $language AND prompt_style = $style GROUP BY problem_id
 ) m USING (problem_id)
-WHERE list_contains(p.languages, $language) AND (len($benchmarks) = 0 OR list_contains($benchmarks, p.benchmark))
+WHERE CASE WHEN $own THEN p.languages[1] = $language ELSE list_contains(p.languages, $language) END
+    AND (len($benchmarks) = 0 OR list_contains($benchmarks, p.benchmark))
 ORDER BY p.benchmark, p.task_id
 """
+
+
+def languages(store: Lake, chosen: str) -> list[Language]:
+    """The languages in which problems are asked. ``chosen``: as ``SampleSettings.language``."""
+    if chosen in ("python", "cpp"):
+        return [cast("Language", chosen)]
+    named = "languages[1]" if chosen == "own" else "unnest(languages)"
+    return [
+        row["language"] for row in store.rows(f"SELECT DISTINCT {named} AS language FROM benchmark_problems ORDER BY ALL DESC")
+    ]
 
 
 def kind(language: Language, style: PromptStyle, templates: Mapping[str, PromptTemplate], model: str) -> Kind:

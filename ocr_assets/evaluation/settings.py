@@ -12,7 +12,7 @@ from ocr_assets.generation.prompts import PromptTemplate, load_templates
 from ocr_assets.generation.prompts.solving import BENCHMARK_NAMES
 from ocr_assets.generation.settings import AskingSettings
 from ocr_assets.grading.settings import DefaultLimits
-from ocr_assets.schema import Language, PromptStyle
+from ocr_assets.schema import PromptStyle
 
 OCR_WINDOW = "2024-08-01/2025-02-01"  # of LiveCodeBench's release_v5: 279 problems (docs/papers.md, OCR-7)
 
@@ -33,15 +33,14 @@ class SampleSettings(AskingSettings):
         json_schema_extra={"env": "OCR_EVALUATION_MAX_TOKENS"},
     )
     benchmarks: list[str] = Field([], description="Only these benchmarks; without it all that were read")
-    language: Literal["python", "cpp", "both"] = Field("python", description="Languages, of those that a benchmark has")
+    language: Literal["own", "python", "cpp", "both"] = Field(
+        "own",
+        description="Languages, of those that a benchmark has; own: the one that it is made for",
+        json_schema_extra={"env": "OCR_EVALUATION_LANGUAGE"},
+    )
     prompt: Literal["ours", "published", "both"] = Field(
         "ours", description="ours; published: as the benchmark's own harness asks; both, to report the difference"
     )
-
-    @property
-    def languages(self) -> tuple[Language, ...]:
-        """The languages that are asked for."""
-        return ("python", "cpp") if self.language == "both" else (self.language,)
 
     @property
     def prompt_styles(self) -> tuple[PromptStyle, ...]:

@@ -147,7 +147,7 @@ def test_only_what_the_lake_lacks_is_asked(lake: Lake) -> None:
     sampling = Sampling(0.6, 0.95, 30_720)
 
     def wanted(samples: int, **more: Any) -> Wanted:
-        given = {"language": "python", "style": "ours", "benchmarks": [], **more}
+        given = {"language": "python", "own": True, "style": "ours", "benchmarks": [], **more}
         return Wanted(Fixed(samples), sampling, "m", given)
 
     planned = list(missing(lake, asked, wanted(2)))

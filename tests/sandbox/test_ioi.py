@@ -10,6 +10,7 @@ from ocr_assets.evaluation.benchmarks import BENCHMARKS, BenchmarkProblem, Selec
 from ocr_assets.evaluation.ioi_score import Submission, subtask_points, task_score
 from ocr_assets.grading.grade import grade
 from resources.sandbox.docker_pool import DockerSandbox
+from tests.support.graph import only, open_lake, run
 
 # The grader has names of its own that a solution may have as well.
 GRADER = """#include "sums.h"
@@ -133,6 +134,30 @@ def test_which_submissions_count() -> None:
     late = task_score([*weak, Submission("2", {"1": 0.0, "2": 0.0}), strong], counted=2)
     assert (late.published, late.honest, late.unlimited) == (100.0, 30.0, 100.0)
     assert task_score([]) == task_score([], counted=1) and task_score([]).honest == 0.0
+
+
+@pytest.mark.slow
+def test_models_have_points_in_the_lake(tmp_path: Path) -> None:
+    """The files through the graph: one sample a subtask, the points of the task by both rules."""
+    (tmp_path / "benchmarks" / "ioi").mkdir(parents=True)
+    as_open_r1(tmp_path / "benchmarks" / "ioi")
+    (tmp_path / "answers").mkdir()
+    lines = [
+        {"alias": f"m|ioi|sums/{subtask}|cpp|0", "content": f"```cpp\n{code}```\n"}
+        for subtask, code in (("1", ONLY_SMALL), ("2", "int add(int k) { return 0; }\n"))
+    ]
+    (tmp_path / "answers" / "m.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assets = ("benchmark_problems", "evaluation_samples", "evaluation_verdicts", "evaluations")
+    home = tmp_path / "home"
+    run(
+        "run", *only(*assets), home=home, OCR_SANDBOX="docker", OCR_EVALUATION_BENCHMARKS=str(tmp_path / "benchmarks"),
+        OCR_EVALUATED_MODELS="m", OCR_EVALUATED_RECORDINGS=str(tmp_path / "answers"), OCR_EVALUATION_SAMPLES="1",
+    )  # fmt: skip
+    with open_lake(home) as lake:
+        (row,) = lake.rows("FROM evaluation_points WHERE extraction = 'ours'")
+        (solved,) = lake.rows("SELECT value FROM evaluations WHERE slice_by = 'all' AND extraction = 'ours' AND k = 1")
+    assert (row["task"], row["available"], row["submissions"], row["without_verdict"]) == ("sums", 100.0, 2, 0)
+    assert row["published_rule"] == row["honest_rule"] == row["unlimited"] == 58.0 and solved["value"] == 0.0
 
 
 def test_real_hieroglyphs(shared_data: Path, sandbox: DockerSandbox) -> None:

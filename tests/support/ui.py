@@ -87,7 +87,7 @@ def take_pictures(page: Page, address: str, folder: Path) -> None:
     """The pictures of docs/: the graph, and what an asset shows of its last materialization."""
     folder.mkdir(parents=True, exist_ok=True)
     size = page.viewport_size
-    page.set_viewport_size({"width": 2600, "height": 1500})  # in a smaller one the graph is drawn too small for names
+    page.set_viewport_size({"width": 2800, "height": 2200})  # in a smaller one the graph is drawn too small for names
     page.goto(f"{address}/asset-groups")
     page.get_by_role("button", name=re.compile("Materialize", re.I)).first.wait_for()
     page.wait_for_timeout(3000)
