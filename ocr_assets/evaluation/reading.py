@@ -6,6 +6,7 @@ What a file says is read by ``benchmarks/``, a module each.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +16,7 @@ from typing import Any
 from ocr_assets.evaluation.benchmarks import BENCHMARKS, Benchmark, BenchmarkProblem, Selection, WrongBenchmark, files_in
 from ocr_assets.programs.suites import suite_row
 from ocr_assets.schema import BenchmarkProblem as Row
-from ocr_assets.schema import NamedSuite, TestSuite, content_id
+from ocr_assets.schema import NamedSuite, TestSuite, content_id, json_text
 from resources.sandbox.api import Sandbox
 
 READER_VERSION = "1"  # another one reads all files again
@@ -128,9 +129,11 @@ def row_of(problem: BenchmarkProblem, read_from: str = "") -> tuple[Row, list[Te
         "image": problem.image,
         "suites": listed,
         "read_from": read_from,
+        "files": json_text(dict(problem.files)) if problem.files else None,
     }
     # What an answer and its verdict depend on; a release that repeats the last one's problems asks nothing anew.
-    asked = [row[name] for name in ("benchmark", "task_id", "question", "prompt", "starter_code", "entry_point", "preamble")]
+    told = ("benchmark", "task_id", "question", "prompt", "starter_code", "entry_point", "preamble", "files")
+    asked = [value for name, value in row.items() if name in told]
     row["problem_id"] = content_id("bench", *asked, [(suite["name"], suite["suite_id"]) for suite in listed])
     return row, suites
 
@@ -147,6 +150,7 @@ def problem_of(row: Mapping[str, Any]) -> BenchmarkProblem:
         starter_code=row["starter_code"],
         entry_point=row["entry_point"],
         preamble=row["preamble"] or "",
+        files=json.loads(row["files"]) if row["files"] else {},
         image=row["image"],
         version=row["version"],
     )

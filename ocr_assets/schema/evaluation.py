@@ -42,6 +42,7 @@ class BenchmarkProblem(TypedDict):
     image: Annotated[str | None, "Sandbox image its programs need; null: the usual one"]
     suites: Annotated[list[NamedSuite], "Its test suites by name"]
     read_from: Annotated[str, "Hash of the files that it was read from, of what was wanted of them and of the reader's version"]
+    files: Annotated[str | None, "JSON: C++ files by name that an answer is compiled with (IOI's grader); null: none"]
 
 
 class EvaluationSample(TeacherAnswer):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from ocr_assets.schema.ids import content_id
+from ocr_assets.schema.ids import content_id, suite_id
 from resources.lake import Migration, Migrator
 
 _SUITE = ("tests", "compare", "checker", "interactor", "limits")
@@ -95,10 +95,23 @@ def keep_releases_as_files(lake: Migrator) -> None:
     lake.drop_table("sft_dataset")
 
 
+def forget_damaged_suites(lake: Migrator) -> None:
+    """Suites that came ten or fewer at once lost the backslashes in their checkers' code. A suite's id is the hash of what it
+    was, so they are found. They are stored anew when their problems are next read; what was judged by them is judged again."""
+    batches = lake.cursor.execute("FROM lake.test_suites").to_arrow_reader(256)
+    rows = (row for batch in batches for row in batch.to_pylist())
+    damaged = [row["suite_id"] for row in rows if suite_id(row) != row["suite_id"]]
+    if damaged:
+        for table in ("test_suites", "verdicts", "suite_validation"):
+            lake.cursor.execute(f"DELETE FROM lake.{table} WHERE suite_id IN (SELECT unnest(?))", [damaged])
+            lake.touched.add(table)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "test suites are stored once, and clean problems are labels and a key", store_suites_once),
     Migration(3, "suites are validated by reference solutions and rejected submissions", name_programs_of_known_worth),
     Migration(4, "a release is files, and no table stands empty under its name", keep_releases_as_files),
+    Migration(5, "suites whose checkers lost their backslashes are forgotten, to be stored anew", forget_damaged_suites),
 )
 
 __all__ = ["MIGRATIONS"]

@@ -30,6 +30,7 @@ from resources.lake.tables import Table
 from resources.lake.write import Write
 
 log = logging.getLogger(__name__)
+_INLINED = "data_inlining_row_limit"  # DuckLake's option: how few rows of an insert go into the catalog
 
 
 @dataclass
@@ -73,6 +74,7 @@ class Lake:
             # Most openings find everything as declared, and need not wait for whoever writes.
             if not retry(self._is_up_to_date):
                 self.locked(self._bring_up_to_date)
+                self.locked(self._keep_structs_in_files)
             self._tables_read = ReadTables(connection)
         except BaseException:
             self._connection = None
@@ -211,6 +213,8 @@ class Lake:
             columns = migrations.columns_of(cursor)
             if any(columns.get(table.name) != [c.name for c in table.columns] for table in (*LINEAGE_TABLES, *self.tables)):
                 return False
+            if self._structs_in_the_catalog(cursor):
+                return False
             version = migrations.version_of(cursor)
             row = cursor.execute("SELECT views FROM schema_version WHERE version = ?", [version]).fetchone()
             return (
@@ -248,6 +252,26 @@ class Lake:
                 cursor.execute("USE lake")  # what is created without a schema belongs there
                 cursor.execute(self.setup_sql)
                 cursor.execute("UPDATE schema_version SET views = ? WHERE version = ?", [self._views, newest])
+
+    def _structs_in_the_catalog(self, cursor: duckdb.DuckDBPyConnection) -> list[str]:
+        """Tables whose few rows DuckLake would keep in the catalog as text, though they hold structs."""
+        options = cursor.execute(
+            "SELECT scope_entry FROM ducklake_options('lake') WHERE option_name = ? AND value = '0'", [_INLINED]
+        )
+        done = {entry.rpartition(".")[2] for (entry,) in options.fetchall() if entry}
+        return [table.name for table in self.tables if table.has_structs and table.name not in done]
+
+    def _keep_structs_in_files(self) -> None:
+        """DuckLake keeps the rows of a small insert in the catalog, and a struct there as text that loses its backslashes: what
+        comes back is another text, or cannot be read at all (1.0 on duckdb 1.5.5; lists of structs are not concerned). So tables
+        with structs are kept in files, however few their rows. A table's options cannot be set before it is committed."""
+        with contextlib.closing(self.plain_cursor()) as cursor:
+            for name in self._structs_in_the_catalog(cursor):
+                cursor.execute(f"CALL lake.set_option('{_INLINED}', 0, table_name => '{name}')")
+                try:
+                    cursor.execute(f"CALL ducklake_flush_inlined_data('lake', schema_name => 'main', table_name => '{name}')")
+                except duckdb.Error as error:
+                    log.warning("lake at %s: rows of %s cannot be read and have to be stored anew: %s", self.home, name, error)
 
     def _complete_tables(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[str]:
         """Create tables that are missing and add columns that were added to the end of one; yields the names of the latter."""
