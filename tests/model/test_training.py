@@ -56,7 +56,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, packed: Path, base: Path) 
         return home, materialize(home, base)
 
 
-SECRET = "hf_neverShowThisTokenAnywhere"
+SECRET = "hf_neverShowThisTokenAnywhere"  # pragma: allowlist secret
 
 
 def queried(home: Path, query: str) -> list[dict[str, Any]]:
