@@ -9,25 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
 
 from ocr_assets.evaluation.benchmarks import BENCHMARKS, BenchmarkProblem
 from ocr_assets.generation.parse import fences, parse
 from ocr_assets.generation.prompts import PromptTemplate, load_templates
 from ocr_assets.generation.prompts.solving import BENCHMARK_NAMES
 from ocr_assets.programs.syntax import defined_names, prints, reads_input, syntax_error
-from ocr_assets.schema import Language
+from ocr_assets.schema import Language, PromptStyle
 from resources.models.api import Message
 from resources.models.reasoning import separate_reasoning
-
-Style = Literal["ours", "published"]
-STYLES: tuple[Style, ...] = ("ours", "published")
 
 
 def prompt(
     problem: BenchmarkProblem,
     language: Language,
-    style: Style = "ours",
+    style: PromptStyle = "ours",
     templates: Mapping[str, PromptTemplate] | None = None,
 ) -> list[Message]:
     """The turns that ask for ``problem``. ``templates``: those of ``BENCHMARK_NAMES``, where a user replaced some; only for
@@ -44,7 +40,7 @@ def program(
     problem: BenchmarkProblem,
     content: str,
     language: Language,
-    style: Style = "ours",
+    style: PromptStyle = "ours",
     *,
     reasoning: str | None = None,
     finish_reason: str | None = None,

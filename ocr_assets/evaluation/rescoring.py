@@ -15,13 +15,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from ocr_assets.evaluation.asking import Style, program, whole
+from ocr_assets.evaluation.asking import program, whole
 from ocr_assets.evaluation.benchmarks import Benchmark, BenchmarkProblem, Selection, WrongBenchmark
 from ocr_assets.evaluation.benchmarks.rows import read_any
 from ocr_assets.evaluation.ioi_score import Submission, TaskScore, subtask_points, task_score
 from ocr_assets.grading.files import Suites
 from ocr_assets.platform.row_files import BadInput, Refuse
-from ocr_assets.schema import Language
+from ocr_assets.schema import Language, PromptStyle
 from ocr_assets.statistics import Estimate, Scores, difference_of, estimate_of, scores_of
 from resources.sandbox.api import Sandbox
 
@@ -76,7 +76,7 @@ class Reading:
 
 
 def solutions(
-    path: Path, tasks: Mapping[str, Task], styles: Sequence[Style], language: Language, refuse: Refuse, reading: Reading,
+    path: Path, tasks: Mapping[str, Task], styles: Sequence[PromptStyle], language: Language, refuse: Refuse, reading: Reading,
     *, windowed: bool = False,
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     """Each program of ``path`` before each of its problem's suites, as ``Verifier.row`` takes it.
@@ -130,7 +130,7 @@ def _task_id(row: Mapping[str, Any]) -> str | None:
 
 
 def _programs(
-    row: Mapping[str, Any], problem: BenchmarkProblem, styles: Sequence[Style], language: Language
+    row: Mapping[str, Any], problem: BenchmarkProblem, styles: Sequence[PromptStyle], language: Language
 ) -> Iterator[list[tuple[Extraction, str | None]]]:
     """The samples of a row: each one's program, or programs where it is taken apart in several ways."""
     if language not in problem.languages:

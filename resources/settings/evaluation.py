@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from resources.models.budget import Budget
 from resources.secrets import EVALUATED_KEY
 from resources.settings.base import Settings
-from resources.settings.models import prices_of
+from resources.settings.models import json_object, prices_of, recording
 from resources.settings.sources import BUNDLED
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ class EvaluatedResource(Settings):
     @field_validator("engine")
     @classmethod
     def _engine_is_json(cls, value: str) -> str:
-        if not isinstance(json.loads(value), dict):
-            raise ValueError("give a JSON object")
-        return value
+        return json_object(value)
 
     @model_validator(mode="after")
     def _prices_are_prices(self) -> EvaluatedResource:
@@ -123,12 +121,7 @@ class EvaluatedResource(Settings):
     def opened(self, name: str, bundled: Path, folder: Path | None = None) -> ChatModel:
         """One of the models, under its name. ``bundled``: the folder of recordings that ``bundled`` means. ``folder``: of its
         weights, where the name is none that the engine knows. Raises ``ModelUnavailable``."""
-        model = self._engine(name, bundled, folder)
-        if self.record is None:
-            return model
-        from resources.models.recorded import RecordingModel
-
-        return RecordingModel(model, Path(self.record))
+        return recording(self._engine(name, bundled, folder), self.record)
 
     def _engine(self, name: str, bundled: Path, folder: Path | None) -> ChatModel:
         if self.kind == "recorded":

@@ -93,9 +93,7 @@ class TeacherResource(Settings):
     @field_validator("engine")
     @classmethod
     def _engine_is_json(cls, value: str) -> str:
-        if not isinstance(json.loads(value), dict):
-            raise ValueError("give a JSON object")
-        return value
+        return json_object(value)
 
     @model_validator(mode="after")
     def _cost_has_a_price(self) -> TeacherResource:
@@ -110,12 +108,7 @@ class TeacherResource(Settings):
 
     def opened(self, bundled: Path) -> ChatModel:
         """The teacher. ``bundled``: the folder of recordings that ``bundled`` means. Raises ``ModelUnavailable``."""
-        teacher = self._engine(bundled)
-        if self.record is None:
-            return teacher
-        from resources.models.recorded import RecordingModel
-
-        return RecordingModel(teacher, Path(self.record))
+        return recording(self._engine(bundled), self.record)
 
     def _engine(self, bundled: Path) -> ChatModel:
         if self.kind == "recorded":
@@ -237,3 +230,19 @@ def prices_of(text: str, models: Sequence[str], variable: str = "OCR_JUDGE_PRICE
     except ValueError as error:
         raise ValueError(f"{variable}={text}: {error}") from error
     return dict(zip(models, prices * len(models) if len(prices) == 1 else prices, strict=False))
+
+
+def json_object(text: str) -> str:
+    """A setting that is a JSON object, as it was given. Raises ``ValueError`` where it is none."""
+    if not isinstance(json.loads(text), dict):
+        raise ValueError("give a JSON object")
+    return text
+
+
+def recording(model: ChatModel, folder: str | None) -> ChatModel:
+    """The model, each answer of which is recorded in ``folder``; None: in none."""
+    if folder is None:
+        return model
+    from resources.models.recorded import RecordingModel
+
+    return RecordingModel(model, Path(folder))
