@@ -52,7 +52,7 @@ from ocr_assets.schema.evaluation import (
     SliceBy,
 )
 from ocr_assets.schema.exports import KODCODE_RL, KODCODE_SFT_R1, KODCODE_V1, SFT_DATASET, KodCodeAnswerRow, KodCodeRow, SftRow
-from ocr_assets.schema.ids import content_id, json_text, raw_id, suite_id
+from ocr_assets.schema.ids import content_id, json_text, nth_raw_id, raw_id, suite_id
 from ocr_assets.schema.problems import (
     CLEAN_PROBLEMS,
     DEDUPED_PROBLEMS,
@@ -317,6 +317,7 @@ __all__ = [
     "WrongProgram",
     "content_id",
     "json_text",
+    "nth_raw_id",
     "raw_id",
     "suite_id",
 ]

@@ -28,10 +28,24 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def raw_id(fields: Mapping[str, Any]) -> str:
-    """The id of a raw problem: the hash of its content and place (all that was read, with its suite)."""
-    named = {name: value for name, value in fields.items() if name not in _LATER or value is not None}
-    return content_id("raw", {**_first_named(named), "tests": [_first_named(test) for test in fields["tests"]]})
+def raw_id(fields: Mapping[str, Any], *, named: bool = True) -> str:
+    """The id of a raw problem: the hash of all that was read of it, with its suite, dataset and split.
+
+    ``named``: the source gives the row a name (``index``), which counts as well. Where it gives none, ``index`` and ``origin``
+    say the line, which does not count: a row is the same row wherever it stands. Of several such rows with equal content,
+    ``nth_raw_id`` tells one from the other.
+    """
+    named_fields = {
+        name: value
+        for name, value in fields.items()
+        if (name not in _LATER or value is not None) and (named or name not in ("index", "origin"))
+    }
+    return content_id("raw", {**_first_named(named_fields), "tests": [_first_named(test) for test in fields["tests"]]})
+
+
+def nth_raw_id(first: str, nth: int) -> str:
+    """The id of a nameless row before which ``nth`` rows with the same content, whose id is ``first``, were read."""
+    return content_id("raw", first, nth) if nth else first
 
 
 def suite_id(suite: Mapping[str, Any]) -> str:

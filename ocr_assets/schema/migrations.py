@@ -7,9 +7,11 @@ in ``resources/lake/migrations.py``.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pyarrow as pa
 
-from ocr_assets.schema.ids import content_id, suite_id
+from ocr_assets.schema.ids import content_id, nth_raw_id, raw_id, suite_id
 from resources.lake import Migration, Migrator
 
 _SUITE = ("tests", "compare", "checker", "interactor", "limits")
@@ -107,11 +109,88 @@ def forget_damaged_suites(lake: Migrator) -> None:
             lake.touched.add(table)
 
 
+_OF_THE_FILE = ("raw_id", "suite_id", "file", "row", "notes", "test_count", "test_kinds")
+
+
+def name_rows_by_content(lake: Migrator) -> None:
+    """Raw rows to which their source gives no name get an id without the line they stand in. Problems keep their ids and suites,
+    for nothing else of them changes; the earlier ids are kept in ``row_renamed``.
+
+    TACO names no row; of other sources, a user's own file may not. Where a name happened to be the row's number, the row gets the
+    old id again when it is next read. Rows that were hashed in yet another way are left as they are, for the same reason.
+    """
+    batches = lake.cursor.execute(
+        """
+        SELECT r.*, s.* EXCLUDE (suite_id) FROM lake.raw_problems r JOIN lake.test_suites s USING (suite_id)
+        WHERE r.dataset = 'taco' OR (r.dataset = 'local' AND r."index" = r."row"::VARCHAR)
+        """
+    ).to_arrow_reader(64)
+    found: list[tuple[str, int, str, str]] = []
+    for row in (row for batch in batches for row in batch.to_pylist()):
+        fields = {name: value for name, value in row.items() if name not in _OF_THE_FILE}
+        if raw_id(fields) == row["raw_id"]:
+            found.append((row["file"], row["row"], row["raw_id"], raw_id(fields, named=False)))
+    seen: Counter[str] = Counter()
+    renamed: dict[str, str] = {}
+    for _, _, old, first in sorted(found):
+        renamed[old] = nth_raw_id(first, seen[first])
+        seen[first] += 1
+    new_ids = pa.table({"old_id": pa.array(renamed, pa.string()), "new_id": pa.array(renamed.values(), pa.string())})
+    lake.cursor.register("new_ids", new_ids)
+    lake.rewrite(
+        "row_renamed",
+        """
+        SELECT old_id, new_id, 'raw rows are named by their content, not by their line' AS why, now() AS renamed_at FROM new_ids
+        """,
+    )
+    if renamed:
+        _rename_raw_rows(lake)
+    lake.cursor.unregister("new_ids")
+
+
+_TESTS_OF = """
+SELECT p.pair_id, l.rows || ' ' || r.rows AS tests_of FROM lake.duplicate_pairs p
+JOIN members l ON l.statement_key = p.left_key JOIN members r ON r.statement_key = p.right_key
+"""
+_MEMBERS = "SELECT statement_key, md5(string_agg(raw_id, ' ' ORDER BY raw_id)) AS rows FROM lake.statement_keys GROUP BY ALL"
+
+
+def _rename_raw_rows(lake: Migrator) -> None:
+    """Put ``new_ids`` in place of the old ones wherever a raw row is named."""
+    known = f"SELECT pair_id FROM ({_TESTS_OF}) n JOIN lake.duplicate_pairs p USING (pair_id) WHERE p.tests_of = n.tests_of"
+    lake.cursor.execute(f"CREATE OR REPLACE TEMP TABLE compared AS WITH members AS ({_MEMBERS}) {known}")
+    lake.cursor.execute(
+        """
+        UPDATE lake.deduped_problems SET raw_ids = n.raw_ids FROM (
+            SELECT problem_id, list(coalesce(new_id, raw_id) ORDER BY place) AS raw_ids
+            FROM (
+                SELECT problem_id, unnest(raw_ids) AS raw_id, generate_subscripts(raw_ids, 1) AS place FROM lake.deduped_problems
+            ) LEFT JOIN new_ids ON old_id = raw_id GROUP BY ALL
+        ) n WHERE n.problem_id = deduped_problems.problem_id
+        """
+    )
+    for table, column in (
+        ("raw_problems", "raw_id"), ("deduped_problems", "raw_id"), ("statement_keys", "raw_id"), ("test_conflicts", "raw_id"),
+        ("record_edge", "parent"),
+    ):  # fmt: skip
+        lake.cursor.execute(f"UPDATE lake.{table} SET {column} = new_id FROM new_ids WHERE old_id = {column}")
+    lake.cursor.execute(
+        f"""
+        UPDATE lake.duplicate_pairs SET tests_of = n.tests_of FROM (
+            WITH members AS ({_MEMBERS}) FROM ({_TESTS_OF}) SEMI JOIN compared USING (pair_id)
+        ) n WHERE n.pair_id = duplicate_pairs.pair_id
+        """
+    )
+    lake.cursor.execute("DROP TABLE compared")
+    lake.touched |= {"raw_problems", "deduped_problems", "statement_keys", "test_conflicts", "duplicate_pairs"}
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "test suites are stored once, and clean problems are labels and a key", store_suites_once),
     Migration(3, "suites are validated by reference solutions and rejected submissions", name_programs_of_known_worth),
     Migration(4, "a release is files, and no table stands empty under its name", keep_releases_as_files),
     Migration(5, "suites whose checkers lost their backslashes are forgotten, to be stored anew", forget_damaged_suites),
+    Migration(6, "raw rows are named by their content, not by the line they stand in", name_rows_by_content),
 )
 
 __all__ = ["MIGRATIONS"]

@@ -96,10 +96,10 @@ class TestSuite(TypedDict):
 class RawProblem(TypedDict):
     """A problem as read from a source, one row a source row."""
 
-    raw_id: Annotated[str, "Hash of the row's content and place"]
+    raw_id: Annotated[str, "Hash of the row's content, dataset and split, and of its name where the source gives one"]
     dataset: Annotated[Dataset, "Which source it was read from"]
     split: Annotated[str, "The dataset's split: train, validation, test"]
-    index: Annotated[str, "Row or name within dataset and split"]
+    index: Annotated[str, "Its name within dataset and split; where the source gives none, the row it stands in now"]
     origin: Annotated[str, "dataset/split/index"]
     source: Annotated[str, "Platform: codeforces, atcoder, leetcode …; 'unknown' if the row does not say"]
     license: Annotated[str, "Licence of the question"]

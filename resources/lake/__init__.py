@@ -1,17 +1,21 @@
 """The lake: DuckLake tables with transactions, snapshots and lineage.
 
 ``tables.py``: what a table is; ``lake.py``: opening and reading; ``write.py`` and ``staging.py``: publishing; ``lineage.py``: the
-tables of lineage; ``migrations.py``: older lakes; ``catalog.py``: SQLite and PostgreSQL; ``journal.py``: what is kept between two
-commits.
+tables of lineage; ``history.py``: what went; ``migrations.py``: older lakes; ``catalog.py``: SQLite and PostgreSQL;
+``journal.py``: what is kept between two commits.
 """
 
 from resources.lake.catalog import load_extensions
+from resources.lake.history import Gone
 from resources.lake.lake import Lake
 from resources.lake.lineage import (
     DATASET_VERSION,
     LINEAGE_TABLES,
     QUARANTINE,
     RECORD_EDGE,
+    RECORD_EDGE_GONE,
+    ROW_GONE,
+    ROW_RENAMED,
     RUN,
     RUN_IO,
     SCHEMA_VERSION,
@@ -29,12 +33,16 @@ __all__ = [
     "LINEAGE_TABLES",
     "QUARANTINE",
     "RECORD_EDGE",
+    "RECORD_EDGE_GONE",
+    "ROW_GONE",
+    "ROW_RENAMED",
     "RUN",
     "RUN_IO",
     "SCHEMA_VERSION",
     "Change",
     "Column",
     "Edge",
+    "Gone",
     "InvalidRows",
     "Lake",
     "Migration",

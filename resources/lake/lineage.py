@@ -1,4 +1,4 @@
-"""The lineage tables every lake has beside its data: edges between rows, unusable rows, runs, versions, reads and writes.
+"""The lineage tables every lake has beside its data: edges between rows, what went, bad rows, runs, versions, reads and writes.
 
 Nouns follow OpenLineage (run, dataset, input, output) and PROV (derived, merged into). They are filled by ``write.py``; the
 questions people ask of them are SQL macros of the project, not of the lake.
@@ -36,6 +36,30 @@ class _RecordEdge(Edge):
     scope: Annotated[str, "Part of the stage rewritten together: a partition, or empty"]
     run_id: str
     created_at: datetime
+
+
+class _RecordEdgeGone(_RecordEdge):
+    why: Annotated[str, "Why it went, where something it came from is gone: the first cause"]
+    gone_run_id: Annotated[str, "Run that removed it"]
+    gone_at: datetime
+
+
+class _RowGone(TypedDict):
+    dataset: Annotated[str, "Table that the row left"]
+    id: str
+    label: Annotated[str, "The name by which people know it; of a raw problem: its origin"]
+    why: str
+    run_id: Annotated[str, "Run that removed it"]
+    gone_at: datetime
+    snapshot: Annotated[int, "The last lake snapshot that holds it: … FROM t AT (VERSION => snapshot)"]
+    back_at: Annotated[datetime | None, "When it came back; null: it is gone"]
+
+
+class _RowRenamed(TypedDict):
+    old_id: str
+    new_id: Annotated[str, "Its id since"]
+    why: str
+    renamed_at: datetime
 
 
 class _QuarantineRow(Quarantined):
@@ -78,12 +102,20 @@ class _SchemaVersion(TypedDict):
 
 
 RECORD_EDGE = Table("record_edge", _RecordEdge, ("child", "parent", "relation", "stage"), "Lineage between rows.")
+RECORD_EDGE_GONE = Table(
+    "record_edge_gone",
+    _RecordEdgeGone,
+    ("child", "parent", "relation", "stage", "gone_at"),
+    "Lineage that is no more: edges as they were, and what became of them.",
+)
+ROW_GONE = Table("row_gone", _RowGone, ("dataset", "id", "gone_at"), "Rows that left their source.")
+ROW_RENAMED = Table("row_renamed", _RowRenamed, ("old_id",), "Ids that a migration replaced.")
 QUARANTINE = Table("quarantine", _QuarantineRow, ("stage", "scope", "file", "row"), "Source rows that could not be used.")
 RUN = Table("run", _Run, ("run_id",), "Runs that wrote to the lake.")
 DATASET_VERSION = Table("dataset_version", _DatasetVersion, ("dataset", "snapshot"), "Versions of every dataset.")
 RUN_IO = Table("run_io", _RunIo, ("run_id", "stage", "direction", "dataset"), "What each run read and wrote.")
 SCHEMA_VERSION = Table("schema_version", _SchemaVersion, ("version",), "Versions of the tables' shapes, and their migrations.")
-LINEAGE_TABLES = (RECORD_EDGE, QUARANTINE, RUN, DATASET_VERSION, RUN_IO, SCHEMA_VERSION)
+LINEAGE_TABLES = (RECORD_EDGE, RECORD_EDGE_GONE, ROW_GONE, ROW_RENAMED, QUARANTINE, RUN, DATASET_VERSION, RUN_IO, SCHEMA_VERSION)
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,10 @@ class Migrator:
 
     def rename_stage(self, old: str, new: str) -> None:
         """Have the edges and the quarantine of an asset go by its new name, so that it can replace them as its own."""
-        self.cursor.execute("UPDATE lake.record_edge SET stage = ? WHERE stage = ?", [new, old])
-        self.cursor.execute("UPDATE lake.quarantine SET stage = ? WHERE stage = ?", [new, old])
+        there = columns_of(self.cursor)
+        for table in ("record_edge", "record_edge_gone", "quarantine"):
+            if table in there:
+                self.cursor.execute(f"UPDATE lake.{table} SET stage = ? WHERE stage = ?", [new, old])
 
     def rename_column(self, table: str, old: str, new: str) -> None:
         self.cursor.execute(f'ALTER TABLE lake.{table} RENAME COLUMN "{old}" TO "{new}"')

@@ -5,6 +5,7 @@ The rows are staged, checked and committed by ``write.py``; nothing here begins 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import duckdb
@@ -25,6 +26,7 @@ class Plan:
     column: str = ""  # with ``values``, a table of one column: only rows whose column is among them are compared
     values: str = ""
     stage: str = ""
+    note_gone: Callable[[duckdb.DuckDBPyConnection, str, str], None] | None = None  # given the tables of what goes and is staged
     inserted: int = 0
     deleted: int = 0
     hash_delta: int = 0
@@ -93,6 +95,8 @@ class Plan:
         cursor.execute(
             f"CREATE OR REPLACE TEMP TABLE {stage}_gone AS SELECT t.* FROM {stage}_old t ANTI JOIN {stage}_new s ON {same}"
         )
+        if self.note_gone is not None:
+            self.note_gone(cursor, f"{stage}_gone", stage)
         self._delete_gone(cursor)
         changed = f"SELECT s.* FROM {stage}_new s ANTI JOIN {stage}_old t ON {same}"
         return f"SELECT s.* FROM {stage} s JOIN ({changed}) t ON {self._same_key}"

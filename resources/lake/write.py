@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from resources.lake.catalog import transaction
+from resources.lake.history import Gone, Noter
 from resources.lake.lineage import LINEAGE_TABLES, QUARANTINE, RECORD_EDGE, Edge, Quarantined, RunInfo
 from resources.lake.staging import Plan, breaches_of
 from resources.lake.tables import Table
@@ -99,6 +100,7 @@ class Write:
         self._noted: set[str] = set()
         self._outputs: list[tuple[str, str, int]] = []
         self._now = datetime.now(UTC)
+        self._noter = Noter(run.run_id, self._now)
         self.changes: dict[str, Change] = {}
         self.committed: dict[str, Change] = {}
 
@@ -117,13 +119,20 @@ class Write:
         rows: Iterable[Mapping[str, Any]] = (),
         where: Mapping[str, str] | None = None,
         within: tuple[str, Iterable[str]] | None = None,
+        gone: Gone | None = None,
     ) -> Staged:
         """Make the table (or the part where columns equal ``where``) hold exactly ``rows``; equal rows are not touched.
 
         ``within``: a column and values; only published rows with one of them are compared and may go, so that a small change
-        costs little in a large table. Staged rows outside it must be new ones.
+        costs little in a large table. Staged rows outside it must be new ones. ``gone``: rows that leave are noted in
+        ``row_gone``, for tables that nothing leads to and whose key is one column; other rows are known by their edges.
         """
-        return self._stage_rows(table, rows, self._within(Plan(table, scope=dict(where or {}), delete_others=True), within))
+        plan = self._within(Plan(table, scope=dict(where or {}), delete_others=True), within)
+        if gone is not None:
+            (key,) = table.key
+            noter = self._noter
+            plan.note_gone = lambda cursor, left, staged: noter.rows(cursor, table.name, key, left, staged, gone)
+        return self._stage_rows(table, rows, plan)
 
     def sync_query(self, table: Table, query: str, parameters: object = None, where: Mapping[str, str] | None = None) -> None:
         """As ``sync``, with the rows computed by a SELECT over the lake that yields the table's columns by name."""
@@ -138,10 +147,11 @@ class Write:
         self, edges: Iterable[Edge] = (), *, replace: bool = True, within: tuple[str, Iterable[str]] | None = None
     ) -> Staged:
         """Record lineage. ``replace``: these are all the edges of this stage and scope (of those ``within``, as in ``sync``);
-        else they are added."""
+        else they are added. Edges that are replaced or go are kept in ``record_edge_gone``."""
         if replace:
             plan = Plan(RECORD_EDGE, scope={"stage": self._stage, "scope": self._scope}, delete_others=True)
             plan = self._within(plan, within)
+            plan.note_gone = self._noter.edges
         else:
             plan = Plan(RECORD_EDGE, keep_known=True)
         plan.volatile = ("run_id", "created_at")
@@ -151,6 +161,7 @@ class Write:
         """As ``edges`` with ``replace``, computed by a SELECT of child, parent, relation, reason (named parameters)."""
         plan = Plan(RECORD_EDGE, scope={"stage": self._stage, "scope": self._scope}, delete_others=True)
         plan.volatile = ("run_id", "created_at")
+        plan.note_gone = self._noter.edges
         plan.stage = self._new_stage(RECORD_EDGE)
         self._lake.note_reads(query)
         self._cursor.execute(

@@ -68,6 +68,12 @@ def test_an_old_lake_is_migrated_and_refreshed_for_free(tmp_path: Path) -> None:
     assert set(re.findall(r"([\d,]+) judge requests", done.stderr)) <= {"0"}
     with open_lake(tmp_path) as lake:
         after = {table: {row[key] for row in lake.rows(f"SELECT {key} FROM {table}")} for table, key in KEYS.items()}
+        # Rows that their source does not name are named by their content since; nothing else of them changed.
+        renamed = {row["old_id"]: row["new_id"] for row in lake.rows("FROM row_renamed")}
+        taco = lake.rows("SELECT raw_id FROM raw_problems WHERE dataset = 'taco'")
+        assert {row["raw_id"] for row in taco} == set(renamed.values()) and renamed.keys() <= before["raw_problems"]
+        before["raw_problems"] = {renamed.get(old, old) for old in before["raw_problems"]}
+        assert lake.rows("FROM record_edge_gone WHERE stage = 'deduped_problems'") == lake.rows("FROM row_gone") == []
         new_verdicts = after["verdicts"] - before["verdicts"]
         assert {**after, "verdicts": before["verdicts"]} == before and after["verdicts"] >= before["verdicts"]
         # Only verdicts that the grader would now give in another way are made anew: what their versions say.

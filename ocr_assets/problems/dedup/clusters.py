@@ -137,3 +137,45 @@ def to_merge(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, Memb
     for batch in cursor.execute(query).to_arrow_reader(64):
         for row in batch.to_pylist():
             yield row.pop("cluster"), row.pop("statement_key"), row
+
+
+_ORIGINS_NOW = """
+CREATE OR REPLACE TEMP TABLE moved AS
+SELECT problem_id, before, list(origin ORDER BY place) AS origins FROM (
+    SELECT problem_id, origins AS before, unnest(raw_ids) AS raw_id, generate_subscripts(raw_ids, 1) AS place
+    FROM deduped_problems
+) d JOIN (SELECT raw_id, origin FROM raw_problems) r USING (raw_id)
+WHERE problem_id NOT IN (SELECT unnest($gone))
+GROUP BY ALL HAVING before <> list(origin ORDER BY place)
+"""
+
+
+def moved(cursor: duckdb.DuckDBPyConnection, gone: Sequence[str]) -> list[str]:
+    """Note on ``cursor`` which problems, of those that are not ``gone``, have members that stand in other lines now; gives them.
+
+    Such a problem is the same but for its origins: ``with_new_origins`` reads it, ``conflicts_with_new_origins`` its conflicts.
+    """
+    cursor.execute(_ORIGINS_NOW, {"gone": list(gone)})
+    return [row[0] for row in cursor.execute("SELECT problem_id FROM moved").fetchall()]
+
+
+def with_new_origins(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+    """The problems that ``moved`` noted on the same cursor."""
+    yield from _rows(cursor, "SELECT d.* REPLACE (m.origins AS origins) FROM deduped_problems d JOIN moved m USING (problem_id)")
+
+
+def conflicts_with_new_origins(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+    """The conflicts of the problems that ``moved`` noted on the same cursor."""
+    query = """
+        SELECT t.* REPLACE (
+            coalesce(m.origins[list_position(m.before, t.origin)], t.origin) AS origin,
+            coalesce(m.origins[list_position(m.before, t.representative_origin)], t.representative_origin)
+                AS representative_origin
+        ) FROM test_conflicts t JOIN moved m USING (problem_id)
+    """
+    yield from _rows(cursor, query)
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection, query: str) -> Iterator[dict[str, Any]]:
+    for batch in cursor.execute(query).to_arrow_reader(256):
+        yield from batch.to_pylist()

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from ocr_assets.problems.dedup.clusters import changed, clusters, decided, to_merge
+from ocr_assets.problems.dedup.clusters import (
+    changed,
+    clusters,
+    conflicts_with_new_origins,
+    decided,
+    moved,
+    to_merge,
+    with_new_origins,
+)
 from ocr_assets.problems.dedup.merge import merge_groups
 from ocr_assets.problems.dedup.refresh import Refreshed, Writing, refresh
 from ocr_assets.problems.dedup.settings import DedupSettings
@@ -33,12 +41,14 @@ def deduplicate(
 
 
 def _merge_changed(store: Lake, write: Write, pairs: Sequence[DuplicatePair], settings: DedupSettings) -> None:
-    """Stage the problems of clusters that have other members than before, in place of those that are no more."""
+    """Stage the problems of clusters that have other members than before, in place of those that are no more, and those whose
+    members stand in other lines of their files than before."""
     cluster_of, layer_of = clusters(pairs)
     with closing(store.cursor()) as cursor:
         gone = changed(cursor, cluster_of, settings.merge_rule)
-        problems = write.sync(DEDUPED_PROBLEMS, within=("problem_id", gone))
-        conflicts = write.sync(TEST_CONFLICTS, within=("problem_id", gone))
+        touched = [*gone, *moved(cursor, gone)]
+        problems = write.sync(DEDUPED_PROBLEMS, with_new_origins(cursor), within=("problem_id", touched))
+        conflicts = write.sync(TEST_CONFLICTS, conflicts_with_new_origins(cursor), within=("problem_id", touched))
         edges = write.edges(within=("child", gone))
         suites = write.append(TEST_SUITES)
         staged: set[str] = set()  # problems can have equal suites, such as none

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,8 @@ from ocr_assets.platform.row_files import open_bytes
 from ocr_assets.problems.sources import READERS, BadRow
 from ocr_assets.programs.statements import multiple_answers_hint, stated_tolerance
 from ocr_assets.programs.suites import SUITE_FIELDS, suite_row
-from ocr_assets.schema import RAW_PROBLEMS, TEST_SUITES, Dataset, RawProblem, TestSuite, json_text, raw_id
-from resources.lake import Quarantined, Write
+from ocr_assets.schema import RAW_PROBLEMS, TEST_SUITES, Dataset, RawProblem, TestSuite, json_text, nth_raw_id, raw_id
+from resources.lake import Gone, Quarantined, Write
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 KEPT_CHARACTERS = 10_000
@@ -33,10 +34,14 @@ _SPLIT = re.compile(r"(?:^|[^a-z])(train|test|valid(?:ation)?|dev)(?:[^a-z]|$)",
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A row that could be read: the problem, and its test suite, which is stored apart."""
+    """A row that could be read: the problem, and its test suite, which is stored apart.
+
+    ``named``: the source itself gives the row a name; otherwise its index is the line it stands in.
+    """
 
     problem: RawProblem
     suite: TestSuite
+    named: bool
 
 
 def read_source(folder: Path, dataset: Dataset) -> Iterator[SourceRow | Quarantined]:
@@ -47,7 +52,7 @@ def read_source(folder: Path, dataset: Dataset) -> Iterator[SourceRow | Quaranti
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name.endswith(SUFFIXES))
     if not files:
         raise FileNotFoundError(f"{dataset}: no {', '.join(SUFFIXES)} file below {folder}")
-    seen: set[str] = set()
+    seen: Counter[str] = Counter()
     for path in files:
         name = str(path.relative_to(folder))
         row = FILE_ROW
@@ -61,7 +66,8 @@ def read_source(folder: Path, dataset: Dataset) -> Iterator[SourceRow | Quaranti
 
 def store_rows(write: Write, dataset: Dataset, rows: Iterable[SourceRow | Quarantined]) -> None:
     """Stage the rows of one source in place of those it had: problems, suites that are new, and what cannot be used."""
-    problems = write.sync(RAW_PROBLEMS, where={"dataset": dataset})
+    left = f"'no longer in its source {dataset}: it was row ' || t.row || ' of ' || t.file"
+    problems = write.sync(RAW_PROBLEMS, where={"dataset": dataset}, gone=Gone("t.origin", left))
     quarantined = write.quarantine(scope=dataset)
     suites = write.append(TEST_SUITES)
     staged: set[str] = set()  # problems can have equal suites, such as none
@@ -76,15 +82,20 @@ def store_rows(write: Write, dataset: Dataset, rows: Iterable[SourceRow | Quaran
 
 
 def _read_row(
-    dataset: Dataset, file: str, row: int, content: Mapping[str, Any] | BadRow, seen: set[str]
+    dataset: Dataset, file: str, row: int, content: Mapping[str, Any] | BadRow, seen: Counter[str]
 ) -> SourceRow | Quarantined:
-    """One row, or why it cannot be used. ``seen``: ids of the rows before; this row's is added."""
+    """One row, or why it cannot be used. ``seen``: how many rows before had the same content (and name); this one is added.
+
+    A row that the source names is the same row when it comes again, and is left out. Equal rows without names are as many rows,
+    told apart by their number.
+    """
     shown = "" if isinstance(content, BadRow) else json.dumps(content, default=str, ensure_ascii=False)
     try:
         if isinstance(content, BadRow):
             raise content
         source_row = parsed_row(dataset, file, row, content)
-        if source_row.problem["raw_id"] in seen:
+        first = source_row.problem["raw_id"]
+        if source_row.named and seen[first]:
             raise BadRow("doubled row: the same row was read before")
     except BadRow as error:
         return _quarantined(file, row, str(error), shown or error.content)
@@ -92,16 +103,20 @@ def _read_row(
         return _quarantined(file, row, f"broken text: {error.reason} at {error.start}", shown)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return _quarantined(file, row, f"another schema than {dataset}'s: {error!r}", shown)
-    seen.add(source_row.problem["raw_id"])
+    source_row.problem["raw_id"] = nth_raw_id(first, seen[first])
+    seen[first] += 1
     return source_row
 
 
 def parsed_row(dataset: Dataset, file: str, row: int, content: Mapping[str, Any]) -> SourceRow:
     """What the source's reader makes of ``content``, with the row's place and ids, and what its statement says of grading.
 
+    The id is that of the first row with this content (``nth_raw_id``).
+
     Raises ``BadRow``, or what a reader raises on a row of another schema; ``UnicodeEncodeError`` where text is broken.
     """
     problem = READERS[dataset](content)
+    named = problem.index is not None
     judged_by_program = problem.checker is not None or problem.interactor is not None
     if problem.compare is None and not judged_by_program:
         problem.compare = stated_tolerance(problem.statement)
@@ -115,10 +130,10 @@ def parsed_row(dataset: Dataset, file: str, row: int, content: Mapping[str, Any]
     notes = fields.pop("notes")  # not part of what the id is made of
     # Arrow cannot hold lone surrogates; such text is rare and always broken.
     json_text(fields).encode("utf-8")
-    fields["raw_id"] = raw_id(fields)
+    fields["raw_id"] = raw_id(fields, named=named)
     suite = suite_row({name: fields.pop(name) for name in SUITE_FIELDS})
     placed = {**fields, "suite_id": suite["suite_id"], "file": file, "row": row, "notes": notes}
-    return SourceRow(cast("RawProblem", placed), suite)
+    return SourceRow(cast("RawProblem", placed), suite, named)
 
 
 def _quarantined(file: str, row: int, reason: str, content: str) -> Quarantined:
