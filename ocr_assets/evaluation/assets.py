@@ -47,11 +47,9 @@ from resources.settings import (
     LakeResource,
     SandboxResource,
     TokenizerResource,
-    environment_defaults,
 )
 
 
-@environment_defaults
 class SamplesConfig(SampleSettings, dg.Config):
     """``SampleSettings`` as Dagster takes them."""
 

@@ -5,6 +5,7 @@ What an asset does when it runs, and what it reports then, is in ``publish.py``.
 
 from __future__ import annotations
 
+import typing
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from resources.lake.tables import Table
+from resources.settings import environment_defaults
 
 CHECK = "rows_match_declaration"
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
@@ -28,10 +30,12 @@ def lake_asset(
     kinds: Collection[str] = ("duckdb",),
     partitions_def: dg.PartitionsDefinition[Any] | None = None,
     backfill_policy: dg.BackfillPolicy | None = None,
+    section: str = "",
 ) -> Callable[[Callable[..., Results]], dg.AssetsDefinition]:
     """Make a function the asset of ``table``: named as it, with its columns as metadata and its declaration as blocking check.
 
-    The function's docstring is the asset's description; its parameters name config and resources, as in ``dg.asset``.
+    The function's docstring is the asset's description; its parameters name config and resources, as in ``dg.asset``. What the
+    project file and the environment set of its config is the config's default from then on.
 
     Args:
         table: what the asset publishes.
@@ -40,9 +44,13 @@ def lake_asset(
         kinds: all its labels in the UI; a table of the lake has ``duckdb`` among them.
         partitions_def: its partitions, if it has any.
         backfill_policy: whether several partitions are one run.
+        section: the asset's section in ``ocr.toml``; if not given, its name.
     """
 
     def decorate(function: Callable[..., Results]) -> dg.AssetsDefinition:
+        config = typing.get_type_hints(function).get("config")
+        if config is not None:
+            environment_defaults(config, section or table.name)
         return dg.asset(
             name=table.name,
             group_name=group or function.__module__.split(".")[-2],

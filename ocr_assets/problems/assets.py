@@ -37,7 +37,6 @@ from resources.settings import (
     LakeResource,
     SourcesResource,
     TokenizerResource,
-    environment_defaults,
 )
 
 SOURCES = dg.StaticPartitionsDefinition(list(get_args(Dataset)))
@@ -98,7 +97,6 @@ def deduped_problems(
     yield from publish.replace(context, lake, DEDUPED_PROBLEMS, dedup, after=pictures)
 
 
-@environment_defaults
 class ContaminationConfig(DecontaminationSettings, dg.Config):
     """``DecontaminationSettings`` as the asset's configuration."""
 

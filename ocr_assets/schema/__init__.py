@@ -73,6 +73,7 @@ from ocr_assets.schema.problems import (
     TestKind,
     TestSuite,
 )
+from ocr_assets.schema.releases import RELEASE_VERSION, RELEASED_ROW, ReleasedRow, ReleaseVersion
 from ocr_assets.schema.synthesis import (
     COMPARED_PROBLEMS,
     KODCODE_RESPONSES,
@@ -169,6 +170,8 @@ TABLES = (
     VERIFIED_TRIPLETS,
     TOKEN_COUNTS,
     TOKEN_STATISTICS,
+    RELEASE_VERSION,
+    RELEASED_ROW,
     TRAINING_MIX,
     TRAINING_MIXES,
     PACKED_SFT,
@@ -215,7 +218,9 @@ __all__ = [
     "QUESTION_SEEDS",
     "R1_TRACES",
     "RAW_PROBLEMS",
+    "RELEASED_ROW",
     "RELEASES",
+    "RELEASE_VERSION",
     "SCREENED",
     "SELF_VERIFICATION",
     "SEMANTIC_INDEX",
@@ -285,6 +290,8 @@ __all__ = [
     "QuestionStatus",
     "RawProblem",
     "ReferenceSolution",
+    "ReleaseVersion",
+    "ReleasedRow",
     "Response",
     "Screened",
     "SeedKind",

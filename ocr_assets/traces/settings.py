@@ -33,7 +33,9 @@ class TraceSettings(BaseModel):
     temperature: float = Field(0.6, ge=0, description="Sampling temperature")
     top_p: float = Field(0.95, gt=0, le=1, description="Nucleus sampling: probability mass that tokens are drawn from")
     max_tokens: int = Field(16_384, ge=1, description="Most completion tokens of a response, reasoning included")
-    templates: str | None = Field(None, description="Folder whose <name>.jinja files replace the prompt templates")
+    templates: str | None = Field(
+        None, description="Folder whose <name>.jinja files replace the prompt templates", json_schema_extra={"path": True}
+    )
     ask_again: list[str] = Field([], description=f"Failures to be asked again, each once a run: {', '.join(FAILURES)}")
 
     @field_validator("ask_again")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ocr_assets.platform import plots, publish
 from ocr_assets.platform.assets import Results, lake_asset
@@ -92,10 +92,16 @@ def packed_sft(context: dg.AssetExecutionContext, lake: LakeResource, training: 
     yield from _told(publish.append(context, lake, PACKED_SFT, pack, after=tables))
 
 
-class FinetuneConfig(dg.Config):
+class FinetuneSettings(BaseModel):
     """How a training is started."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     start: bool = Field(True, description="False: write recipe.yaml only, to start it on other machines; then materialize again")
+
+
+class FinetuneConfig(FinetuneSettings, dg.Config):
+    """``FinetuneSettings`` as Dagster takes them."""
 
 
 @lake_asset(

@@ -73,7 +73,13 @@ class _Run(TypedDict):
     run_id: str
     job: str
     started_at: datetime
-    code_version: str
+    code_version: Annotated[str, "Installed package, and in a git checkout its commit"]
+    configuration: Annotated[
+        str | None, "All resources and the configuration of the run's assets, as JSON; keys are no part of it"
+    ]
+    packages: Annotated[str | None, "Versions of the packages that the code stands on, as JSON"]
+    images: Annotated[str | None, "Images that programs ran in, with digest, as a JSON list"]
+    project: Annotated[str | None, "The project file and its sha256, as JSON; null: there was none"]
 
 
 class _DatasetVersion(TypedDict):
@@ -120,8 +126,13 @@ LINEAGE_TABLES = (RECORD_EDGE, RECORD_EDGE_GONE, ROW_GONE, ROW_RENAMED, QUARANTI
 
 @dataclass(frozen=True)
 class RunInfo:
-    """Who writes: the Dagster run (or ``cli-…``), its job, and the version of the code."""
+    """Who writes: the Dagster run (or ``cli-…``), its job, the version of the code, and what the table ``run`` says besides, as
+    JSON. ``images``: those that programs ran in so far."""
 
     run_id: str
     job: str = ""
     code_version: str = ""
+    configuration: str | None = None
+    packages: str | None = None
+    project: str | None = None
+    images: tuple[str, ...] = ()

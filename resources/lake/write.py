@@ -5,6 +5,7 @@ How a staged table meets the published one is in ``staging.py``; opening and rea
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -136,12 +137,15 @@ class Write:
 
     def sync_query(self, table: Table, query: str, parameters: object = None, where: Mapping[str, str] | None = None) -> None:
         """As ``sync``, with the rows computed by a SELECT over the lake that yields the table's columns by name."""
-        plan = Plan(table, scope=dict(where or {}), delete_others=True)
-        plan.stage = self._new_stage(table)
-        columns = ", ".join(f'"{column.name}"' for column in table.columns)
-        self._lake.note_reads(query)
-        self._cursor.execute(f"INSERT INTO {plan.stage} SELECT {columns} FROM ({query})", parameters)
-        self._validate_and_add(plan)
+        self._stage_query(Plan(table, scope=dict(where or {}), delete_others=True), query, parameters)
+
+    def append_query(self, table: Table, query: str, parameters: object = None) -> None:
+        """As ``append``, with the rows computed by a SELECT that yields the table's columns by name."""
+        self._stage_query(Plan(table, keep_known=True), query, parameters)
+
+    def upsert_query(self, table: Table, query: str, parameters: object = None) -> None:
+        """As ``upsert``, with the rows computed by a SELECT that yields the table's columns by name."""
+        self._stage_query(Plan(table), query, parameters)
 
     def edges(
         self, edges: Iterable[Edge] = (), *, replace: bool = True, within: tuple[str, Iterable[str]] | None = None
@@ -254,6 +258,13 @@ class Write:
         staged.check()
         return staged
 
+    def _stage_query(self, plan: Plan, query: str, parameters: object) -> None:
+        plan.stage = self._new_stage(plan.table)
+        columns = ", ".join(f'"{column.name}"' for column in plan.table.columns)
+        self._lake.note_reads(query)
+        self._cursor.execute(f"INSERT INTO {plan.stage} SELECT {columns} FROM ({query})", parameters)
+        self._validate_and_add(plan)
+
     def _validate_and_add(self, plan: Plan) -> None:
         self._plans.append(plan)
         breaches = breaches_of(self._cursor, plan.table, plan.stage)
@@ -314,12 +325,18 @@ class Write:
         return True
 
     def _note_run(self) -> bool:
-        known = self._cursor.execute("SELECT 1 FROM run WHERE run_id = ?", [self._run.run_id]).fetchone()
+        run = self._run
+        known = self._cursor.execute("SELECT images FROM run WHERE run_id = ?", [run.run_id]).fetchone()
+        images = sorted({*json.loads(known[0] if known and known[0] else "[]"), *run.images})
+        noted_images = json.dumps(images) if images else None
         if known is None:
             self._cursor.execute(
-                "INSERT INTO run VALUES (?, ?, ?, ?)",
-                [self._run.run_id, self._run.job, self._now, self._run.code_version],
+                "INSERT INTO run (run_id, job, started_at, code_version, configuration, packages, images, project) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [run.run_id, run.job, self._now, run.code_version, run.configuration, run.packages, noted_images, run.project],
             )
+        elif noted_images != known[0]:
+            self._cursor.execute("UPDATE run SET images = ? WHERE run_id = ?", [noted_images, run.run_id])
         outputs = {(name, change.data_version) for name, change in self.changes.items() if change.data_version}
         read = {name: version for write in (self, *self._outer) for name, version in write._inputs.items()}
         # What a stage writes, now or in earlier runs, it also reads, to see what is new; that is no input.
@@ -339,4 +356,4 @@ class Write:
         ]
         if rows:
             self._cursor.executemany("INSERT INTO run_io VALUES (?, ?, ?, ?, ?, ?)", rows)
-        return known is None or bool(rows)
+        return known is None or noted_images != known[0] or bool(rows)

@@ -1,4 +1,5 @@
-"""Every setting of the outside world: one typed resource a thing, each in a module of its own, filled from environment variables.
+"""Every setting of the outside world: one typed resource a thing, each in a module of its own, filled from environment variables
+and the project file.
 
 What belongs here: names, types, defaults, bounds and variables of settings, and how a setting becomes the thing. The things
 themselves are in the packages beside; heavy ones are imported only when used, so the code server starts in seconds. Keys are no
@@ -17,6 +18,7 @@ from resources.settings.environment import WrongSetting, environment_defaults, f
 from resources.settings.evaluation import BenchmarksResource, EvaluatedResource
 from resources.settings.lake import LakeResource
 from resources.settings.models import JudgesResource, TeacherResource, prices_of
+from resources.settings.project import Project, read_project
 from resources.settings.sandbox import SandboxResource
 from resources.settings.sources import BUNDLED, SourcesResource
 from resources.settings.synthesis import SynthesisResource
@@ -31,6 +33,7 @@ __all__ = [
     "EvaluatedResource",
     "JudgesResource",
     "LakeResource",
+    "Project",
     "SandboxResource",
     "SourcesResource",
     "SynthesisResource",
@@ -41,25 +44,30 @@ __all__ = [
     "environment_defaults",
     "from_environment",
     "prices_of",
+    "read_project",
     "resources_from_environment",
 ]
 
-# The name by which assets ask for a resource → its settings.
+# The name by which assets ask for a resource, which is its section in ``ocr.toml`` → its settings.
 RESOURCES: Mapping[str, type[Settings]] = {
-    "lake": LakeResource,
-    "sources": SourcesResource,
-    "synthesis": SynthesisResource,
-    "teacher": TeacherResource,
-    "judges": JudgesResource,
-    "evaluated": EvaluatedResource,
-    "benchmarks": BenchmarksResource,
-    "embedder": EmbedderResource,
-    "tokenizer": TokenizerResource,
-    "training": TrainingResource,
-    "sandbox": SandboxResource,
+    resource.section: resource
+    for resource in (
+        LakeResource,
+        SourcesResource,
+        SynthesisResource,
+        TeacherResource,
+        JudgesResource,
+        EvaluatedResource,
+        BenchmarksResource,
+        EmbedderResource,
+        TokenizerResource,
+        TrainingResource,
+        SandboxResource,
+    )
 }
 
 
 def resources_from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, Settings]:
-    """All resources by name, each field from its variable where that is set. Raises ``WrongSetting``."""
-    return {name: from_environment(resource, environment) for name, resource in RESOURCES.items()}
+    """All resources by name, each field from who gave it (``environment.py``), else its default. Raises ``WrongSetting``."""
+    project = read_project(environment)
+    return {name: from_environment(resource, environment, project=project) for name, resource in RESOURCES.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import dagster as dg
 from pydantic import model_validator
@@ -11,7 +11,12 @@ from resources.settings.environment import refuse_passwords
 
 
 class Settings(dg.ConfigurableResource[Any]):
-    """A resource whose fields are settings. Keys are no fields: see ``resources/secrets.py``."""
+    """A resource whose fields are settings. Keys are no fields: see ``resources/secrets.py``.
+
+    ``section``: the name by which assets ask for it, ``ocr.toml`` and ``--set`` set it.
+    """
+
+    section: ClassVar[str] = ""
 
     @model_validator(mode="after")
     def _no_passwords(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 class EmbedderResource(Settings):
     """The sentence embedding model."""
 
+    section: ClassVar[str] = "embedder"
     model: str = Field(
         "all-MiniLM-L6-v2",
         description="The bundled model, a path, or a name on the Hub",
-        json_schema_extra={"env": "OCR_EMBEDDER"},
+        json_schema_extra={"env": "OCR_EMBEDDER", "path": "or name"},
     )
     batch: int = Field(64, ge=1, description="Texts embedded at once", json_schema_extra={"env": "OCR_EMBEDDER_BATCH"})
 

@@ -1,72 +1,151 @@
-"""How a settings model is filled from environment variables, and how a wrong value is refused.
+"""How a settings model is filled from what was given, and how a wrong value is refused.
 
-A field that a variable sets says so itself: ``Field(…, json_schema_extra={"env": "OCR_HOME"})``. Resources (the modules beside)
-and the settings of the stages (``XSettings`` in ``ocr_assets``) both use these functions; ``docs/settings.md`` is made
-from the same metadata (``make docs``).
+A value comes from ``--set`` on the command line, else from its environment variable, else from the section of ``ocr.toml``
+(``project.py``), else it is the default. A field that a variable sets says so itself: ``Field(…, json_schema_extra={"env":
+"OCR_HOME"})``. One that holds a path has ``"path": True`` there: a relative one in ``ocr.toml`` starts from that file's folder;
+with ``"path": "or name"`` only what begins with a dot or lies there is a path. Resources (the modules beside) and the settings of
+the stages (``XSettings`` in ``ocr_assets``) both use these functions; ``docs/settings.md`` is made from the same
+metadata (``make docs``).
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Mapping
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from resources.secrets import has_password, hidden
+from resources.settings.project import Project, WrongSetting, read_project
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class WrongSetting(ValueError):
-    """A setting that cannot be used. One line: the variable, its value, and what to give instead."""
+@dataclass(frozen=True)
+class Given:
+    """The value of a setting, and who gave it: ``OCR_TEACHER``, ``ocr.toml, line 3: teacher.kind``, ``--set teacher.kind``."""
+
+    value: Any
+    origin: str
 
 
 def variables(model: type[BaseModel]) -> dict[str, str]:
     """Field name → the environment variable that sets it, for the fields that have one."""
-    variables: dict[str, str] = {}
-    for name, field in model.model_fields.items():
-        extra = field.json_schema_extra
-        if isinstance(extra, Mapping) and isinstance(extra.get("env"), str):
-            variables[name] = str(extra["env"])
-    return variables
+    found = {name: _extra(field, "env") for name, field in model.model_fields.items()}
+    return {name: variable for name, variable in found.items() if isinstance(variable, str)}
 
 
-def given(model: type[BaseModel], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Field name → text of the variable, for those variables that are set and not empty."""
-    return {name: environment[variable] for name, variable in variables(model).items() if environment.get(variable)}
+def given(
+    model: type[BaseModel],
+    environment: Mapping[str, str] = os.environ,
+    *,
+    section: str = "",
+    project: Project | None = None,
+) -> dict[str, Given]:
+    """Field name → its value and who gave it, for the fields that somebody set.
 
-
-def from_environment(model: type[Model], environment: Mapping[str, str] = os.environ, **values: Any) -> Model:
-    """``model`` with each field from ``values``, else from its variable, else its default.
-
-    Raises ``WrongSetting`` naming what is wrong: by its variable where the value came from there, else by its field.
+    ``section``: the name by which ``ocr.toml`` and ``--set`` know the model; a resource knows its own. ``project``: what was read
+    of ``ocr.toml``; if it is not given, it is read. Raises ``WrongSetting`` at a field that there is not.
     """
-    from_variables = {name: text for name, text in given(model, environment).items() if name not in values}
+    section = section or getattr(model, "section", "")
+    found: dict[str, Given] = {}
+    if section:
+        project = project or read_project(environment)
+        project.refuse_fields(section, model.model_fields)
+        for name, value in project.section(section).items():
+            place = f"{project.place(*section.split('.'), name)}: {section}.{name}"
+            found[name] = Given(_from_file(model.model_fields[name], value, project.folder), place)
+    for name, variable in variables(model).items():
+        if environment.get(variable):  # an empty one is not set
+            found[name] = Given(environment[variable], variable)
+    if section and project is not None:
+        for name, value in project.set_by_hand(section).items():
+            if name not in model.model_fields:
+                raise WrongSetting(
+                    f"wrong setting: --set {section}.{name}: there is no setting {name} in {section}; "
+                    f"there are {', '.join(model.model_fields)}"
+                )
+            found[name] = Given(_typed(model.model_fields[name], value), f"--set {section}.{name}")
+    return found
+
+
+def from_environment(
+    model: type[Model],
+    environment: Mapping[str, str] = os.environ,
+    *,
+    section: str = "",
+    project: Project | None = None,
+    **values: Any,
+) -> Model:
+    """``model`` with each field from ``values``, else from what was ``given``, else its default.
+
+    Raises ``WrongSetting`` naming what is wrong: by who gave it, else by its field.
+    """
+    found = given(model, environment, section=section, project=project)
+    origins = {name: one.origin for name, one in found.items() if name not in values}
     try:
-        return model(**{**from_variables, **values})
+        return model(**{**{name: one.value for name, one in found.items()}, **values})
     except ValidationError as error:
-        raise wrong_setting(model, error, from_variables) from None
+        raise wrong_setting(model, error, origins) from None
 
 
-def environment_defaults(model: type[Model]) -> type[Model]:
-    """Class decorator for a stage's Dagster config: the environment's values become the defaults, which the launchpad shows.
+def environment_defaults(model: type[Model], section: str = "") -> type[Model]:
+    """A stage's Dagster config with what was given as defaults, which the launchpad shows; the class itself is changed.
 
-    ``@environment_defaults class XConfig(XSettings, dg.Config): …``. Raises ``WrongSetting``.
+    ``lake_asset`` does this for the config of every asset, whose ``section`` is its name. Raises ``WrongSetting``.
     """
-    set_by_variable = given(model)
-    if set_by_variable:
-        filled = from_environment(model)
-        for name in set_by_variable:
+    found = given(model, section=section)
+    if found:
+        filled = from_environment(model, section=section)
+        for name in found:
             model.model_fields[name].default = getattr(filled, name)
+            model.model_fields[name].default_factory = None
         model.model_rebuild(force=True)
     return model
 
 
-def wrong_setting(model: type[BaseModel], error: ValidationError, from_variables: Container[str]) -> WrongSetting:
-    """``error`` in one line. ``from_variables``: the fields whose value is a variable's text."""
-    names = variables(model)
+def _extra(field: FieldInfo, name: str) -> Any:
+    extra = field.json_schema_extra
+    return extra.get(name) if isinstance(extra, Mapping) else None
+
+
+def _from_file(field: FieldInfo, value: Any, folder: Path) -> Any:
+    """A value of ``ocr.toml`` as the field takes it: a relative path from the file's folder on."""
+    value, kind = _typed(field, value), _extra(field, "path")
+    if not kind or not isinstance(value, str) or not value.strip() or value in _NO_PATHS or ":" in value:
+        return value
+    path = Path(value).expanduser()
+    if kind != "or name" or value.startswith(".") or (folder / path).exists():
+        return str(folder / path)
+    return value
+
+
+_NO_PATHS = ("bundled", "hub")  # words that stand in a path's place; hub:name, s3://… have a colon
+
+
+def _typed(field: FieldInfo, value: Any) -> Any:
+    """TOML has no null: where a field may be null, an empty text says so. A number for a text is its digits."""
+    kinds = typing.get_args(field.annotation) if _is_union(field.annotation) else (field.annotation,)
+    if value == "" and type(None) in kinds:
+        return None
+    if str in kinds and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+
+
+def wrong_setting(model: type[BaseModel], error: ValidationError, origins: Mapping[str, str]) -> WrongSetting:
+    """``error`` in one line. ``origins``: who gave the fields that somebody gave."""
     faults = []
     for fault in error.errors():
         advice = _advice(fault["msg"])
@@ -74,8 +153,7 @@ def wrong_setting(model: type[BaseModel], error: ValidationError, from_variables
             faults.append(advice)
             continue
         field = str(fault["loc"][0])
-        name = names[field] if field in from_variables else field
-        faults.append(f"{name}={hidden(repr(fault['input']))}: {advice}")
+        faults.append(f"{origins.get(field, field)}={hidden(repr(fault['input']))}: {advice}")
     return WrongSetting(hidden("wrong setting: " + "; ".join(faults)))
 
 
@@ -105,3 +183,15 @@ def _advice(message: str) -> str:
     advice = re.sub(r", unable to (parse|interpret).*", "", advice)
     advice = re.sub(r"^Input should be (greater|less|at|a multiple)", r"give a value \1", advice)
     return re.sub(r"^Input should be ", "give ", advice)
+
+
+__all__ = [
+    "Given",
+    "WrongSetting",
+    "environment_defaults",
+    "from_environment",
+    "given",
+    "refuse_passwords",
+    "variables",
+    "wrong_setting",
+]

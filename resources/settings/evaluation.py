@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,6 +24,7 @@ MIX = "mix:"  # a name that begins so is the model that was trained on that mix
 class EvaluatedResource(Settings):
     """The models under evaluation. Their server's key is read from ``OCR_EVALUATED_KEY`` when it is needed, and shown nowhere."""
 
+    section: ClassVar[str] = "evaluated"
     kind: Literal["recorded", "endpoint", "vllm", "transformers", "none"] = Field(
         "recorded",
         description="recorded answers, an OpenAI-compatible endpoint, vllm in process, transformers in process (small models), "
@@ -71,10 +72,12 @@ class EvaluatedResource(Settings):
         json_schema_extra={"env": "OCR_EVALUATED_PRICES"},
     )
     recordings: str = Field(
-        BUNDLED, description="Folder of recorded answers", json_schema_extra={"env": "OCR_EVALUATED_RECORDINGS"}
+        BUNDLED, description="Folder of recorded answers", json_schema_extra={"env": "OCR_EVALUATED_RECORDINGS", "path": True}
     )
     record: str | None = Field(
-        None, description="Folder in which to record every answer", json_schema_extra={"env": "OCR_EVALUATED_RECORD"}
+        None,
+        description="Folder in which to record every answer",
+        json_schema_extra={"env": "OCR_EVALUATED_RECORD", "path": True},
     )
     engine: str = Field(
         "{}",
@@ -147,10 +150,11 @@ class EvaluatedResource(Settings):
 class BenchmarksResource(Settings):
     """Where the benchmarks' published files lie."""
 
+    section: ClassVar[str] = "benchmarks"
     files: str = Field(
         BUNDLED,
         description="Folder with a folder of files for each benchmark under its name (livecodebench …), hub, or bundled",
-        json_schema_extra={"env": "OCR_EVALUATION_BENCHMARKS"},
+        json_schema_extra={"env": "OCR_EVALUATION_BENCHMARKS", "path": True},
     )
     names: str = Field(
         "",

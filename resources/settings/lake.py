@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -15,8 +16,11 @@ from resources.settings.base import Settings
 class LakeResource(Settings):
     """Where everything written lies."""
 
+    section: ClassVar[str] = "lake"
     home: str = Field(
-        ".ocr", description="Folder of lake, releases, cache and Dagster's own files", json_schema_extra={"env": "OCR_HOME"}
+        ".ocr",
+        description="Folder of lake, releases, cache and Dagster's own files",
+        json_schema_extra={"env": "OCR_HOME", "path": True},
     )
     catalog: str | None = Field(
         None,
@@ -24,7 +28,9 @@ class LakeResource(Settings):
         json_schema_extra={"env": "OCR_CATALOG"},
     )
     data_path: str | None = Field(
-        None, description="Where data files go instead of the lake's folder", json_schema_extra={"env": "OCR_DATA_PATH"}
+        None,
+        description="Where data files go instead of the lake's folder",
+        json_schema_extra={"env": "OCR_DATA_PATH", "path": True},
     )
     memory_limit: str = Field(
         "4GB", description="DuckDB's memory; beyond it spills to disk", json_schema_extra={"env": "OCR_MEMORY_LIMIT"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 class TeacherResource(Settings):
     """The model that reasons. Its server's key is read from ``OCR_TEACHER_KEY`` when the model is opened, and shown nowhere."""
 
+    section: ClassVar[str] = "teacher"
     kind: Literal["recorded", "endpoint", "vllm"] = Field(
         "recorded",
         description="recorded answers, an OpenAI-compatible endpoint, or vllm in process (pip install 'ocr-assets[vllm]')",
         json_schema_extra={"env": "OCR_TEACHER"},
     )
     model: str = Field(
-        "deepseek-ai/DeepSeek-R1", description="Name, or path for vllm", json_schema_extra={"env": "OCR_TEACHER_MODEL"}
+        "deepseek-ai/DeepSeek-R1",
+        description="Name, or path for vllm",
+        json_schema_extra={"env": "OCR_TEACHER_MODEL", "path": "or name"},
     )
     url: str = Field(
         "",
@@ -43,7 +46,7 @@ class TeacherResource(Settings):
     tokenizer: str | None = Field(
         None,
         description="Folder or name whose chat template completion applies; default the model's",
-        json_schema_extra={"env": "OCR_TEACHER_TOKENIZER"},
+        json_schema_extra={"env": "OCR_TEACHER_TOKENIZER", "path": "or name"},
     )
     concurrency: int = Field(
         64, ge=1, le=4096, description="Requests in flight, at most", json_schema_extra={"env": "OCR_TEACHER_CONCURRENCY"}
@@ -73,9 +76,11 @@ class TeacherResource(Settings):
     price_completion: float = Field(
         0, ge=0, description="US dollars a million completion tokens", json_schema_extra={"env": "OCR_TEACHER_PRICE_COMPLETION"}
     )
-    recordings: str = Field(BUNDLED, description="Folder of recorded answers", json_schema_extra={"env": "OCR_RECORDINGS"})
+    recordings: str = Field(
+        BUNDLED, description="Folder of recorded answers", json_schema_extra={"env": "OCR_RECORDINGS", "path": True}
+    )
     record: str | None = Field(
-        None, description="Folder in which to record every answer", json_schema_extra={"env": "OCR_TEACHER_RECORD"}
+        None, description="Folder in which to record every answer", json_schema_extra={"env": "OCR_TEACHER_RECORD", "path": True}
     )
     tensor_parallel: int = Field(
         1, ge=1, description="vllm: GPUs over which the model is spread", json_schema_extra={"env": "OCR_VLLM_TENSOR_PARALLEL"}
@@ -144,6 +149,7 @@ class JudgesResource(Settings):
     """The models that say whether a problem restates a benchmark item. Their server's key is read from ``OCR_JUDGE_KEY`` when
     one is opened, and shown nowhere."""
 
+    section: ClassVar[str] = "judges"
     kind: Literal["recorded", "endpoint", "none"] = Field(
         "recorded",
         description="recorded votes, an OpenAI-compatible endpoint, or none",
@@ -159,7 +165,9 @@ class JudgesResource(Settings):
         description="Base URL of the server (all models), or one a model by comma; passwords belong in OCR_JUDGE_KEY",
         json_schema_extra={"env": "OCR_JUDGE_URL"},
     )
-    recordings: str = Field(BUNDLED, description="Folder of recorded votes", json_schema_extra={"env": "OCR_JUDGE_RECORDINGS"})
+    recordings: str = Field(
+        BUNDLED, description="Folder of recorded votes", json_schema_extra={"env": "OCR_JUDGE_RECORDINGS", "path": True}
+    )
     prices: str = Field(
         "",
         description="US dollars a million prompt/completion tokens, e.g. 0.12/0.30, one pair or one a judge by comma",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 class SandboxResource(Settings):
     """Where untrusted programs run."""
 
+    section: ClassVar[str] = "sandbox"
     kind: Literal["auto", "docker", "process"] = Field(
         "auto",
         description="auto is docker, and process (no isolation!) only for the bundled corpus where no engine answers",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -15,19 +16,22 @@ BUNDLED = "bundled"
 class SourcesResource(Settings):
     """Where each source's rows lie: ``bundled``, a folder, or the Hub (``hub``, ``hub:name@revision``); blank: none."""
 
-    taco: str = Field(BUNDLED, description="TACO: bundled, folder or hub", json_schema_extra={"env": "OCR_TACO"})
-    apps: str = Field(BUNDLED, description="APPS: bundled, folder or hub", json_schema_extra={"env": "OCR_APPS"})
+    section: ClassVar[str] = "sources"
+    taco: str = Field(BUNDLED, description="TACO: bundled, folder or hub", json_schema_extra={"env": "OCR_TACO", "path": True})
+    apps: str = Field(BUNDLED, description="APPS: bundled, folder or hub", json_schema_extra={"env": "OCR_APPS", "path": True})
     code_contests: str = Field(
-        BUNDLED, description="CodeContests: bundled, folder or hub", json_schema_extra={"env": "OCR_CODE_CONTESTS"}
+        BUNDLED, description="CodeContests: bundled, folder or hub", json_schema_extra={"env": "OCR_CODE_CONTESTS", "path": True}
     )
     codeforces: str = Field(
-        BUNDLED, description="open-r1's Codeforces: bundled, folder or hub", json_schema_extra={"env": "OCR_CODEFORCES"}
+        BUNDLED,
+        description="open-r1's Codeforces: bundled, folder or hub",
+        json_schema_extra={"env": "OCR_CODEFORCES", "path": True},
     )
-    local: str = Field("", description="A folder of your own problems", json_schema_extra={"env": "OCR_LOCAL"})
+    local: str = Field("", description="A folder of your own problems", json_schema_extra={"env": "OCR_LOCAL", "path": True})
     benchmarks: str = Field(
         BUNDLED,
         description="Folder of benchmark files, hub (five benchmarks, 4 GB), or bundled",
-        json_schema_extra={"env": "OCR_BENCHMARKS"},
+        json_schema_extra={"env": "OCR_BENCHMARKS", "path": True},
     )
 
     def folder(self, dataset: str, bundled: Path, cache: Path) -> Path | None:

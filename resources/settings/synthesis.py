@@ -4,6 +4,7 @@ verified. What is done with it: ``ocr_assets/synthesis``."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -14,15 +15,16 @@ from resources.settings.sources import BUNDLED
 class SynthesisResource(Settings):
     """Which subsets of questions there are beside the bundled twelve, where the bundled ones' seeds lie, how tests are tried."""
 
+    section: ClassVar[str] = "synthesis"
     subsets: str = Field(
         "",
         description="Folder of your own definitions of subsets, <name>.toml; one named as a bundled one replaces it",
-        json_schema_extra={"env": "OCR_SUBSETS"},
+        json_schema_extra={"env": "OCR_SUBSETS", "path": True},
     )
     seeds: str = Field(
         BUNDLED,
         description="Folder in which the bundled subsets find their snippets and questions, or bundled",
-        json_schema_extra={"env": "OCR_SEEDS"},
+        json_schema_extra={"env": "OCR_SEEDS", "path": True},
     )
     suite_cpu_s: float = Field(
         3.0,

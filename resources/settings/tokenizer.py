@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 class TokenizerResource(Settings):
     """The tokenizer lengths are counted with."""
 
+    section: ClassVar[str] = "tokenizer"
     vocabulary: str | None = Field(
-        None, description="A .tiktoken file; default Qwen's, from its PyPI package", json_schema_extra={"env": "OCR_TOKENIZER"}
+        None,
+        description="A .tiktoken file; default Qwen's, from its PyPI package",
+        json_schema_extra={"env": "OCR_TOKENIZER", "path": True},
     )
 
     def opened(self) -> QwenTokenizer:

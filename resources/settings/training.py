@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 
@@ -13,16 +14,17 @@ from resources.settings.base import Settings
 class TrainingResource(Settings):
     """Which base model is fine-tuned on which mixes, and on how many devices."""
 
+    section: ClassVar[str] = "training"
     base_model: str = Field(
         "",
         description="Base model: a folder, or a name on the Hub (name@commit); a folder without weights: from scratch. Blank: "
         "none is trained",
-        json_schema_extra={"env": "OCR_BASE_MODEL"},
+        json_schema_extra={"env": "OCR_BASE_MODEL", "path": "or name"},
     )
     mixes: str = Field(
         "",
         description="Folder of your own training mixes, <name>.toml, with recipes/ in it; one named as a bundled one replaces it",
-        json_schema_extra={"env": "OCR_MIXES"},
+        json_schema_extra={"env": "OCR_MIXES", "path": True},
     )
     devices: int = Field(
         1, ge=1, description="Devices that share a step's batch, over all nodes", json_schema_extra={"env": "OCR_TRAIN_DEVICES"}

@@ -34,4 +34,6 @@ class DecontaminationSettings(BaseModel):
     )
     neighbours: int = Field(3, ge=1, description="Nearest items kept for each problem and benchmark; another value measures anew")
     ngram: int = Field(8, ge=2, le=8, description="Words of an n-gram; another value measures anew")
-    templates: str | None = Field(None, description="Folder whose judge.jinja replaces the judges' prompt: all pairs anew")
+    templates: str | None = Field(
+        None, description="Folder whose judge.jinja replaces the judges' prompt: all pairs anew", json_schema_extra={"path": True}
+    )
