@@ -20,6 +20,7 @@ from ocr_assets.evaluation.assets import (
     evaluations,
 )
 from ocr_assets.exports.assets import kodcode_rl, kodcode_sft_r1, kodcode_v1, sft_dataset
+from ocr_assets.platform.sections import refuse_unknown
 from ocr_assets.platform.terminal import terminal
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
 from ocr_assets.synthesis.answer_assets import (
@@ -33,7 +34,7 @@ from ocr_assets.synthesis.assets import question_screening, synthetic_questions
 from ocr_assets.traces.assets import r1_traces, solutions
 from ocr_assets.training.assets import finetuned_model, packed_sft, training_mix
 from ocr_assets.verification.assets import suite_quality, suite_validation, verdicts, verified_triplets
-from resources.settings import WrongSetting, resources_from_environment
+from resources.settings import WrongSetting, read_project, resources_from_environment
 
 ASSETS = [
     raw_problems,
@@ -71,6 +72,7 @@ ASSETS = [
 
 def build_definitions(**overrides: Any) -> dg.Definitions:
     """The definitions, with resources replaced by name: ``build_definitions(teacher=TeacherResource(kind="endpoint", …))``."""
+    refuse_unknown(read_project(), ASSETS)
     return dg.Definitions(
         assets=ASSETS,
         jobs=JOBS,

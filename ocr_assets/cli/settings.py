@@ -69,21 +69,12 @@ def all_settings() -> Iterator[Setting]:
 
 
 def stage_settings() -> Mapping[str, type[BaseModel]]:
-    """Asset → the settings model of its configuration (of ``class XConfig(XSettings, dg.Config)``: ``XSettings``)."""
-    import dagster as dg
-    from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction  # what an asset was made of
-
+    """Asset → the settings model of its configuration."""
     from ocr_assets.definitions import ASSETS
+    from ocr_assets.platform.sections import settings_of
 
-    configs: dict[str, type[BaseModel]] = {}
-    for asset in ASSETS:
-        function = asset.op.compute_fn
-        assert isinstance(function, DecoratedOpFunction)
-        config = typing.get_type_hints(function.decorated_fn).get("config")
-        if config is not None:
-            own = [base for base in config.__mro__ if issubclass(base, BaseModel) and not issubclass(base, dg.Config)]
-            configs[asset.key.to_user_string()] = own[0] if own and own[0].model_fields else config
-    return configs
+    found = {asset.key.to_user_string(): settings_of(asset) for asset in ASSETS}
+    return {name: settings for name, settings in found.items() if settings is not None}
 
 
 def as_markdown() -> str:

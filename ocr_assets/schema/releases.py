@@ -33,7 +33,7 @@ class ReleasedRow(TypedDict):
     ``from_number <= n AND n <= coalesce(to_number, n)``."""
 
     release: str
-    released_id: Annotated[str, "Id of the row in the release"]
+    id: Annotated[str, "Id of the row in the release"]
     parent_id: Annotated[str | None, "Row of the lake that it was made of, such as the triplet; null: not known any more"]
     row_hash: Annotated[str, "md5 of all its columns"]
     from_number: Annotated[int, "First version that holds it"]
@@ -42,5 +42,5 @@ class ReleasedRow(TypedDict):
 
 RELEASE_VERSION = Table("release_version", ReleaseVersion, ("release", "number"), "What was released, a row a version.")
 RELEASED_ROW = Table(
-    "released_row", ReleasedRow, ("release", "released_id", "from_number"), "Which rows stood in which versions of a release."
+    "released_row", ReleasedRow, ("release", "id", "from_number"), "Which rows stood in which versions of a release."
 )

@@ -10,8 +10,10 @@ metadata (``make docs``).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import tomllib
 import types
 import typing
 from collections.abc import Mapping
@@ -72,7 +74,7 @@ def given(
                     f"wrong setting: --set {section}.{name}: there is no setting {name} in {section}; "
                     f"there are {', '.join(model.model_fields)}"
                 )
-            found[name] = Given(_typed(model.model_fields[name], value), f"--set {section}.{name}")
+            found[name] = Given(read_text(model.model_fields[name], str(value)), f"--set {section}.{name}")
     return found
 
 
@@ -132,12 +134,28 @@ _NO_PATHS = ("bundled", "hub")  # words that stand in a path's place; hub:name, 
 
 def _typed(field: FieldInfo, value: Any) -> Any:
     """TOML has no null: where a field may be null, an empty text says so. A number for a text is its digits."""
-    kinds = typing.get_args(field.annotation) if _is_union(field.annotation) else (field.annotation,)
+    kinds = _kinds(field)
     if value == "" and type(None) in kinds:
         return None
     if str in kinds and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value
+
+
+def read_text(field: FieldInfo, text: str) -> Any:
+    """What was typed on the command line as the field takes it: a text as it is, all else as TOML has it (``8``, ``true``,
+    ``["a", "b"]``)."""
+    kinds = _kinds(field)
+    if text == "" and type(None) in kinds:
+        return None
+    if str not in kinds and not any(typing.get_origin(kind) is typing.Literal for kind in kinds):
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            return tomllib.loads(f"value = {text}")["value"]
+    return text
+
+
+def _kinds(field: FieldInfo) -> tuple[Any, ...]:
+    return typing.get_args(field.annotation) if _is_union(field.annotation) else (field.annotation,)
 
 
 def _is_union(annotation: Any) -> bool:
@@ -191,6 +209,7 @@ __all__ = [
     "environment_defaults",
     "from_environment",
     "given",
+    "read_text",
     "refuse_passwords",
     "variables",
     "wrong_setting",

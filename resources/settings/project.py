@@ -44,7 +44,8 @@ class Project:
     """What ``ocr.toml`` says.
 
     ``file``: the file; None: there is none, and all is empty. ``digest``: sha256 of its bytes. ``sections``: name → field →
-    value as TOML has it. ``overrides``: the same, by ``--set``; they outweigh everything. ``lines``: path of names → line.
+    value as TOML has it. ``overrides``: the same, by ``--set``, as texts; they outweigh everything. ``lines``: where the names
+    stand.
     """
 
     file: Path | None = None
@@ -141,17 +142,8 @@ def home(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def as_set(section: str, name: str, text: str) -> str:
-    """A line of ``OCR_SET``. ``text`` is TOML (``8``, ``true``, ``["a", "b"]``), else it is taken as it is."""
-    value = text if _is_toml(text) else _quoted(text)
-    return ".".join(_quoted(part) for part in (*section.split("."), name)) + f" = {value}"
-
-
-def _is_toml(text: str) -> bool:
-    try:
-        tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        return False
-    return "\n" not in text
+    """A line of ``OCR_SET``; what the text means, the field says (``environment.py``)."""
+    return ".".join(_quoted(part) for part in (*section.split("."), name)) + f" = {_quoted(text)}"
 
 
 def _quoted(text: str) -> str:
@@ -176,9 +168,7 @@ def _find(environment: Mapping[str, str]) -> Path | None:
     if file.is_dir():
         file /= NAME
     if not file.is_file():
-        raise WrongSetting(
-            f"wrong setting: {VARIABLE}={named}: no such file; give a project file, which `ocr-assets init` writes"
-        )
+        raise WrongSetting(f"wrong setting: {VARIABLE}={named}: no such file; `ocr-assets init` writes one")
     return file
 
 
