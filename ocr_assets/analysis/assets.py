@@ -8,10 +8,15 @@ from ocr_assets.platform.assets import Results, lake_asset
 from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import TOKEN_COUNTS, TOKEN_STATISTICS
 from resources.lake import Lake, Write
-from resources.settings import LakeResource, TokenizerResource
+from resources.settings import LakeResource, TokenizerResource, from_environment
 
 
-@lake_asset(TOKEN_STATISTICS, deps=["verified_triplets", "solutions", "r1_traces"], kinds={"duckdb", "parquet"})
+@lake_asset(
+    TOKEN_STATISTICS,
+    deps=["verified_triplets", "solutions", "r1_traces"],
+    kinds={"duckdb", "parquet"},
+    decided_by=lambda: {"vocabulary": from_environment(TokenizerResource).vocabulary},
+)
 def token_statistics(context: dg.AssetExecutionContext, lake: LakeResource, tokenizer: TokenizerResource) -> Results:
     """Qwen tokens of question, reasoning, solution and response, per source, language and verdict.
 

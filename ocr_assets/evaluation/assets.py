@@ -18,12 +18,15 @@ from ocr_assets.evaluation.samples import kind, languages
 from ocr_assets.evaluation.settings import EvaluationSettings, EvaluationVerdictSettings, SampleSettings
 from ocr_assets.generation import runner
 from ocr_assets.generation.asking import Wanted, ask
+from ocr_assets.generation.prompts import template_hashes
+from ocr_assets.generation.prompts.solving import BENCHMARK_NAMES
 from ocr_assets.generation.runner import Summary
 from ocr_assets.generation.sampling import Fixed
 from ocr_assets.grading.batch import grade_many
 from ocr_assets.grading.settings import GradingSettings
+from ocr_assets.grading.version import GRADER_VERSION, PARTS
 from ocr_assets.platform import plots, publish
-from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.assets import Results, defaults, in_force, lake_asset
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import picture, run_info, table_of
 from ocr_assets.platform.sandboxed import run_and_store
@@ -47,6 +50,7 @@ from resources.settings import (
     LakeResource,
     SandboxResource,
     TokenizerResource,
+    from_environment,
 )
 
 
@@ -62,7 +66,15 @@ class EvaluationConfig(EvaluationSettings, dg.Config):
     """``EvaluationSettings`` as Dagster takes them."""
 
 
-@lake_asset(BENCHMARK_PROBLEMS, kinds={"docker", "duckdb"})
+@lake_asset(
+    BENCHMARK_PROBLEMS,
+    kinds={"docker", "duckdb"},
+    decided_by=lambda: {
+        "reader": reading.READER_VERSION,
+        "benchmarks": from_environment(BenchmarksResource).names,
+        "selection": from_environment(BenchmarksResource).select,
+    },
+)
 def benchmark_problems(
     context: dg.AssetExecutionContext, lake: LakeResource, benchmarks: BenchmarksResource, sandbox: SandboxResource
 ) -> Results:
@@ -108,7 +120,17 @@ def _read(source: reading.Source, sandbox: SandboxResource, *, trusted: bool) ->
 TRAINED = dg.AssetDep("finetuned_model", partition_mapping=dg.AllPartitionMapping())
 
 
-@lake_asset(EVALUATION_SAMPLES, deps=[benchmark_problems, TRAINED], kinds={"vllm", "duckdb"})
+@lake_asset(
+    EVALUATION_SAMPLES,
+    deps=[benchmark_problems, TRAINED],
+    kinds={"vllm", "duckdb"},
+    pays="evaluated",
+    decided_by=lambda: {
+        "settings": in_force(SamplesConfig, "templates", "ask_again"),
+        "templates": template_hashes(BENCHMARK_NAMES, defaults(SamplesConfig).templates),
+        "models": from_environment(EvaluatedResource).names,
+    },
+)
 def evaluation_samples(
     context: dg.AssetExecutionContext,
     config: SamplesConfig,
@@ -165,7 +187,17 @@ def evaluation_samples(
     yield from publish.append(context, lake, EVALUATION_SAMPLES, body)
 
 
-@lake_asset(EVALUATION_VERDICTS, deps=[evaluation_samples, benchmark_problems], kinds={"docker", "duckdb"})
+@lake_asset(
+    EVALUATION_VERDICTS,
+    deps=[evaluation_samples, benchmark_problems],
+    kinds={"docker", "duckdb"},
+    decided_by=lambda: {
+        "settings": in_force(VerdictsConfig),
+        "grader": GRADER_VERSION,
+        "parts": PARTS,
+        "online_judge": from_environment(SandboxResource).online_judge,
+    },
+)
 def evaluation_verdicts(
     context: dg.AssetExecutionContext,
     config: VerdictsConfig,
@@ -220,7 +252,11 @@ def evaluation_verdicts(
     yield from publish.append(context, lake, EVALUATION_VERDICTS, body, after=pictures)
 
 
-@lake_asset(EVALUATIONS, deps=[evaluation_verdicts, evaluation_samples, benchmark_problems])
+@lake_asset(
+    EVALUATIONS,
+    deps=[evaluation_verdicts, evaluation_samples, benchmark_problems],
+    decided_by=lambda: {"settings": in_force(EvaluationConfig)},
+)
 def evaluations(
     context: dg.AssetExecutionContext, config: EvaluationConfig, lake: LakeResource, sandbox: SandboxResource
 ) -> Results:
@@ -245,7 +281,11 @@ def evaluations(
     yield from publish.replace(context, lake, EVALUATIONS, body, after=pictures)
 
 
-@lake_asset(EVALUATION_COMPARISON, deps=[evaluation_verdicts, evaluation_samples, benchmark_problems])
+@lake_asset(
+    EVALUATION_COMPARISON,
+    deps=[evaluation_verdicts, evaluation_samples, benchmark_problems],
+    decided_by=lambda: {"settings": in_force(EvaluationConfig)},
+)
 def evaluation_comparison(
     context: dg.AssetExecutionContext, config: EvaluationConfig, lake: LakeResource, sandbox: SandboxResource
 ) -> Results:

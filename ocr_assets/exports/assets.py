@@ -6,7 +6,7 @@ from ocr_assets.exports import kodcode
 from ocr_assets.exports.release import release
 from ocr_assets.exports.settings import KodCodeSettings, ReleaseSettings
 from ocr_assets.exports.sft import sft_release
-from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.assets import Results, in_force, lake_asset
 from ocr_assets.schema import KODCODE_RL, KODCODE_SFT_R1, KODCODE_V1, SFT_DATASET
 from resources.settings import LakeResource
 
@@ -32,6 +32,7 @@ class KodCodeConfig(KodCodeSettings, dg.Config):
         "verdicts",
     ],
     kinds={"parquet", "huggingface"},
+    decided_by=lambda: {"settings": in_force(ReleaseConfig)},
 )
 def sft_dataset(context: dg.AssetExecutionContext, config: ReleaseConfig, lake: LakeResource) -> Results:
     """The SFT release: Parquet shards in the OpenCodeReasoning schema with our labels, and a dataset card.
@@ -46,6 +47,7 @@ def sft_dataset(context: dg.AssetExecutionContext, config: ReleaseConfig, lake: 
     group="release",
     deps=["synthetic_triplets", "synthetic_attempts", "self_verification", "synthetic_questions"],
     kinds={"parquet", "huggingface"},
+    decided_by=lambda: {"settings": in_force(KodCodeConfig)},
 )
 def kodcode_v1(context: dg.AssetExecutionContext, config: KodCodeConfig, lake: LakeResource) -> Results:
     """Synthetic questions with solution and tests, in KodCode-V1's columns with our labels behind."""
@@ -57,6 +59,7 @@ def kodcode_v1(context: dg.AssetExecutionContext, config: KodCodeConfig, lake: L
     group="release",
     deps=["synthetic_triplets", "synthetic_attempts", "self_verification", "synthetic_questions", "kodcode_responses"],
     kinds={"parquet", "huggingface"},
+    decided_by=lambda: {"settings": in_force(KodCodeConfig)},
 )
 def kodcode_sft_r1(context: dg.AssetExecutionContext, config: KodCodeConfig, lake: LakeResource) -> Results:
     """The teacher's answers to synthetic questions, accepted and rejected, in KodCode-V1-SFT-R1's columns: a row an answer."""
@@ -74,6 +77,7 @@ class KodCodeRlConfig(KodCodeConfig):
     group="release",
     deps=["synthetic_triplets", "synthetic_attempts", "self_verification", "synthetic_questions"],
     kinds={"parquet", "huggingface"},
+    decided_by=lambda: {"settings": in_force(KodCodeRlConfig)},
 )
 def kodcode_rl(context: dg.AssetExecutionContext, config: KodCodeRlConfig, lake: LakeResource) -> Results:
     """Questions whose tests can reward a model: trusted ones, in KodCode's columns."""

@@ -24,6 +24,7 @@ CALL_PART = "+manners"  # a call that failed: with nodes by a parameter's name, 
 TALK_PART = "+talks"  # failed before an interactor that has a container of its own, whose "wrong" counts if it came first
 MODULE_PART = "+modules"  # a run-time error before a suite where the program imports: its modules may be asked for
 MEMORY_PART = "+memory"  # over the limit, with memory that its processes share counted once
+PARTS = (SUITE_PART, JUDGE_PART, COMPILER_PART, ORDER_PART, CALL_PART, TALK_PART, MODULE_PART, MEMORY_PART)
 JUDGE_MACRO = "ONLINE_JUDGE"
 
 # The version for a suite ``t`` of the table test_suites, in SQL. Parameter: grader.

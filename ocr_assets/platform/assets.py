@@ -1,22 +1,38 @@
 """The decorator of every asset, and what Dagster is told of a table before anything runs.
 
-What an asset does when it runs, and what it reports then, is in ``publish.py``.
+What an asset does when it runs, and what it reports then, is in ``publish.py``. When it runs by itself, and who owns it, is the
+matter of ``ocr_assets/automation``.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import typing
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import dagster as dg
+from pydantic import BaseModel
 
-from resources.lake.tables import Table
+from ocr_assets.schema.origins import origins
+from resources.lake.tables import Figure, Table
 from resources.settings import environment_defaults
 
 CHECK = "rows_match_declaration"
-Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+ROWS_LOST = Figure(
+    "rows_lost_share",
+    "",
+    "Rows that the table had before this run and has no longer, beyond those that came: a source may have shrunk, or a setting "
+    "leaves out more than was meant",
+    most="max_rows_lost",
+)
+PAYS = "ocr/pays"  # the tag of an asset that spends money or GPU hours: what on
+Pays = Literal["teacher", "judges", "evaluated", "gpu"]
+DECIDED_BY = "ocr/decided_by"
+Model = TypeVar("Model", bound=BaseModel)
+Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetMaterialization]
 
 # Single-run backfills have been marked beta for years; a warning at every start teaches nothing.
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy.*")
@@ -31,6 +47,9 @@ def lake_asset(
     partitions_def: dg.PartitionsDefinition[Any] | None = None,
     backfill_policy: dg.BackfillPolicy | None = None,
     section: str = "",
+    version: str = "1",
+    decided_by: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+    pays: Pays | None = None,
 ) -> Callable[[Callable[..., Results]], dg.AssetsDefinition]:
     """Make a function the asset of ``table``: named as it, with its columns as metadata and its declaration as blocking check.
 
@@ -45,42 +64,100 @@ def lake_asset(
         partitions_def: its partitions, if it has any.
         backfill_policy: whether several partitions are one run.
         section: the asset's section in ``ocr.toml``; if not given, its name.
+        version: of the asset's own code; raise it where the same inputs and settings give other rows than before.
+        decided_by: what else decides its rows, as JSON values: settings that are in force, hashes of templates, versions of
+            parsers and graders. With ``version`` it is the asset's code version, so Dagster calls rows stale exactly when one of
+            these changed. What only says how fast or how much at once does not belong there, nor a budget. A function, where
+            it asks for the asset's settings: they are filled from the project first.
+        pays: on what it spends money or GPU hours, if on anything. Such an asset never starts by itself.
     """
 
     def decorate(function: Callable[..., Results]) -> dg.AssetsDefinition:
         config = typing.get_type_hints(function).get("config")
         if config is not None:
             environment_defaults(config, section or table.name)
+        decides = dict((decided_by() if callable(decided_by) else decided_by) or {})
         return dg.asset(
             name=table.name,
             group_name=group or function.__module__.split(".")[-2],
             deps=deps,
             kinds=set(kinds),
+            tags={PAYS: pays} if pays else None,
             partitions_def=partitions_def,
             backfill_policy=backfill_policy,
+            code_version=code_version(version, decides),
             check_specs=declared(table),
-            metadata=described(table),
+            metadata={
+                **described(table),
+                **({DECIDED_BY: dg.MetadataValue.json(decides)} if decides else {}),
+                "dagster/code_references": code_references(function),
+            },
         )(function)
 
     return decorate
 
 
+def code_version(version: str, decided_by: Mapping[str, Any]) -> str:
+    """The code version of an asset: its own, and a hash of what else decides its rows."""
+    if not decided_by:
+        return version
+    text = json.dumps(decided_by, sort_keys=True, ensure_ascii=False)
+    return f"{version}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def in_force(settings: type[BaseModel], *left_out: str) -> dict[str, Any]:
+    """An asset's settings as they are where nobody gives others in the launchpad. ``left_out``: those that decide no row, such as
+    which failures are asked again; and the prompts' folder, whose templates count by their hash."""
+    return defaults(settings).model_dump(mode="json", exclude=set(left_out))
+
+
+def defaults(settings: type[Model]) -> Model:
+    """Settings with their defaults, which are the project's."""
+    return settings()
+
+
+def code_references(function: Callable[..., Any]) -> dg.CodeReferencesMetadataValue:
+    """Where an asset's function stands, for a UI that runs on the same machine."""
+    code = function.__code__
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        place = dg.LocalFileCodeReference(file_path=code.co_filename, line_number=code.co_firstlineno, label=function.__module__)
+        return dg.CodeReferencesMetadataValue(code_references=[place])
+
+
 def declared(table: Table) -> list[dg.AssetCheckSpec]:
-    """The blocking check every table has: no null, foreign value or doubled key against its declaration."""
-    return [
-        dg.AssetCheckSpec(
-            CHECK,
-            asset=dg.AssetKey(table.name),
-            blocking=True,
-            description="Columns, nulls, closed value sets and keys are as ocr_assets/schema declares them; "
-            "checked before anything is published.",
-        )
-    ]
+    """The checks of a table. One is blocking: no null, foreign value or doubled key against its declaration. The others warn: a
+    number of the table's ``figures``, or the rows that it lost, beyond its limit."""
+    key = dg.AssetKey(table.name)
+    blocking = dg.AssetCheckSpec(
+        CHECK,
+        asset=key,
+        blocking=True,
+        description="Columns, nulls, closed value sets and keys are as ocr_assets/schema declares them; "
+        "checked before anything is published.",
+    )
+    return [blocking, *(dg.AssetCheckSpec(figure.name, asset=key, description=figure.doc) for figure in watched(table))]
+
+
+def watched(table: Table) -> tuple[Figure, ...]:
+    """The numbers of a table that are held against a limit after each run."""
+    return (ROWS_LOST, *table.figures)
 
 
 def described(table: Table) -> dict[str, Any]:
-    """Definition metadata of a table's asset: its columns with types and meaning."""
-    return {"dagster/column_schema": column_schema(table), "dagster/table_name": table.name}
+    """Definition metadata of a table's asset: its columns with types, meaning and origin."""
+    lineage = {"dagster/column_lineage": column_lineage(table)} if origins(table) else {}
+    return {"dagster/column_schema": column_schema(table), **lineage, "dagster/table_name": table.name}
+
+
+def column_lineage(table: Table) -> dg.TableColumnLineage:
+    """Which columns of other assets the table's columns are worked out from (``ocr_assets/schema/origins.py``)."""
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=name) for source, name in places]
+            for column, places in origins(table).items()
+        }
+    )
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -98,4 +175,20 @@ def column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-__all__ = ["CHECK", "Results", "column_schema", "declared", "described", "lake_asset"]
+__all__ = [
+    "CHECK",
+    "DECIDED_BY",
+    "PAYS",
+    "ROWS_LOST",
+    "Pays",
+    "Results",
+    "code_version",
+    "column_lineage",
+    "column_schema",
+    "declared",
+    "defaults",
+    "described",
+    "in_force",
+    "lake_asset",
+    "watched",
+]

@@ -22,6 +22,7 @@ from ocr_assets.platform import plots
 from ocr_assets.platform.assets import CHECK, Results
 from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.version import code_version
+from ocr_assets.platform.watching import figures_of, warnings_of
 from resources.lake import Change, InvalidRows, Lake, RunInfo, Write
 from resources.lake.tables import Column, Table
 from resources.settings import LakeResource
@@ -96,7 +97,8 @@ def _publish(
     log_line = f"{stage}: {rows:,} rows ({change.inserted:,} new, {change.deleted:,} gone)"
     context.log.info(log_line if change.inserted or change.deleted else f"{stage}: {rows:,} rows, nothing new")
     changed = {"new rows": change.inserted, "gone rows": change.deleted}
-    yield published(context, lake, table, rows, version, {**changed, **metadata, **after(lake)})
+    before = rows - change.inserted + change.deleted
+    yield published(context, lake, table, rows, version, {**changed, **metadata, **after(lake)}, before=before)
 
 
 def failed(context: dg.AssetExecutionContext, breaches: Sequence[str]) -> dg.AssetCheckResult:
@@ -113,11 +115,15 @@ def published(
     metadata: Mapping[str, Any],
     *,
     relation: str = "",
+    before: int = 0,
 ) -> dg.MaterializeResult[Any]:
-    """What Dagster is told of rows that were checked and published: their number, content hash, funnel and a preview.
+    """What Dagster is told of rows that were checked and published: their number, content hash, funnel, a preview, and the
+    numbers that are watched, with a warning where one is beyond its limit.
 
-    ``metadata`` is added. ``relation``: where the rows are read for the preview, if not in the table.
+    ``metadata`` is added. ``relation``: where the rows are read for the preview, if not in the table. ``before``: how many rows
+    there were.
     """
+    figures = figures_of(lake, table, relation or table.name, rows, before)
     return dg.MaterializeResult(
         asset_key=context.asset_key,
         data_version=dg.DataVersion(version),
@@ -126,8 +132,12 @@ def published(
             **funnel(lake, context.asset_key.path[-1]),
             "preview": preview(lake, table, relation),
             **metadata,
+            **{name: value for name, value in figures.items() if value is not None},
         },
-        check_results=[dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key, metadata={"rows": rows})],
+        check_results=[
+            dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key, metadata={"rows": rows}),
+            *warnings_of(context.asset_key, table, figures),
+        ],
     )
 
 

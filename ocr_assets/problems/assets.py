@@ -9,17 +9,18 @@ import dagster as dg
 
 from ocr_assets import samples
 from ocr_assets.generation import runner
-from ocr_assets.generation.prompts import load_templates
+from ocr_assets.generation.prompts import load_templates, template_hashes
 from ocr_assets.generation.runner import Summary
 from ocr_assets.platform import plots, publish
-from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.assets import Results, defaults, in_force, lake_asset
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import picture, run_info, table_of
 from ocr_assets.problems.decontamination import benchmarks, decide, judging, screening
 from ocr_assets.problems.decontamination import report as report_queries
-from ocr_assets.problems.decontamination.clean import label_problems
+from ocr_assets.problems.decontamination.clean import MAX_QUESTION_TOKENS, label_problems
 from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.problems.dedup.deduplicate import deduplicate
+from ocr_assets.problems.dedup.near import VERSION as NEAR_VERSION
 from ocr_assets.problems.dedup.settings import DedupSettings
 from ocr_assets.problems.sources.read import read_source, store_rows
 from ocr_assets.schema import (
@@ -37,6 +38,7 @@ from resources.settings import (
     LakeResource,
     SourcesResource,
     TokenizerResource,
+    from_environment,
 )
 
 SOURCES = dg.StaticPartitionsDefinition(list(get_args(Dataset)))
@@ -69,7 +71,16 @@ class DedupConfig(DedupSettings, dg.Config):
     """``DedupSettings`` as the asset's configuration."""
 
 
-@lake_asset(DEDUPED_PROBLEMS, deps=[raw_problems])
+@lake_asset(
+    DEDUPED_PROBLEMS,
+    deps=[raw_problems],
+    decided_by=lambda: {
+        "settings": in_force(DedupConfig),
+        "merging": defaults(DedupConfig).merge_rule,
+        "near": NEAR_VERSION if defaults(DedupConfig).near else None,
+        "embedder": from_environment(EmbedderResource).model if defaults(DedupConfig).semantic else None,
+    },
+)
 def deduped_problems(
     context: dg.AssetExecutionContext, config: DedupConfig, lake: LakeResource, embedder: EmbedderResource
 ) -> Results:
@@ -101,7 +112,20 @@ class ContaminationConfig(DecontaminationSettings, dg.Config):
     """``DecontaminationSettings`` as the asset's configuration."""
 
 
-@lake_asset(CONTAMINATION_REPORT, deps=[deduped_problems], kinds={"duckdb", "huggingface"})
+@lake_asset(
+    CONTAMINATION_REPORT,
+    deps=[deduped_problems],
+    kinds={"duckdb", "huggingface"},
+    pays="judges",
+    decided_by=lambda: {
+        "settings": in_force(ContaminationConfig, "templates"),
+        "screening": screening.VERSION,
+        "templates": template_hashes(["judge"], defaults(ContaminationConfig).templates),
+        "judges": from_environment(JudgesResource).names,
+        "embedder": from_environment(EmbedderResource).model,
+        "benchmarks": from_environment(SourcesResource).benchmarks,
+    },
+)
 def contamination_report(
     context: dg.AssetExecutionContext,
     config: ContaminationConfig,
@@ -181,7 +205,11 @@ def _figures(done: Summary) -> dict[str, Any]:
     return {**runner.figures(done.tally, done.missing), **left}
 
 
-@lake_asset(CLEAN_PROBLEMS, deps=[deduped_problems, contamination_report])
+@lake_asset(
+    CLEAN_PROBLEMS,
+    deps=[deduped_problems, contamination_report],
+    decided_by=lambda: {"longest question": MAX_QUESTION_TOKENS, "vocabulary": from_environment(TokenizerResource).vocabulary},
+)
 def clean_problems(context: dg.AssetExecutionContext, lake: LakeResource, tokenizer: TokenizerResource) -> Results:
     """Problems that may be asked of the teacher; the others are dropped with a reason (contaminated, too long, test split)."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypedDict
 
+from ocr_assets.schema.figures import SANDBOX_FAULTS, TRUNCATED
 from ocr_assets.schema.problems import Language
 from ocr_assets.schema.synthesis import TeacherAnswer
 from ocr_assets.schema.verification import Verdict
@@ -146,12 +147,20 @@ BENCHMARK_PROBLEMS = Table(
 
 
 EVALUATION_SAMPLES = Table(
-    "evaluation_samples", EvaluationSample, ("sample_id",), "What models under evaluation answered, raw and taken apart."
+    "evaluation_samples",
+    EvaluationSample,
+    ("sample_id",),
+    "What models under evaluation answered, raw and taken apart.",
+    figures=(TRUNCATED,),
 )
 
 
 EVALUATION_VERDICTS = Table(
-    "evaluation_verdicts", EvaluationVerdict, ("verdict_id",), "What the sandbox found of programs of models under evaluation."
+    "evaluation_verdicts",
+    EvaluationVerdict,
+    ("verdict_id",),
+    "What the sandbox found of programs of models under evaluation.",
+    figures=(SANDBOX_FAULTS,),
 )
 
 

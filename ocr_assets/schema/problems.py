@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypedDict
 
+from ocr_assets.schema.figures import UNDECIDED
 from resources.lake.tables import Table
 
 Dataset = Literal["taco", "apps", "code_contests", "codeforces", "local"]
@@ -152,10 +153,16 @@ class CleanProblem(TypedDict):
 TEST_SUITES = Table("test_suites", TestSuite, ("suite_id",), "Test suites, each stored once.")
 
 
-RAW_PROBLEMS = Table("raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.")
+RAW_PROBLEMS = Table("raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.", partition="dataset")
 
 
 DEDUPED_PROBLEMS = Table("deduped_problems", Problem, ("problem_id",), "Distinct problems.")
 
 
-CLEAN_PROBLEMS = Table("clean_problems", CleanProblem, ("problem_id",), "Problems that may be asked of the teacher.")
+CLEAN_PROBLEMS = Table(
+    "clean_problems",
+    CleanProblem,
+    ("problem_id",),
+    "Problems that may be asked of the teacher.",
+    figures=(UNDECIDED,),
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, TypedDict
 
+from ocr_assets.schema.figures import SELF_FAULTS, TRUNCATED, VERIFIED
 from resources.lake.tables import Table
 
 Method = Literal["prefill", "seed_questions", "snippets", "documentation", "filter"]
@@ -126,7 +127,12 @@ class QuestionScreening(TypedDict):
 
 
 SYNTHETIC_QUESTIONS = Table(
-    "synthetic_questions", SyntheticQuestion, ("question_id",), "Questions that models were asked to make, with the raw answers."
+    "synthetic_questions",
+    SyntheticQuestion,
+    ("question_id",),
+    "Questions that models were asked to make, with the raw answers.",
+    partition="subset",
+    figures=(TRUNCATED,),
 )
 
 
@@ -296,12 +302,23 @@ class SyntheticTriplet(TypedDict):
 
 
 SYNTHETIC_ATTEMPTS = Table(
-    "synthetic_attempts", SyntheticAttempt, ("attempt_id",), "Solutions with tests of their own, each with the raw answer."
+    "synthetic_attempts",
+    SyntheticAttempt,
+    ("attempt_id",),
+    "Solutions with tests of their own, each with the raw answer.",
+    figures=(TRUNCATED,),
 )
 
 
 SELF_VERIFICATION = Table(
-    "self_verification", SelfVerification, ("verification_id",), "What the sandbox found of synthetic solutions and their tests."
+    "self_verification",
+    SelfVerification,
+    ("verification_id",),
+    "What the sandbox found of synthetic solutions and their tests.",
+    figures=(
+        VERIFIED,
+        SELF_FAULTS,
+    ),
 )
 
 
@@ -311,7 +328,11 @@ SYNTHETIC_TRIPLETS = Table(
 
 
 STYLE_CONVERSIONS = Table(
-    "style_conversions", StyleConversion, ("conversion_id",), "Verified triplets put into other styles, each with the raw answer."
+    "style_conversions",
+    StyleConversion,
+    ("conversion_id",),
+    "Verified triplets put into other styles, each with the raw answer.",
+    figures=(TRUNCATED,),
 )
 
 
@@ -320,4 +341,5 @@ KODCODE_RESPONSES = Table(
     KodCodeResponse,
     ("response_id",),
     "The teacher's answers to synthetic questions, raw and taken apart.",
+    figures=(TRUNCATED,),
 )

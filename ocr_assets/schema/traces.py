@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, TypedDict
 
+from ocr_assets.schema.figures import TRUNCATED
 from ocr_assets.schema.problems import Language
 from resources.lake.tables import Table
 from resources.models.reasoning import ThinkForm
@@ -79,7 +80,7 @@ class Solution(TypedDict):
     parser_version: Annotated[str, "Of our parser"]
 
 
-R1_TRACES = Table("r1_traces", Response, ("response_id",), "The teacher's raw responses.")
+R1_TRACES = Table("r1_traces", Response, ("response_id",), "The teacher's raw responses.", figures=(TRUNCATED,))
 
 
 PROMPTS = Table("prompts", Prompt, ("prompt_hash", "template_hash"), "Prompts as they were sent.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, TypedDict
 
+from ocr_assets.schema.figures import ACCEPTANCE, SANDBOX_FAULTS
 from ocr_assets.schema.problems import Language
 from resources.lake.tables import Table
 
@@ -152,14 +153,29 @@ class Triplet(TypedDict):
 
 
 SUITE_VALIDATION = Table(
-    "suite_validation", SuiteValidation, ("validation_id",), "Programs of known worth before the suites of their problems."
+    "suite_validation",
+    SuiteValidation,
+    ("validation_id",),
+    "Programs of known worth before the suites of their problems.",
+    figures=(SANDBOX_FAULTS,),
 )
 
 
 SUITE_QUALITY = Table("suite_quality", SuiteQuality, ("problem_id",), "How far each suite's verdicts can be trusted.")
 
 
-VERDICTS = Table("verdicts", Verdict, ("verdict_id",), "What the sandbox found.")
+VERDICTS = Table(
+    "verdicts",
+    Verdict,
+    ("verdict_id",),
+    "What the sandbox found.",
+    figures=(
+        ACCEPTANCE,
+        SANDBOX_FAULTS,
+    ),
+)
 
 
-VERIFIED_TRIPLETS = Table("verified_triplets", Triplet, ("triplet_id",), "Question, solution, tests and verdict.")
+VERIFIED_TRIPLETS = Table(
+    "verified_triplets", Triplet, ("triplet_id",), "Question, solution, tests and verdict.", figures=(ACCEPTANCE,)
+)

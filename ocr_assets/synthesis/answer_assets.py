@@ -12,10 +12,12 @@ import dagster as dg
 from ocr_assets import samples
 from ocr_assets.generation import runner
 from ocr_assets.generation.asking import Kind, Wanted, ask
+from ocr_assets.generation.parse import PARSER_VERSION
+from ocr_assets.generation.prompts import template_hashes
 from ocr_assets.generation.sampling import Fixed, SamplingPolicy, UntilPassing
 from ocr_assets.generation.settings import AskingSettings
 from ocr_assets.platform import plots, publish
-from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.assets import Results, defaults, in_force, lake_asset
 from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import (
     KODCODE_RESPONSES,
@@ -43,6 +45,7 @@ from resources.settings import (
     SynthesisResource,
     TeacherResource,
     TokenizerResource,
+    from_environment,
 )
 
 
@@ -67,6 +70,21 @@ def verification(synthesis: SynthesisResource) -> SelfVerificationSettings:
         min_branch_coverage=synthesis.min_branch_coverage,
         min_kill_rate=synthesis.min_kill_rate,
     )
+
+
+SYNTHESIS = from_environment(SynthesisResource)
+PLAN = {"verification": plan_of(verification(SYNTHESIS))}
+
+
+def asked_by(settings: type[AskingSettings], *templates: str) -> dict[str, Any]:
+    """What decides the answers that these settings ask for, and what becomes of them."""
+    return {
+        "settings": in_force(settings, "templates", "ask_again"),
+        "templates": template_hashes(templates, defaults(settings).templates),
+        "teacher": from_environment(TeacherResource).model,
+        "parser": PARSER_VERSION,
+        **PLAN,
+    }
 
 
 class Rounds:
@@ -151,7 +169,13 @@ class Rounds:
         }
 
 
-@lake_asset(SYNTHETIC_ATTEMPTS, deps=["synthetic_questions", "question_screening"], kinds={"vllm", "docker", "duckdb"})
+@lake_asset(
+    SYNTHETIC_ATTEMPTS,
+    deps=["synthetic_questions", "question_screening"],
+    kinds={"vllm", "docker", "duckdb"},
+    pays="teacher",
+    decided_by=lambda: asked_by(AttemptsConfig, "kodcode_attempt"),
+)
 def synthetic_attempts(
     context: dg.AssetExecutionContext,
     config: AttemptsConfig,
@@ -173,7 +197,12 @@ def synthetic_attempts(
     yield from publish.append(context, lake, SYNTHETIC_ATTEMPTS, body)
 
 
-@lake_asset(SELF_VERIFICATION, deps=[synthetic_attempts, "synthetic_questions", "question_screening"], kinds={"docker", "duckdb"})
+@lake_asset(
+    SELF_VERIFICATION,
+    deps=[synthetic_attempts, "synthetic_questions", "question_screening"],
+    kinds={"docker", "duckdb"},
+    decided_by=PLAN,
+)
 def self_verification(context: dg.AssetExecutionContext, lake: LakeResource, synthesis: SynthesisResource) -> Results:
     """What the sandbox found of attempts, conversions and responses, with the strength of their tests. They are run where they
     are asked for; here it is shown what came of the attempts, and how many of them solve a question, by subset."""
@@ -198,7 +227,13 @@ def self_verification(context: dg.AssetExecutionContext, lake: LakeResource, syn
     yield from publish.append(context, lake, SELF_VERIFICATION, body, after=pictures)
 
 
-@lake_asset(STYLE_CONVERSIONS, deps=[self_verification, synthetic_attempts], kinds={"vllm", "docker", "duckdb"})
+@lake_asset(
+    STYLE_CONVERSIONS,
+    deps=[self_verification, synthetic_attempts],
+    kinds={"vllm", "docker", "duckdb"},
+    pays="teacher",
+    decided_by=lambda: asked_by(ConversionsConfig, *(f"kodcode_{style}" for style in defaults(ConversionsConfig).styles)),
+)
 def style_conversions(
     context: dg.AssetExecutionContext,
     config: ConversionsConfig,
@@ -221,7 +256,11 @@ def style_conversions(
     yield from publish.append(context, lake, STYLE_CONVERSIONS, body)
 
 
-@lake_asset(SYNTHETIC_TRIPLETS, deps=[style_conversions, self_verification, synthetic_attempts, "question_screening"])
+@lake_asset(
+    SYNTHETIC_TRIPLETS,
+    deps=[style_conversions, self_verification, synthetic_attempts, "question_screening"],
+    decided_by=lambda: {"titles": {name: subset.title for name, subset in load_subsets(SYNTHESIS.folder).items()}, **PLAN},
+)
 def synthetic_triplets(context: dg.AssetExecutionContext, lake: LakeResource, synthesis: SynthesisResource) -> Results:
     """Question, solution and tests that prove each other, in each style, with the difficulty that the attempts tell; questions
     that no attempt solved stay on record."""
@@ -240,7 +279,13 @@ def synthetic_triplets(context: dg.AssetExecutionContext, lake: LakeResource, sy
     yield from publish.replace(context, lake, SYNTHETIC_TRIPLETS, body, after=pictures)
 
 
-@lake_asset(KODCODE_RESPONSES, deps=[synthetic_triplets], kinds={"vllm", "docker", "duckdb"})
+@lake_asset(
+    KODCODE_RESPONSES,
+    deps=[synthetic_triplets],
+    kinds={"vllm", "docker", "duckdb"},
+    pays="teacher",
+    decided_by=lambda: asked_by(ResponsesConfig, "kodcode_response"),
+)
 def kodcode_responses(
     context: dg.AssetExecutionContext,
     config: ResponsesConfig,

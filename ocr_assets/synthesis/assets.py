@@ -8,13 +8,16 @@ import dagster as dg
 
 from ocr_assets import samples
 from ocr_assets.generation import runner
+from ocr_assets.generation.prompts import VARIABLES, template_hashes
 from ocr_assets.platform import plots, publish
-from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.assets import Results, in_force, lake_asset
 from ocr_assets.platform.publish import picture, run_info, table_of
 from ocr_assets.schema import QUESTION_SCREENING, SYNTHETIC_QUESTIONS
 from ocr_assets.synthesis import questions, report
+from ocr_assets.synthesis.measuring import VERSION as MEASURING_VERSION
 from ocr_assets.synthesis.measuring import measure
 from ocr_assets.synthesis.plan import QuestionPlan, plan
+from ocr_assets.synthesis.reading import PARSER_VERSION
 from ocr_assets.synthesis.screening import screen
 from ocr_assets.synthesis.seeds.read import seeds_of
 from ocr_assets.synthesis.settings import QuestionSettings, ScreeningSettings
@@ -32,10 +35,10 @@ from resources.settings import (
 )
 
 try:
-    SUBSETS = dg.StaticPartitionsDefinition(list(load_subsets(from_environment(SynthesisResource).folder)))
+    _KNOWN = load_subsets(from_environment(SynthesisResource).folder)
 except ValueError as error:
     raise WrongSetting(f"wrong setting: {error}") from None
-
+SUBSETS = dg.StaticPartitionsDefinition(list(_KNOWN))
 
 # Seeds are read through the problems' rows. That it is named, with its mapping, is what "Materialize all" finds the subsets by:
 # it goes from the sources' partitions to what is partitioned below them.
@@ -52,6 +55,13 @@ class QuestionsConfig(QuestionSettings, dg.Config):
     kinds={"vllm", "duckdb"},
     partitions_def=SUBSETS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    pays="teacher",
+    decided_by=lambda: {
+        "subsets": {name: subset.model_dump(mode="json", exclude={"base"}) for name, subset in _KNOWN.items()},
+        "templates": template_hashes([name for name in VARIABLES if name.startswith("question_")]),
+        "teacher": from_environment(TeacherResource).model,
+        "parser": PARSER_VERSION,
+    },
 )
 def synthetic_questions(
     context: dg.AssetExecutionContext,
@@ -116,7 +126,15 @@ class ScreeningConfig(ScreeningSettings, dg.Config):
     """``ScreeningSettings`` as Dagster takes them."""
 
 
-@lake_asset(QUESTION_SCREENING, deps=[synthetic_questions, "deduped_problems", "contamination_report"])
+@lake_asset(
+    QUESTION_SCREENING,
+    deps=[synthetic_questions, "deduped_problems", "contamination_report"],
+    decided_by=lambda: {
+        "settings": in_force(ScreeningConfig),
+        "measuring": MEASURING_VERSION,
+        "embedder": from_environment(EmbedderResource).model,
+    },
+)
 def question_screening(
     context: dg.AssetExecutionContext, config: ScreeningConfig, lake: LakeResource, embedder: EmbedderResource
 ) -> Results:

@@ -7,8 +7,11 @@ import dagster as dg
 
 from ocr_assets import samples
 from ocr_assets.generation import runner
+from ocr_assets.generation.parse import PARSER_VERSION
+from ocr_assets.generation.prompts import template_hashes
+from ocr_assets.generation.prompts.solving import NAMES
 from ocr_assets.platform import plots, publish
-from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.assets import Results, defaults, in_force, lake_asset
 from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import R1_TRACES, SOLUTIONS
 from ocr_assets.traces import collect
@@ -16,14 +19,24 @@ from ocr_assets.traces.settings import TraceSettings
 from ocr_assets.traces.solutions import parse_new
 from resources.lake import Lake, Write
 from resources.lake.journal import Journal
-from resources.settings import LakeResource, TeacherResource, TokenizerResource
+from resources.settings import LakeResource, TeacherResource, TokenizerResource, from_environment
 
 
 class TracesConfig(TraceSettings, dg.Config):
     """``TraceSettings`` as Dagster takes them."""
 
 
-@lake_asset(R1_TRACES, deps=["clean_problems", "deduped_problems"], kinds={"vllm", "duckdb"})
+@lake_asset(
+    R1_TRACES,
+    deps=["clean_problems", "deduped_problems"],
+    kinds={"vllm", "duckdb"},
+    pays="teacher",
+    decided_by=lambda: {
+        "settings": in_force(TracesConfig, "templates", "ask_again"),
+        "templates": template_hashes(NAMES, defaults(TracesConfig).templates),
+        "teacher": from_environment(TeacherResource).model,
+    },
+)
 def r1_traces(
     context: dg.AssetExecutionContext,
     config: TracesConfig,
@@ -70,7 +83,7 @@ FROM solutions
 """
 
 
-@lake_asset(SOLUTIONS, deps=[r1_traces, "deduped_problems"])
+@lake_asset(SOLUTIONS, deps=[r1_traces, "deduped_problems"], decided_by=lambda: {"parser": PARSER_VERSION})
 def solutions(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
     """Responses taken apart: reasoning, answer, code, and whether the code parses; every response keeps its reason code."""
 

@@ -18,12 +18,19 @@ from ocr_assets.training.process import TrainingFailed, TrainingRuns
 from resources.lake import Lake, Write
 from resources.settings import LakeResource, TrainingResource, WrongSetting, from_environment
 
+TRAINING = from_environment(TrainingResource)
 try:
-    MIXES = dg.StaticPartitionsDefinition(list(load_mixes(from_environment(TrainingResource).folder)))
+    _KNOWN = load_mixes(TRAINING.folder)
+    _RECIPES = {name: mix.recipe_of(TRAINING.folder) for name, mix in _KNOWN.items()}
 except WrongSetting:
     raise
 except ValueError as error:
     raise WrongSetting(f"wrong setting: {error}") from None
+MIXES = dg.StaticPartitionsDefinition(list(_KNOWN))
+_BY_RECIPE = {
+    "base model": TRAINING.base_model,
+    "recipes": {name: recipe.model_dump(mode="json", exclude={"base"}) for name, recipe in _RECIPES.items()},
+}
 
 # That the sources are named, with their mapping, is what "Materialize all" finds the mixes by: see synthetic_questions.
 ALL_SOURCES = dg.AssetDep("raw_problems", partition_mapping=dg.AllPartitionMapping())
@@ -35,6 +42,7 @@ NO_BASE = "no base model is set (OCR_BASE_MODEL), so nothing is packed or traine
     deps=[ALL_SOURCES, "sft_dataset", "kodcode_sft_r1"],
     partitions_def=MIXES,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    decided_by=lambda: {"mixes": {name: mix.model_dump(mode="json", exclude={"base"}) for name, mix in _KNOWN.items()}},
 )
 def training_mix(context: dg.AssetExecutionContext, lake: LakeResource, training: TrainingResource) -> Results:
     """Which released rows each mix trains on, in which seeded order: scale subsets that lie in each other, filters by verdict,
@@ -64,6 +72,7 @@ def training_mix(context: dg.AssetExecutionContext, lake: LakeResource, training
     kinds={"duckdb", "parquet"},
     partitions_def=MIXES,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    decided_by=_BY_RECIPE,
 )
 def packed_sft(context: dg.AssetExecutionContext, lake: LakeResource, training: TrainingResource) -> Results:
     """The rows of each mix as tokens of the base model, best fitted into bins, in ``$OCR_HOME/training/packed``: Parquet files
@@ -110,6 +119,8 @@ class FinetuneConfig(FinetuneSettings, dg.Config):
     kinds={"duckdb", "pytorch", "huggingface"},
     partitions_def=MIXES,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    pays="gpu",
+    decided_by=_BY_RECIPE,
 )
 def finetuned_model(
     context: dg.AssetExecutionContext, config: FinetuneConfig, lake: LakeResource, training: TrainingResource

@@ -9,10 +9,10 @@ import dagster as dg
 
 from ocr_assets.grading.batch import grade_many
 from ocr_assets.grading.settings import GradingSettings
-from ocr_assets.grading.version import GRADER_VERSION
+from ocr_assets.grading.version import GRADER_VERSION, PARTS
 from ocr_assets.grading.version import parameters as version_parameters
 from ocr_assets.platform import plots, publish
-from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.assets import Results, in_force, lake_asset
 from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.platform.sandboxed import run_and_store
@@ -26,7 +26,7 @@ from ocr_assets.verification.validation.validate import candidate, plan_salt, va
 from resources.lake import Lake, Write
 from resources.lake.journal import Journal
 from resources.sandbox.pool import Pool
-from resources.settings import LakeResource, SandboxResource, SourcesResource
+from resources.settings import LakeResource, SandboxResource, SourcesResource, from_environment
 
 
 class ValidationConfig(ValidationSettings, dg.Config):
@@ -41,7 +41,16 @@ class VerdictsConfig(GradingSettings, dg.Config):
     """``GradingSettings`` as the asset's configuration."""
 
 
-@lake_asset(SUITE_VALIDATION, deps=["clean_problems", "deduped_problems"], kinds={"docker", "duckdb"})
+# What a verdict depends on beside program and suite; limits that a problem states itself win over the settings.
+GRADER = {"grader": GRADER_VERSION, "parts": PARTS, "online_judge": from_environment(SandboxResource).online_judge}
+
+
+@lake_asset(
+    SUITE_VALIDATION,
+    deps=["clean_problems", "deduped_problems"],
+    kinds={"docker", "duckdb"},
+    decided_by=lambda: {"settings": in_force(ValidationConfig), **GRADER},
+)
 def suite_validation(
     context: dg.AssetExecutionContext,
     config: ValidationConfig,
@@ -83,7 +92,11 @@ def suite_validation(
     yield from publish.append(context, lake, SUITE_VALIDATION, gather, after=pictures)
 
 
-@lake_asset(SUITE_QUALITY, deps=[suite_validation, "clean_problems", "deduped_problems"])
+@lake_asset(
+    SUITE_QUALITY,
+    deps=[suite_validation, "clean_problems", "deduped_problems"],
+    decided_by=lambda: {"settings": in_force(QualityConfig), "grader": GRADER_VERSION},
+)
 def suite_quality(context: dg.AssetExecutionContext, config: QualityConfig, lake: LakeResource) -> Results:
     """How far each suite's verdicts can be trusted: the share of reference solutions it accepts, of rejected submissions and
     mutants it does not; quarantined where reference solutions fail. Summed up from ``suite_validation``: another threshold
@@ -106,7 +119,12 @@ def suite_quality(context: dg.AssetExecutionContext, config: QualityConfig, lake
     yield from publish.replace(context, lake, SUITE_QUALITY, sum_up, after=pictures)
 
 
-@lake_asset(VERDICTS, deps=["solutions", "clean_problems", "deduped_problems", suite_quality], kinds={"docker", "duckdb"})
+@lake_asset(
+    VERDICTS,
+    deps=["solutions", "clean_problems", "deduped_problems", suite_quality],
+    kinds={"docker", "duckdb"},
+    decided_by=lambda: {"settings": in_force(VerdictsConfig), **GRADER},
+)
 def verdicts(
     context: dg.AssetExecutionContext,
     config: VerdictsConfig,
@@ -144,7 +162,9 @@ def verdicts(
     yield from publish.append(context, lake, VERDICTS, judge, after=pictures)
 
 
-@lake_asset(VERIFIED_TRIPLETS, deps=[verdicts, suite_quality, "solutions", "clean_problems", "deduped_problems"])
+@lake_asset(
+    VERIFIED_TRIPLETS, deps=[verdicts, suite_quality, "solutions", "clean_problems", "deduped_problems"], decided_by=GRADER
+)
 def verified_triplets(context: dg.AssetExecutionContext, lake: LakeResource, sandbox: SandboxResource) -> Results:
     """Question, solution and suite with their verdict: every solution of a clean problem, whatever became of it."""
     parameters = version_parameters(online_judge=sandbox.online_judge)

@@ -75,21 +75,42 @@ def _columns(row_type: type) -> tuple[Column, ...]:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A number about a table that is worth watching over time, such as the share of answers that were cut off.
+
+    ``name``: what the UI calls it, in one word of a check's name (``truncated_share``); ``value``: an SQL aggregate over the
+    table's rows (null: there is nothing to say yet). It should not exceed ``most``, nor fall below ``least``: names of settings
+    that hold the limit (``resources/settings/warnings.py``). ``doc``: what it means when it does.
+    """
+
+    name: str
+    value: str
+    doc: str
+    most: str | None = None
+    least: str | None = None
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of the lake: ``Table("verdicts", Verdict, key=("verdict_id",))``.
 
-    ``key`` identifies a row for ever (ids are content hashes); ``doc`` is one sentence for people.
+    ``key`` identifies a row for ever (ids are content hashes); ``doc`` is one sentence for people. ``partition``: the column
+    that names a row's partition, where the table's asset has partitions. ``figures``: the numbers that are watched.
     """
 
     name: str
     row: type
     key: tuple[str, ...]
     doc: str = ""
+    partition: str | None = None
+    figures: tuple[Figure, ...] = ()
 
     def __post_init__(self) -> None:
-        missing = set(self.key) - {column.name for column in self.columns}
+        missing = {*self.key, *([self.partition] if self.partition else [])} - {column.name for column in self.columns}
         if missing:
-            raise TypeError(f"table {self.name}: key columns {sorted(missing)} are not in {self.row.__name__}")
+            raise TypeError(
+                f"table {self.name}: columns {sorted(missing)} of its key or partition are not in {self.row.__name__}"
+            )
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

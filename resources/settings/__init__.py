@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from resources.settings.automation import AutomationSettings
 from resources.settings.base import Settings
 from resources.settings.embedder import EmbedderResource
 from resources.settings.environment import WrongSetting, environment_defaults, from_environment
@@ -24,10 +25,12 @@ from resources.settings.sources import BUNDLED, SourcesResource
 from resources.settings.synthesis import SynthesisResource
 from resources.settings.tokenizer import TokenizerResource
 from resources.settings.training import TrainingResource
+from resources.settings.warnings import WarningSettings
 
 __all__ = [
     "BUNDLED",
     "RESOURCES",
+    "AutomationSettings",
     "BenchmarksResource",
     "EmbedderResource",
     "EvaluatedResource",
@@ -40,6 +43,7 @@ __all__ = [
     "TeacherResource",
     "TokenizerResource",
     "TrainingResource",
+    "WarningSettings",
     "WrongSetting",
     "environment_defaults",
     "from_environment",

@@ -8,10 +8,11 @@ import dagster as dg
 import pytest
 
 from ocr_assets.platform import publish
-from ocr_assets.platform.assets import Results, lake_asset
+from ocr_assets.platform.assets import CHECK, Results, lake_asset, watched
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.publish import Body, run_info
-from ocr_assets.schema import PROMPTS
+from ocr_assets.platform.watching import figures_of, warnings_of
+from ocr_assets.schema import PROMPTS, TABLES, VERDICTS
 from resources.lake import Lake, RunInfo, Write
 from resources.settings import LakeResource
 
@@ -102,7 +103,7 @@ def test_rows_that_break_the_declaration_fail_the_check(tmp_path: Path, shape: A
     body = staging(broken) if shape is publish.replace else committing([prompt("b")], [broken])
     result = run(tmp_path, shape, body)
     assert not result.success
-    (check,) = result.get_asset_check_evaluations()
+    (check,) = [found for found in result.get_asset_check_evaluations() if found.check_name == CHECK]
     assert not check.passed
     assert "must not be null" in str(check.metadata["breaches"].value)
     with project_lake(tmp_path / "lake") as lake:
@@ -132,3 +133,34 @@ def test_a_body_of_the_other_shape_is_refused(tmp_path: Path, shape: Any, body: 
     assert not result.success
     (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert why in str(failure.error)
+
+
+def test_numbers_that_are_watched_warn_beyond_their_limit_and_stop_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown(result: dg.ExecuteInProcessResult) -> tuple[bool, dg.AssetCheckSeverity, Any]:
+        (check,) = [check for check in result.get_asset_check_evaluations() if check.check_name == "rows_lost_share"]
+        return check.passed, check.severity, metadata(result).get("rows_lost_share")
+
+    ten = [prompt(str(number)) for number in range(10)]
+    assert shown(run(tmp_path, publish.replace, staging(*ten))) == (True, dg.AssetCheckSeverity.WARN, None), "nothing was there"
+    assert shown(run(tmp_path, publish.replace, staging(*ten[1:], prompt("new")))) == (True, dg.AssetCheckSeverity.WARN, 0.0)
+    result = run(tmp_path, publish.replace, staging(*ten[:7]))
+    assert shown(result) == (False, dg.AssetCheckSeverity.WARN, 0.3)
+    assert result.success, "a warning stops nothing"
+    monkeypatch.setenv("OCR_MAX_ROWS_LOST", "0.5")
+    assert shown(run(tmp_path, publish.replace, staging(*ten[:5])))[0]
+
+
+def test_a_table_s_own_numbers_are_worked_out_of_its_rows(tmp_path: Path) -> None:
+    """Verdicts: what is judged and accepted, and what the sandbox failed to run."""
+    verdicts = "(SELECT unnest(['accepted', 'wrong_answer', 'accepted', 'sandbox_error', 'ungradable']) AS verdict)"
+    with project_lake(tmp_path / "lake") as lake:
+        figures = figures_of(lake, VERDICTS, verdicts, 5, 0)
+        assert figures == {"rows_lost_share": None, "acceptance_rate": pytest.approx(2 / 3), "sandbox_fault_share": 0.2}
+        assert figures_of(lake, VERDICTS, "verdicts", 0, 0)["acceptance_rate"] is None
+        for table in TABLES:
+            assert set(figures_of(lake, table, table.name, 0, 0)) == {figure.name for figure in watched(table)}
+    accepted, faults = warnings_of(dg.AssetKey("verdicts"), VERDICTS, figures)[1:]
+    assert accepted.passed and not faults.passed
+    assert "no verdict" in (faults.description or "")

@@ -3,9 +3,12 @@
 ``python -m tests.support.graph_specs`` writes ``tests/data/graph.txt``; ``tests/unit/test_definitions.py`` compares.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ocr_assets.definitions import ASSETS, build_definitions
+from ocr_assets.platform.assets import DECIDED_BY, PAYS
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "graph.txt"
 
@@ -13,6 +16,12 @@ SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "graph.txt"
 def keys(found: object) -> str:
     """Names in the order of the alphabet, or a dash."""
     return ", ".join(sorted(key.to_user_string() for key in found)) or "-"  # type: ignore[attr-defined]
+
+
+def decided_by(metadata: Mapping[str, Any]) -> str:
+    """What the asset's code version is made of, without the values."""
+    value = metadata.get(DECIDED_BY)
+    return ", ".join(value.value) if value is not None else "-"
 
 
 def described() -> str:
@@ -33,6 +42,8 @@ def described() -> str:
                 f"  partitions  {', '.join(node.partitions_def.get_partition_keys()) if node.partitions_def else '-'}",
                 f"  resources   {', '.join(sorted(asset.required_resource_keys - {'io_manager'})) or '-'}",
                 f"  automation  {(condition.get_label() or condition) if condition else '-'}",
+                f"  decided by  {decided_by(node.metadata)}",
+                *(f"  pays        {value}" for name, value in node.tags.items() if name == PAYS),
             ]
         lines += [f"  check       {spec.name}{' (blocking)' if spec.blocking else ''}" for spec in asset.check_specs]
     for job in sorted(repository.get_all_jobs(), key=lambda job: job.name):

@@ -8,6 +8,7 @@ import pytest
 
 from ocr_assets.definitions import ASSETS, build_definitions
 from ocr_assets.generation.sampling import Fixed, UntilPassing
+from ocr_assets.platform.assets import CHECK
 from ocr_assets.traces.settings import TraceSettings
 from resources.settings import LakeResource, TeacherResource, resources_from_environment
 from tests.support.graph_specs import SNAPSHOT, described
@@ -24,8 +25,7 @@ def test_every_asset_is_described_and_checked() -> None:
         (spec,) = asset.specs
         assert spec.description
         assert isinstance(spec.metadata["dagster/column_schema"], dg.TableSchema)
-        (check,) = asset.check_specs
-        assert check.blocking
+        assert [check.name for check in asset.check_specs if check.blocking] == [CHECK]
 
 
 def test_more_samples_until_some_pass_are_a_job_of_their_own() -> None:

@@ -105,6 +105,15 @@ def load_templates(names: Sequence[str], folder: Path | None = None) -> dict[str
     return templates
 
 
+def template_hashes(names: Sequence[str], folder: str | None = None) -> dict[str, str]:
+    """The hashes of templates by name, for the code version of what they bring; ``folder`` as in ``load_templates``. A folder
+    that cannot be used has none here: whoever asks with it is told why."""
+    try:
+        return {name: template.hash for name, template in load_templates(names, Path(folder) if folder else None).items()}
+    except ValueError:
+        return {}
+
+
 def checked(template: PromptTemplate, variables: Sequence[str]) -> PromptTemplate:
     """The template itself, if it can be rendered with these variables. Raises ``ValueError`` naming what is wrong."""
     try:
@@ -114,4 +123,4 @@ def checked(template: PromptTemplate, variables: Sequence[str]) -> PromptTemplat
     return template
 
 
-__all__ = ["VARIABLES", "PromptTemplate", "checked", "load_templates", "prompt_hash", "prompt_row"]
+__all__ = ["VARIABLES", "PromptTemplate", "checked", "load_templates", "prompt_hash", "prompt_row", "template_hashes"]
