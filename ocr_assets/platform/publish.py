@@ -21,9 +21,9 @@ import pyarrow as pa
 from ocr_assets.platform import plots
 from ocr_assets.platform.assets import CHECK, Results
 from ocr_assets.platform.lake import lake_of_run
-from ocr_assets.platform.version import code_version
+from ocr_assets.platform.run_details import run_info
 from ocr_assets.platform.watching import figures_of, warnings_of
-from resources.lake import Change, InvalidRows, Lake, RunInfo, Write
+from resources.lake import Change, InvalidRows, Lake, Write
 from resources.lake.tables import Column, Table
 from resources.settings import LakeResource
 
@@ -141,11 +141,6 @@ def published(
     )
 
 
-def run_info(context: dg.AssetExecutionContext) -> RunInfo:
-    """The run in whose name the lake is written."""
-    return RunInfo(context.run.run_id, context.run.job_name, code_version())
-
-
 def funnel(lake: Lake, stage: str) -> dict[str, Any]:
     """This stage's part of the funnel as metadata: a table, and bars if the funnel counts the stage."""
     rows = lake.rows("SELECT outcome, reason, rows FROM funnel WHERE stage = ? LIMIT 40", [stage])
@@ -197,3 +192,18 @@ def table_of(lake: Lake, query: str) -> dg.TableMetadataValue:
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     """A plot that the UI shows inside the metadata."""
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+__all__ = [
+    "After",
+    "Body",
+    "append",
+    "failed",
+    "funnel",
+    "picture",
+    "preview",
+    "published",
+    "replace",
+    "run_info",
+    "table_of",
+]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from ocr_assets.platform.progress import Progress
@@ -43,6 +44,8 @@ def run_and_store(
     start = time.monotonic()
     programs, ended_well = 0, False
     with pool as opened, progress(work) as watched:
+        if "@" in opened.image:  # an image and its digest; local processes have none
+            run = replace(run, images=(opened.image,))
         try:
             for rows in results(opened, watched):
                 batches.add({"rows": rows})

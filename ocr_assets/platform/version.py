@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-_PACKAGE = "ocr-assets"
+PACKAGE = "ocr-assets"
 
 
 @functools.cache
@@ -16,7 +16,7 @@ def code_version() -> str:
     """The installed package's version, and in a git checkout its commit: ``0.1.0+4845d7a0c1f2``, with ``.dirty`` where files
     differ from it."""
     try:
-        version = importlib.metadata.version(_PACKAGE)
+        version = importlib.metadata.version(PACKAGE)
     except importlib.metadata.PackageNotFoundError:
         version = "0"  # run from a folder that was never installed
     root = Path(__file__).resolve().parents[2]
@@ -27,4 +27,4 @@ def code_version() -> str:
     return f"{version}+{commit.stdout.strip()}" if commit.returncode == 0 else version
 
 
-__all__ = ["code_version"]
+__all__ = ["PACKAGE", "code_version"]

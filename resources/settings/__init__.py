@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from resources.settings.automation import AutomationSettings
 from resources.settings.base import Settings
 from resources.settings.embedder import EmbedderResource
-from resources.settings.environment import WrongSetting, environment_defaults, from_environment
+from resources.settings.environment import WrongSetting, environment_defaults, from_environment, given
 from resources.settings.evaluation import BenchmarksResource, EvaluatedResource
 from resources.settings.lake import LakeResource
 from resources.settings.models import JudgesResource, TeacherResource, prices_of
@@ -74,4 +75,18 @@ RESOURCES: Mapping[str, type[Settings]] = {
 def resources_from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, Settings]:
     """All resources by name, each field from who gave it (``environment.py``), else its default. Raises ``WrongSetting``."""
     project = read_project(environment)
-    return {name: from_environment(resource, environment, project=project) for name, resource in RESOURCES.items()}
+    return {name: _prefilled(resource, environment, project) for name, resource in RESOURCES.items()}
+
+
+def _prefilled(resource: type[Settings], environment: Mapping[str, str], project: Project) -> Settings:
+    """The resource, of a class whose defaults are what was given: a launchpad that sets one field leaves the others alone."""
+    found = given(resource, environment, project=project)
+    if not found:
+        return resource()
+    filled = from_environment(resource, environment, project=project)
+    own: Any = type(resource.__name__, (resource,), {"__module__": resource.__module__, "__doc__": resource.__doc__})
+    for name in found:
+        own.model_fields[name].default = getattr(filled, name)
+    own.model_rebuild(force=True)
+    prefilled: Settings = own(**{name: getattr(filled, name) for name in found})
+    return prefilled
