@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
+
+from ocr_assets.automation.follow_job import follow
 
 # By hand, or as a backfill over the sources: they change rarely, and reading them again costs a download at worst.
 read_sources = dg.define_asset_job(
@@ -42,15 +46,15 @@ downstream = dg.define_asset_job(
     description="From deduplication to release, over whatever raw problems and synthetic questions lie in the lake.",
 )
 
-# The one place where traces depend on verdicts (attempts until one passes: docs/papers.md, KC-4). In the graph that would be a
-# circle, so it is a job of its own: a run is one round, and the next round sees the verdicts of this one.
+# Traces depend on verdicts here (attempts until one passes: docs/papers.md, KC-4). In the graph that would be a circle, so it is
+# a job of its own: a run is one round, and the next round sees the verdicts of this one, as long as nobody follows it.
 sample_until_passing = dg.define_asset_job(
     "sample_until_passing",
     selection=dg.AssetSelection.assets("r1_traces").downstream() - TRAINING - EVALUATION,
     config={"ops": {"r1_traces": {"config": {"until_passing": 1}}}},
     description="One round of further samples for problems where too few passed (until_passing, max_samples, more_at_once), "
-    "carried on to verdicts and release. Here, and only here, r1_traces reads solutions and verdicts of earlier runs. "
-    "Run it again until it asks for nothing.",
+    "carried on to verdicts and release; with the job follow at work beside it, as many rounds as it takes. r1_traces reads "
+    "solutions and verdicts here, and wherever until_passing is set. Run it again until it asks for nothing.",
 )
 
-JOBS = [read_sources, ask_questions, downstream, sample_until_passing, make_mixes, train_models]
+JOBS: list[Any] = [read_sources, ask_questions, downstream, sample_until_passing, make_mixes, train_models, follow]

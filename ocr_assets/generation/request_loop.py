@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -116,7 +116,8 @@ Count = Callable[[Sequence[str]], Sequence[int]]
 
 @dataclass
 class Tally:
-    """What one run of the loop did. ``stopped``: the budget that ended it; ``errors``: the model's faults, by kind."""
+    """What one run of the loop did. ``stopped``: the budget that ended it; ``errors``: the model's faults, by kind; ``waiting``:
+    nothing is asked now, but there may be more to ask."""
 
     asked: int = 0
     answered: int = 0
@@ -126,6 +127,7 @@ class Tally:
     cost: float = 0.0
     stopped: str | None = None
     errors: Counter[str] = field(default_factory=Counter)
+    waiting: bool = False
     began: float = field(default_factory=time.monotonic)
     last_answer: float | None = None
 
@@ -155,6 +157,9 @@ class RequestLoop(Generic[Item]):
     ``row_of`` makes a journal row of an item, its answer and its usage; ``count`` counts the tokens of texts where the server
     does not; ``commit`` puts rows into the lake and is called from another thread, one call at a time; ``watch`` is called
     about once a second, whether or not something arrived.
+
+    ``planned`` may end for the moment and have more after an answer. ``more`` is awaited when it has nothing left, nothing is in
+    flight and the lake has everything: true if it should be looked at again, for what the answers led to.
     """
 
     def __init__(
@@ -167,8 +172,9 @@ class RequestLoop(Generic[Item]):
         count: Count | None = None,
         watch: Callable[[Tally], None] = lambda tally: None,
         commit_rows: int | None = None,
+        more: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        self._model, self._journal, self._row_of = model, journal, row_of
+        self._model, self._journal, self._row_of, self._more = model, journal, row_of, more
         self._batches = JournalledBatches(journal, commit, commit_rows)
         self._account = account or Account(Budget())
         self._count, self._watch = count, watch
@@ -182,7 +188,9 @@ class RequestLoop(Generic[Item]):
         try:
             # The budget holds back the most that requests under way can cost. When they are over, what they left of it may
             # allow another round.
-            while (item := waiting.first()) is not None:
+            while (item := waiting.first()) is not None or await self._has_more():
+                if item is None:
+                    continue
                 self.tally.stopped = self._account.refusal(item.request)
                 if self.tally.stopped is not None:
                     break
@@ -194,18 +202,31 @@ class RequestLoop(Generic[Item]):
             self._watch(self.tally)
         return self.tally
 
+    async def _has_more(self) -> bool:
+        """Whether ``more`` says that there is more to ask, once the lake has all that was answered."""
+        if self._more is None:
+            return False
+        while (busy := self._batches.commit_now()) is not None:
+            await asyncio.shield(asyncio.wrap_future(busy))
+        self.tally.waiting = True
+        found = await self._more()
+        self.tally.waiting = False
+        return found
+
     async def _round(self, waiting: _Waiting[Item], ticking: asyncio.Task[None]) -> None:
         in_flight: dict[str, Item] = {}
 
-        def requests() -> Iterator[ChatRequest]:
-            while (item := waiting.first()) is not None and self._account.refusal(item.request) is None:
-                waiting.take()
-                self._account.reserve(item.request)
-                in_flight[item.request.key] = item
-                self.tally.asked += 1
-                yield item.request
+        def draw() -> ChatRequest | None:
+            item = waiting.first()
+            if item is None or self._account.refusal(item.request) is not None:
+                return None
+            waiting.take()
+            self._account.reserve(item.request)
+            in_flight[item.request.key] = item
+            self.tally.asked += 1
+            return item.request
 
-        async with aclosing(self._model.answer(requests())) as answers:  # type: ignore[type-var]
+        async with aclosing(self._model.answer(_Drawn(draw))) as answers:  # type: ignore[type-var]
             async for answer in answers:
                 item = in_flight.pop(answer.key, None)
                 if item is None:
@@ -278,6 +299,22 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
         if caught:
             signal.raise_signal(caught[0])
     raise KeyboardInterrupt
+
+
+class _Drawn:
+    """Requests as ``draw`` gives them; where it gives none, the iteration ends for the moment, and may go on later."""
+
+    def __init__(self, draw: Callable[[], ChatRequest | None]) -> None:
+        self._draw = draw
+
+    def __iter__(self) -> Iterator[ChatRequest]:
+        return self
+
+    def __next__(self) -> ChatRequest:
+        request = self._draw()
+        if request is None:
+            raise StopIteration
+        return request
 
 
 class _Waiting(Generic[Item]):

@@ -12,7 +12,7 @@ A stage brings its plan, the row of an answer and how rows are committed; no sta
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -91,30 +91,33 @@ class GenerationRunner:
         unit: str,
         model: ChatModel,
         requests: Iterable[Item],
-        missing: int,
+        missing: int | Callable[[], int],
         account: Account,
         row_of: Callable[[Item, ChatAnswer, Usage], Row],
         *,
         may_be_away: bool = False,
+        more: Callable[[], Awaitable[bool]] | None = None,
     ) -> Summary:
         """Send ``model`` all ``requests`` (``missing`` of them) that ``account`` allows, and store ``row_of`` each answer.
 
         ``stage`` and ``unit`` name the work in progress lines. Raises what the model and ``commit`` raise; answers stay stored.
-        ``may_be_away``: a model out of reach is told in the result instead, for work that others go on with.
+        ``may_be_away``: a model out of reach is told in the result instead, for work that others go on with. ``more``: awaited
+        when nothing is left to ask, whether there is again (``RequestLoop``); then ``missing`` says how many there are by now.
         """
         recorded = model.name == "recorded"
-        with Progress(stage, missing, self.say, unit) as progress:
-            watcher = Watcher(progress, self.report, model.model, missing)
+        known = missing if callable(missing) else lambda: missing
+        with Progress(stage, known(), self.say, unit) as progress:
+            watcher = Watcher(progress, self.report, self.journal, model.model, unit, known)
             loop: RequestLoop[Item] = RequestLoop(
-                model, self.journal, row_of, self.commit, account, self.count, watcher.watch, self.commit_rows
+                model, self.journal, row_of, self.commit, account, self.count, watcher.watch, self.commit_rows, more
             )
             try:
                 request_loop.run(loop.collect(requests))
             except ModelUnavailable as error:
                 if not may_be_away:
                     raise
-                return Summary(loop.tally, missing, error, self.replayed, recorded)
-            return Summary(loop.tally, missing, None, self.replayed, recorded)
+                return Summary(loop.tally, known(), error, self.replayed, recorded)
+            return Summary(loop.tally, known(), None, self.replayed, recorded)
 
 
 def open_runner(
@@ -163,16 +166,23 @@ class PromptsOnce:
 
 
 class Watcher:
-    """Says how far the loop is: to the bar or log, and as metadata each time a line is due."""
+    """Says how far the loop is: to the bar or log, as metadata each time a line is due, and beside the journal all the time."""
 
-    def __init__(self, progress: Progress, report: Report, model: str, missing: int) -> None:
-        self._progress, self._report, self._model, self._missing = progress, report, model, missing
+    def __init__(
+        self, progress: Progress, report: Report, journal: Journal, model: str, unit: str, missing: Callable[[], int]
+    ) -> None:
+        self._progress, self._report, self._journal, self._missing = progress, report, journal, missing
+        self._model, self._unit = model, unit
         self._shown = 0
 
     def watch(self, tally: Tally) -> None:
         new, self._shown = tally.stored - self._shown, tally.stored
+        missing = self._missing()
+        told = {"model": self._model, **figures(tally, missing)}
+        self._progress.expect(missing)
         if self._progress.add(new, note(tally)):
-            self._report({"model": self._model, **figures(tally, self._missing)})
+            self._report(told)
+        self._journal.tell({"unit": self._unit, "doing": "waiting for verdicts" if tally.waiting else "asking", **told})
 
 
 def note(tally: Tally) -> str:

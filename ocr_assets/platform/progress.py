@@ -57,11 +57,21 @@ class Progress:
             self._log(self.line())
         return True
 
+    def expect(self, total: int) -> None:
+        """There are so many to do, as is known now."""
+        self._total = total
+        if self._bar is not None:
+            self._bar.total = total
+
     def through(self, rows: Iterable[Row]) -> Iterator[Row]:
         """``rows``, each counted as it passes."""
         for row in rows:
             yield row
             self.add()
+
+    def figures(self) -> dict[str, Any]:
+        """The same as numbers: what is counted (``unit``), how many are ``done`` and ``planned``, the note."""
+        return {"unit": self._unit, "done": self._count, "planned": self._total, "note": self._note}
 
     def line(self) -> str:
         """``verdicts: 1,200 of 5,000 rows, 40.0/s, 0:01:35 left, <note>``."""

@@ -23,7 +23,7 @@ from resources.settings import RESOURCES, read_project
 _KEPT: dict[str, RunInfo] = {}  # of the run that this process is at work on: an asset that commits often asks often
 
 
-def run_info(context: dg.AssetExecutionContext) -> RunInfo:
+def run_info(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> RunInfo:
     """The run in whose name the lake is written."""
     run = context.run
     if run.run_id not in _KEPT:
@@ -39,7 +39,7 @@ def run_info(context: dg.AssetExecutionContext) -> RunInfo:
     return _KEPT[run.run_id]
 
 
-def configuration(context: dg.AssetExecutionContext) -> dict[str, Mapping[str, Any]]:
+def configuration(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> dict[str, Mapping[str, Any]]:
     """``resources``: all of them with their fields; ``assets``: the configuration of those that the run may materialize. What the
     launchpad or ``--set`` gave is in it, as are defaults."""
     step = context.get_step_execution_context()

@@ -17,6 +17,7 @@ from resources.lake.batches import JournalledBatches
 from resources.lake.journal import Journal
 from resources.sandbox.pool import Pool
 
+TELL_S = 1.0  # between two lines of progress for whoever watches
 Store = Callable[[Lake, RunInfo, Sequence[Mapping[str, Any]]], None]
 
 
@@ -43,17 +44,24 @@ def run_and_store(
         return {"sandbox faults": 0}
     start = time.monotonic()
     programs, ended_well = 0, False
+    told = start
     with pool as opened, progress(work) as watched:
         if "@" in opened.image:  # an image and its digest; local processes have none
             run = replace(run, images=(opened.image,))
+        faults_before = opened.faults
         try:
+            journal.tell(watched.figures())
             for rows in results(opened, watched):
                 batches.add({"rows": rows})
                 programs += len(rows)
                 while (busy := batches.commit_if_due()) is not None:
                     busy.result()
+                if time.monotonic() - told >= TELL_S:
+                    told = time.monotonic()
+                    journal.tell(watched.figures())
             ended_well = True
         finally:
             batches.flush(ended_well)
-        faults = opened.faults
+        journal.tell(watched.figures())
+        faults = opened.faults - faults_before
     return {"programs a second": round(programs / (time.monotonic() - start), 1), "sandbox faults": faults}

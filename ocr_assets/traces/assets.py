@@ -16,7 +16,7 @@ from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import R1_TRACES, SOLUTIONS
 from ocr_assets.traces import collect
 from ocr_assets.traces.settings import TraceSettings
-from ocr_assets.traces.solutions import parse_new
+from ocr_assets.traces.solutions import SOLUTION_EDGES, alone, parse_new
 from resources.lake import Lake, Write
 from resources.lake.journal import Journal
 from resources.settings import LakeResource, TeacherResource, TokenizerResource, from_environment
@@ -46,8 +46,8 @@ def r1_traces(
 ) -> Results:
     """The teacher's raw responses. Only what the lake does not hold is asked; each answer is on disk the moment it arrives.
 
-    In the job ``sample_until_passing`` it also reads ``solutions`` and ``verdicts`` of earlier runs, to ask for more samples
-    where too few passed.
+    With ``until_passing``, as in the job ``sample_until_passing``, it also reads ``solutions`` and ``verdicts``, to ask for more
+    samples where too few passed: those of earlier runs, and those that the job ``follow`` makes meanwhile.
     """
 
     def ask(store: Lake, write: Write) -> Mapping[str, Any]:
@@ -76,13 +76,6 @@ def r1_traces(
     yield from publish.append(context, lake, R1_TRACES, ask)
 
 
-SOLUTION_EDGES = """
-SELECT solution_id AS child, response_id AS parent, 'derived' AS relation,
-       CASE WHEN parses = false THEN 'syntax error' ELSE parse_status END AS reason
-FROM solutions
-"""
-
-
 @lake_asset(SOLUTIONS, deps=[r1_traces, "deduped_problems"], decided_by=lambda: {"parser": PARSER_VERSION})
 def solutions(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
     """Responses taken apart: reasoning, answer, code, and whether the code parses; every response keeps its reason code."""
@@ -97,4 +90,5 @@ def solutions(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
         png = plots.bars({row["parse_status"]: row["rows"] for row in counts}, "Parse status", "responses")
         return {"parse status": picture(png, "parse status")}
 
-    yield from publish.append(context, lake, SOLUTIONS, parse, after=pictures)
+    with alone(lake.journals, context.log.info):
+        yield from publish.append(context, lake, SOLUTIONS, parse, after=pictures)

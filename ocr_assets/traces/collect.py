@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from ocr_assets.generation.answers import answer_columns
@@ -14,6 +15,7 @@ from ocr_assets.generation.request_loop import Account, Count, Usage
 from ocr_assets.generation.runner import PromptsOnce, Report, Say, Summary, open_runner
 from ocr_assets.generation.spending import spent_on
 from ocr_assets.schema import PROMPTS, R1_TRACES, Prompt, Response
+from ocr_assets.traces.following import more_to_ask
 from ocr_assets.traces.plan import Planned, Wanted, plan
 from resources.lake import Edge, Lake, RunInfo
 from resources.lake.journal import Journal
@@ -35,13 +37,17 @@ def ask(
 ) -> Summary:
     """Ask for what ``wanted`` lacks, within ``budget``; every answer is journalled at once and committed in batches.
 
+    Where policies look at verdicts, those that come meanwhile count: solved problems are not asked about again, and unsolved ones
+    are, as long as somebody judges (``following.py``).
+
     ``say`` gets a line now and then, ``report`` figures as metadata. Raises what the teacher raises; answers are kept.
     """
     runner = open_runner("r1_traces", journal, lambda rows: commit(store, run, rows), count, say, report, commit_rows)
     account = Account(budget, spent_on(store, wanted.model))
     rows = Rows(teacher)
     with plan(store, wanted) as todo:
-        return runner.ask("r1_traces", "responses", teacher, todo.requests, todo.missing, account, rows.of)
+        more = partial(more_to_ask, store, journal.journals, todo) if todo.reads_verdicts else None
+        return runner.ask("r1_traces", "responses", teacher, todo.requests, lambda: todo.missing, account, rows.of, more=more)
 
 
 @dataclass

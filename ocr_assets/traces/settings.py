@@ -25,11 +25,12 @@ class TraceSettings(BaseModel):
     until_passing: int = Field(
         0,
         ge=0,
-        description="Ask for more_at_once more samples where fewer than so many pass, up to max_samples; 0: never. The job "
-        "sample_until_passing sets it to 1; it is the only one in which r1_traces reads solutions and verdicts",
+        description="Ask for more_at_once more samples where fewer than so many pass, up to max_samples; 0: never. Verdicts are "
+        "those of earlier runs, and with the job follow at work also those that it makes meanwhile. The job "
+        "sample_until_passing sets it to 1",
     )
     max_samples: int = Field(10, ge=1, description="With until_passing: most responses a problem and language")
-    more_at_once: int = Field(1, ge=1, description="With until_passing: how many more a run asks for")
+    more_at_once: int = Field(1, ge=1, description="With until_passing: how many more are asked for at a time")
     temperature: float = Field(0.6, ge=0, description="Sampling temperature")
     top_p: float = Field(0.95, gt=0, le=1, description="Nucleus sampling: probability mass that tokens are drawn from")
     max_tokens: int = Field(16_384, ge=1, description="Most completion tokens of a response, reasoning included")

@@ -1,31 +1,22 @@
 """The assets of the verification stage: ``suite_validation``, ``suite_quality``, ``verdicts``, ``verified_triplets``."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from ocr_assets.grading.batch import grade_many
 from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.grading.version import GRADER_VERSION, PARTS
 from ocr_assets.grading.version import parameters as version_parameters
 from ocr_assets.platform import plots, publish
 from ocr_assets.platform.assets import Results, in_force, lake_asset
-from ocr_assets.platform.progress import Progress
 from ocr_assets.platform.publish import picture, run_info
-from ocr_assets.platform.sandboxed import run_and_store
 from ocr_assets.schema import SUITE_QUALITY, SUITE_VALIDATION, VERDICTS, VERIFIED_TRIPLETS
+from ocr_assets.verification.judging import Workplace, judge_new, sum_up_quality, validate_new
 from ocr_assets.verification.settings import QualitySettings, ValidationSettings
-from ocr_assets.verification.storing import store_validation, store_verdicts
 from ocr_assets.verification.triplets import BY_GROUP, DISTRIBUTION, TRIPLET_EDGES, TRIPLETS
-from ocr_assets.verification.ungraded import UNGRADED, ungraded
-from ocr_assets.verification.validation.quality import QUALITY, STATUSES, STRENGTH, UNVALIDATED
-from ocr_assets.verification.validation.validate import candidate, plan_salt, validate
+from ocr_assets.verification.validation.quality import STATUSES, STRENGTH
 from resources.lake import Lake, Write
-from resources.lake.journal import Journal
-from resources.sandbox.pool import Pool
 from resources.settings import LakeResource, SandboxResource, SourcesResource, from_environment
 
 
@@ -45,6 +36,18 @@ class VerdictsConfig(GradingSettings, dg.Config):
 GRADER = {"grader": GRADER_VERSION, "parts": PARTS, "online_judge": from_environment(SandboxResource).online_judge}
 
 
+def workplace(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    store: Lake,
+    lake: LakeResource,
+    sources: SourcesResource,
+    sandbox: SandboxResource,
+) -> Workplace:
+    """Where the programs of a run are judged."""
+    pool = sandbox.opened(trusted=sources.only_bundled)
+    return Workplace(store, run_info(context), lake.journals, pool, sandbox.online_judge, context.log.info)
+
+
 @lake_asset(
     SUITE_VALIDATION,
     deps=["clean_problems", "deduped_problems"],
@@ -62,25 +65,13 @@ def suite_validation(
 
     Only suites are run that were not validated yet by this grader with these reference solutions.
     """
-    parameters = {"salt": plan_salt(config), **version_parameters(online_judge=sandbox.online_judge)}
 
     def gather(store: Lake, write: Write) -> Mapping[str, Any]:
-        counts: Counter[str] = Counter()
-
-        def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
-            candidates = store.stream(UNVALIDATED, parameters)
-            for rows in pool.completed(lambda row: validate(pool, candidate(row), config), candidates):
-                counts.update(f"{row['role']} {row['verdict']}" for row in rows)
-                progress.add(1)
-                yield rows
-
-        pool = sandbox.opened(trusted=sources.only_bundled)
-        progress = partial(Progress, "suite_validation", log=context.log.info, unit="suites")
-        with Journal(lake.journals, "suite_validation") as journal:
-            owed = (UNVALIDATED, parameters)
-            speed = run_and_store(store, run_info(context), journal, pool, owed, graded, store_validation, progress)
+        place = workplace(context, store, lake, sources, sandbox)
+        with place.journal("suite_validation") as journal:
+            counts, figures = validate_new(place, journal, config)
         context.log.info(f"suite_validation: {sum(counts.values()):,} sandbox runs")
-        return {"sandbox runs": sum(counts.values()), "new programs": dict(counts), **speed}
+        return {"sandbox runs": sum(counts.values()), "new programs": dict(counts), **figures}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         rows = store.rows("SELECT role AS value, verdict, count(*) AS rows FROM suite_validation GROUP BY ALL")
@@ -101,10 +92,9 @@ def suite_quality(context: dg.AssetExecutionContext, config: QualityConfig, lake
     """How far each suite's verdicts can be trusted: the share of reference solutions it accepts, of rejected submissions and
     mutants it does not; quarantined where reference solutions fail. Summed up from ``suite_validation``: another threshold
     runs nothing."""
-    parameters = {"grader": GRADER_VERSION, "min_tpr": config.min_true_positive_rate}
 
     def sum_up(store: Lake, write: Write) -> Mapping[str, Any]:
-        write.sync_query(SUITE_QUALITY, QUALITY, parameters)
+        sum_up_quality(write, config)
         return {}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
@@ -139,21 +129,11 @@ def verdicts(
     """
 
     def judge(store: Lake, write: Write) -> Mapping[str, Any]:
-        counts: Counter[str] = Counter()
-
-        def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
-            for verdict in grade_many(pool, ungraded(store, config, online_judge=sandbox.online_judge), config):
-                counts[verdict["verdict"]] += 1
-                progress.add(1, ", ".join(f"{n} {name}" for name, n in counts.most_common(4)))
-                yield [verdict]
-
-        pool = sandbox.opened(trusted=sources.only_bundled)
-        progress = partial(Progress, "verdicts", log=context.log.info, unit="programs")
-        with Journal(lake.journals, "verdicts") as journal:
-            owed = (UNGRADED, version_parameters(online_judge=sandbox.online_judge))
-            speed = run_and_store(store, run_info(context), journal, pool, owed, graded, store_verdicts, progress)
+        place = workplace(context, store, lake, sources, sandbox)
+        with place.journal("verdicts") as journal:
+            counts, figures = judge_new(place, journal, config)
         context.log.info(f"verdicts: {sum(counts.values()):,} sandbox runs")
-        return {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts), **speed}
+        return {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts), **figures}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         counts = {row["verdict"]: row["rows"] for row in store.rows(DISTRIBUTION, {"grader": GRADER_VERSION})}

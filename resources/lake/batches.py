@@ -69,10 +69,26 @@ class JournalledBatches:
         full = len(self._rows) >= self._most_rows or self._characters >= self._most_characters
         if not self._rows or (not full and time.monotonic() - self._begun < self._seconds):
             return None
-        if self._committing is not None:
-            if not self._committing.done():
-                return self._committing if full else None
+        if self._under_way() is not None:
+            return self._committing if full else None
+        self._begin()
+        return None
+
+    def commit_now(self) -> Future[None] | None:
+        """Begin to commit whatever there is. Returns a future: wait, then call again; None: the lake has everything. Raises what
+        a commit raised."""
+        if self._under_way() is None and self._rows:
+            self._begin()
+        return self._under_way()
+
+    def _under_way(self) -> Future[None] | None:
+        """The commit in the other thread, unless it has ended. Raises what it raised."""
+        if self._committing is not None and self._committing.done():
             self._committing.result()
+            self._committing = None
+        return self._committing
+
+    def _begin(self) -> None:
         segment, rows = self._journal.roll(), self._rows
         self._rows, self._characters, self._begun = [], 0, time.monotonic()
 
@@ -81,7 +97,6 @@ class JournalledBatches:
             self._journal.forget(segment)
 
         self._committing = self._committer.submit(commit)
-        return None
 
     def flush(self, ended_well: bool) -> None:
         """Everything into the lake. Unless all ``ended_well`` the journal stays as it is, for the next run to replay."""

@@ -1,29 +1,26 @@
 """A journal between two commits of the lake: what was paid for is on disk before anything else happens.
 
-One writer at a time, by a lock that goes with its process; the next run takes over the files of a dead one. Rows are JSON
-lines in segments: while one is being committed, the next is written. The lake's anti-join on keys makes replaying harmless,
-so a row may be both journalled and committed, but never lost.
+One writer at a time, by a lock that goes with its process (``at_work.py``); the next run takes over the files of a dead one. Rows
+are JSON lines in segments: while one is being committed, the next is written. The lake's anti-join on keys makes replaying
+harmless, so a row may be both journalled and committed, but never lost.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from resources.lake.at_work import Busy, StageLock
+
 SYNC_EVERY_S = 1.0
-
-
-class Busy(RuntimeError):
-    """Another process is writing the same stage; the message names it."""
 
 
 class Corrupt(RuntimeError):
@@ -31,32 +28,24 @@ class Corrupt(RuntimeError):
 
 
 class Journal:
-    """``with Journal(folder, "r1_traces") as journal``: the only writer of this name while it is open.
+    """``with Journal(folder, "r1_traces") as journal``: the only writer of this name while it is open (``wait``: see
+    ``StageLock``).
 
     ``recovered()`` gives what earlier processes left; ``append`` keeps a row; ``clear`` forgets all once the lake has it.
     To commit while rows still come in: ``segment = journal.roll()``, commit what was appended before, ``forget(segment)``.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder / name, name
+    def __init__(self, folder: Path, name: str, wait: Callable[[str], object] | None = None) -> None:
+        self.journals = folder
+        self._lock = StageLock(folder, name, wait)
+        self._folder = self._lock.folder
         self._synced = 0.0
         self._dirty = False
         self._swapping = threading.Lock()  # the file must not change while another thread syncs it
         self.torn = 0
 
     def __enter__(self) -> Journal:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._folder / "lock").open("a+")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "unknown"
-            self._lock.close()
-            raise Busy(f"{self._name} is being written by process {holder}; wait for it or end it") from error
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
+        self._lock.__enter__()
         self._left = sorted(self._folder.glob("*.jsonl"))
         self._open_segment()
         return self
@@ -67,7 +56,7 @@ class Journal:
             self._file.close()
         if self._path.stat().st_size == 0:
             self._path.unlink()
-        self._lock.close()
+        self._lock.__exit__(kind, error, trace)
 
     def recovered(self) -> Iterator[dict[str, Any]]:
         """Rows that earlier processes kept but may not have committed. A line cut by a crash is skipped and counted in
@@ -95,6 +84,10 @@ class Journal:
         self._dirty = True
         if time.monotonic() - self._synced >= SYNC_EVERY_S:
             self.sync()
+
+    def tell(self, figures: Mapping[str, Any]) -> None:
+        """Say how far the work is (``StageLock.tell``)."""
+        self._lock.tell(figures)
 
     def sync(self) -> None:
         """Have the disk hold what was appended. May be called from another thread."""
@@ -141,3 +134,6 @@ def _plain(value: object) -> object:
 
 def _revive(value: dict[str, Any]) -> Any:
     return datetime.fromisoformat(value["__datetime__"]) if value.keys() == {"__datetime__"} else value
+
+
+__all__ = ["Busy", "Corrupt", "Journal"]

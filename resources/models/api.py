@@ -112,7 +112,8 @@ class ChatModel(Protocol):
         """Answers in order of arrival, each as soon as it is there.
 
         ``requests`` is drawn from only as capacity frees, and an answer's slot is free only once the caller comes back
-        for the next: what the caller does with an answer is done before anything is asked in its place.
+        for the next: what the caller does with an answer is done before anything is asked in its place. It may end for the
+        moment and have more after an answer, so it is looked at again after each; it is over when nothing is in flight either.
         A request that got no answer now (no recording, endpoint down after retries) yields nothing and stays
         unanswered: asking again later is right. Raises ``ModelUnavailable`` when nothing can be answered at all.
         """

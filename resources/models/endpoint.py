@@ -110,13 +110,12 @@ class EndpointModel:
                 outcomes.put_nowait(_Outcome(error=error))
 
         try:
-            in_hand, exhausted = 0, False
+            in_hand = 0
             while True:
-                while not exhausted and in_hand < self._concurrency:
+                while in_hand < self._concurrency:
                     request = next(waiting, None)
                     if request is None:
-                        exhausted = True
-                        break
+                        break  # for now: the next answer may bring more
                     task = asyncio.create_task(one(request))
                     running.add(task)
                     task.add_done_callback(running.discard)

@@ -98,13 +98,12 @@ class VllmModel:
         thread.start()
         waiting = iter(requests)
         try:
-            in_hand, exhausted = 0, False
+            in_hand = 0
             while True:
-                while not exhausted and in_hand < capacity:
+                while in_hand < capacity:
                     request = next(waiting, None)
                     if request is None:
-                        exhausted = True
-                        break
+                        break  # for now: the next answer may bring more
                     job = self._job(request, tokenizer, engine.model_config.max_model_len)
                     if isinstance(job, ChatAnswer):
                         yield job

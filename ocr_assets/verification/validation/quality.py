@@ -26,6 +26,9 @@ WHERE {_RUNNABLE} > 0 AND coalesce(e.faulty, true)
 ORDER BY p.problem_id
 """
 
+# Those of them on whose problems something is to be judged.
+UNVALIDATED_AND_NEEDED = f"SELECT * FROM ({UNVALIDATED}) SEMI JOIN solutions USING (problem_id)"
+
 _COUNTS = ("references_run", "references_passed", "rejected_run", "rejected_failed", "mutants_run", "mutants_failed")
 
 # One row a clean problem, columns as SuiteQuality, from the validation by its newest plan. Parameters: grader, min_tpr.
