@@ -1,6 +1,6 @@
 """Who works on a stage, and how far that is: a lock that goes with its process, and beside it a file that says what is done.
 
-One process at a time writes a stage that pays for something. Both files lie in the stage's folder of the journals, so that whoever
+One process at a time writes a stage that pays for something. Both files lie in the stage's folder of the journals, so that who
 watches finds all stages at one place. What was paid for on its way into the lake is ``journal.py``.
 """
 
