@@ -40,9 +40,7 @@ def run(resources: dict[str, Any], config: dict[str, Any]) -> None:
     assert dg.materialize([lake_asset(PROMPTS)(prompts)], resources=resources, run_config=config).success
 
 
-def test_a_run_says_with_which_settings_packages_and_project_file_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_says_with_which_settings_packages_and_project_file_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ocr.toml").write_text("[teacher]\nconcurrency = 7\nmodel = 'mine'\n")
     monkeypatch.setenv("OCR_PROJECT", str(tmp_path))
     monkeypatch.setenv("OCR_TEACHER_KEY", "sk-hunter2")
