@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -41,10 +42,14 @@ RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over sever
     help="Pack these training mixes and train a model on each (ocr_scale_25k …; OCR_BASE_MODEL names the base). Without it none "
     "is trained; all mixes are made.",
 )
-def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, ...], mixes: tuple[str, ...]) -> None:
+@click.option("--again", is_flag=True, help="Run assets also where nothing that they depend on has changed.")
+def run(
+    only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, ...], mixes: tuple[str, ...], again: bool
+) -> None:
     """Materialize the graph.
 
-    Only what is new is asked, run and written. Exit code 1 if a step failed.
+    Only what is new is asked, run and written; assets are left out where nothing has changed that they depend on. Exit code 1 if
+    a step failed.
     """
     import dagster as dg
 
@@ -62,24 +67,26 @@ def run(only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, 
     _refuse_unknown("mix", mixes, all_mixes)
     home = _prepared_home()
     chosen = [name for name in assets if not only or name in only]
-    definitions = build_definitions()
     start = time.monotonic()
     with dg.DagsterInstance.get() as instance:
+        runs = _Runs(build_definitions(), instance, again)
         if "raw_problems" in chosen:
-            _partitions(definitions, instance, "read_sources", partitions, sources)
-        after = {key.to_user_string() for key in _after(definitions, assets["synthetic_questions"])}
+            runs.of_partitions("read_sources", partitions, sources)
+        after = runs.below(assets["synthetic_questions"])
         selected = [name for name in chosen if name not in ("raw_problems", "synthetic_questions", *TRAINING, *EVALUATION)]
-        _downstream(definitions, instance, [assets[name] for name in selected if name not in after])
+        runs.downstream([assets[name] for name in selected if name not in after])
         if "synthetic_questions" in chosen and asks_for_questions(only, subsets, from_environment(TeacherResource).kind):
-            _partitions(definitions, instance, "ask_questions", () if ALL in subsets else subsets, all_subsets)
+            runs.of_partitions("ask_questions", () if ALL in subsets else subsets, all_subsets)
         elif "synthetic_questions" in chosen:
             click.echo("synthetic questions: none asked for; --subset all, or names, has the teacher make some", err=True)
-        _downstream(definitions, instance, [assets[name] for name in selected if name in after])
+        runs.downstream([assets[name] for name in selected if name in after])
         if "training_mix" in chosen:
-            _partitions(definitions, instance, "make_mixes", mixes if only else (), all_mixes)
+            runs.of_partitions("make_mixes", mixes if only else (), all_mixes)
         if trained := [assets[name] for name in TRAINING[1:] if name in chosen and mixes]:
-            _partitions(definitions, instance, "train_models", mixes, all_mixes, trained)
-        _downstream(definitions, instance, [assets[name] for name in EVALUATION if name in chosen])  # what was trained, too
+            runs.of_partitions("train_models", mixes, all_mixes, trained)
+        runs.downstream([assets[name] for name in EVALUATION if name in chosen])  # what was trained, too
+        if runs.settled:
+            click.echo(f"\nnothing to do (--again looks all the same): {', '.join(runs.settled)}")
     click.echo(f"\ndone in {time.monotonic() - start:.0f} s")
     _what_to_look_at(home)
 
@@ -90,31 +97,62 @@ def asks_for_questions(only: Sequence[str], subsets: Sequence[str], teacher: str
     return teacher == "recorded" or bool(subsets) or "synthetic_questions" in only
 
 
-def _partitions(
-    definitions: Any, instance: Any, name: str, chosen: Sequence[str], all_partitions: Sequence[str], assets: Any = None
-) -> None:
-    """Runs of the job ``name``, of these ``assets`` of it only: one for all partitions, or one for each that is chosen."""
-    job = definitions.resolve_job_def(name)
-    ranges = [(key, key) for key in chosen] or [(all_partitions[0], all_partitions[-1])]
-    for first, last in ranges:
-        tags = {RANGE.format("start"): first, RANGE.format("end"): last}
-        done = job.execute_in_process(RUN_CONFIG, instance=instance, tags=tags, asset_selection=assets, raise_on_error=False)
+class _Runs:
+    """Runs of the graph's jobs, one after the other, without the assets that have nothing to do. ``settled``: names of these."""
+
+    def __init__(self, definitions: Any, instance: Any, again: bool) -> None:
+        from ocr_assets.platform.settled import AGAIN
+
+        self._definitions, self._instance = definitions, instance
+        self._graph = definitions.resolve_asset_graph()
+        self._tags = {AGAIN: "true"} if again else {}
+        self.settled: list[str] = []
+
+    def of_partitions(self, job: str, chosen: Sequence[str], every: Sequence[str], assets: Sequence[Any] | None = None) -> None:
+        """Runs of ``job``, of these ``assets`` of it only: one for every partition, or one for each that is chosen."""
+        for keys in [[key] for key in chosen] or [list(every)]:
+            wanted = list(assets or self._definitions.resolve_job_def(job).asset_layer.executable_asset_keys)
+            if unsettled := self._unsettled(wanted, keys):
+                self._execute(job, unsettled, {RANGE.format("start"): keys[0], RANGE.format("end"): keys[-1]})
+
+    def downstream(self, assets: Sequence[Any]) -> None:
+        """One run of the job ``downstream``, of these assets only."""
+        if unsettled := self._unsettled(assets):
+            self._execute("downstream", unsettled)
+
+    def below(self, key: Any) -> set[str]:
+        """What depends on an asset, over any number of steps: a partitioned asset is a run of its own, and these follow it."""
+        keys = self._graph.get_all_asset_keys()
+        return {other.to_user_string() for other in keys if key in self._graph.get_ancestor_asset_keys(other)}
+
+    def _execute(self, job: str, assets: Sequence[Any], tags: Mapping[str, str] = MappingProxyType({})) -> None:
+        done = self._definitions.resolve_job_def(job).execute_in_process(
+            RUN_CONFIG, instance=self._instance, tags={**tags, **self._tags}, asset_selection=assets, raise_on_error=False
+        )
         if not done.success:
             raise SystemExit(1)
 
+    def _unsettled(self, assets: Sequence[Any], partitions: Sequence[str] = ()) -> list[Any]:
+        """Those of ``assets`` with something to do: by themselves, or after another one of them."""
+        from ocr_assets.platform.lake import project_lake
+        from ocr_assets.platform.settled import Memory
 
-def _downstream(definitions: Any, instance: Any, selected: Sequence[Any]) -> None:
-    """One run of the job ``downstream``, of these assets only."""
-    if selected:
-        job = definitions.resolve_job_def("downstream")
-        if not job.execute_in_process(RUN_CONFIG, instance=instance, asset_selection=selected, raise_on_error=False).success:
-            raise SystemExit(1)
-
-
-def _after(definitions: Any, key: Any) -> Any:
-    """What depends on an asset, over any number of steps: a partitioned asset is a run of its own, and these follow it."""
-    graph = definitions.resolve_asset_graph()
-    return {other for other in graph.get_all_asset_keys() if key in graph.get_ancestor_asset_keys(other)}
+        lake = self._definitions.resources["lake"]
+        if self._tags or not assets or (lake.catalog is None and not (lake.root / "lake" / "catalog.sqlite").is_file()):
+            return list(assets)
+        told = self._instance.get_latest_materialization_events(assets)
+        unsettled = []
+        with project_lake(lake) as store:
+            for key in self._graph.toposorted_asset_keys:
+                if key not in assets:
+                    continue
+                after_another = any(parent in unsettled for parent in self._graph.get_ancestor_asset_keys(key))
+                memory = Memory.of(self._graph.get(key).assets_def, {}, self._definitions.resources, partitions)
+                if told.get(key) is None or after_another or not memory.holds(store):
+                    unsettled.append(key)
+                else:
+                    self.settled.append(key.to_user_string())
+        return unsettled
 
 
 def _refuse_unknown(noun: str, given: Sequence[str], known: Sequence[str]) -> None:

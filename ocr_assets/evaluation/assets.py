@@ -151,7 +151,7 @@ def evaluation_samples(
         return {
             "models": ", ".join(evaluated.names) or "none",
             "requests": sum(done.tally.stored for done in asked.values()),
-            "left": sum(done.left for done in asked.values()),
+            publish.LEFT: sum(done.owed for done in asked.values()),
             "asked": dg.MetadataValue.json({name: runner.figures(done.tally, done.missing) for name, done in asked.items()}),
         }
 
@@ -240,7 +240,8 @@ def evaluation_verdicts(
             speed |= {name if image is None else f"{name}, image {image}": value for name, value in figures.items()}
         write.edges_query(programs.EDGES)
         context.log.info(f"evaluation_verdicts: {sum(counts.values()):,} sandbox runs")
-        return {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts), **speed}
+        done = {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts)}
+        return {**done, publish.LEFT: counts["sandbox_error"], **speed}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         rows = store.rows(report.VERDICTS)

@@ -48,6 +48,11 @@ class Summary:
         return self.missing - self.tally.stored
 
     @property
+    def owed(self) -> int:
+        """Those of them that another run may get: recordings have what they have."""
+        return 0 if self.recorded and not self.tally.stopped else self.left
+
+    @property
     def why_left(self) -> str:
         """Why the rest has no answer."""
         if self.tally.stopped:

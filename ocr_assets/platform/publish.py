@@ -19,10 +19,11 @@ import dagster as dg
 import pyarrow as pa
 
 from ocr_assets.platform import plots
-from ocr_assets.platform.assets import CHECK, Results
+from ocr_assets.platform.assets import CHECK, ROWS_LOST, Results, watched
 from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.run_details import run_info
-from ocr_assets.platform.watching import figures_of, warnings_of
+from ocr_assets.platform.settled import AGAIN, Memory, memory_of_step
+from ocr_assets.platform.watching import Figures, figures_of, warnings_of
 from resources.lake import Change, InvalidRows, Lake, Write
 from resources.lake.tables import Column, Table
 from resources.settings import LakeResource
@@ -30,6 +31,7 @@ from resources.settings import LakeResource
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 60
 _READ_FIRST = {"statement", "question", "item_question", "content", "reasoning", "answer", "solution", "code"}  # in a preview
+LEFT = "left"  # in a body's metadata: how much it could not do now, to be tried again by the next run
 NO_ROWS = dg.TableSchema([dg.TableColumn("nothing")])
 Body = Callable[[Lake, Write], Mapping[str, Any]]
 After = Callable[[Lake], Mapping[str, Any]]
@@ -47,7 +49,7 @@ def replace(
 
     ``body`` reads through the lake, stages rows and edges in the write, and returns metadata of its own (numbers, text,
     ``dg.MetadataValue``). Tables that only serve it, such as measurements, it may commit on the way. ``after`` adds metadata
-    drawn from what is then published.
+    drawn from what is then published. ``left`` among the metadata says how much could not be done now.
 
     Yields the check's result and the materialization with row count, what changed, what was dropped and why, a preview,
     the columns and a content-hash data version. Rows that break the declaration fail the check and the step; then
@@ -82,23 +84,58 @@ def _publish(
 ) -> Results:
     stage = context.asset_key.path[-1]
     lake = lake_of_run(lake_resource)
-    try:
-        with lake.write(run_info(context), stage) as write:
-            metadata = dict(body(lake, write))
-            if as_you_go and write.stages(table):
-                raise TypeError(f"{stage}: publish.append records what was committed; {table.name} was staged at the end")
-            if not as_you_go and (not write.stages(table) or table.name in write.committed):
-                raise TypeError(f"{stage}: publish.replace needs all of {table.name} staged in its one write")
-    except InvalidRows as error:
-        yield failed(context, error.problems)
-        raise dg.Failure(str(error), allow_retries=False) from error
+    memory = memory_of_step(context, lake_resource)
+    if last := last_if_settled(context, lake, memory):
+        yield unchanged(context, lake, table, last)
+        return
+    with lake.watch() as watch:
+        try:
+            with lake.write(run_info(context), stage) as write:
+                metadata = dict(body(lake, write))
+                if as_you_go and write.stages(table):
+                    raise TypeError(f"{stage}: publish.append records what was committed; {table.name} was staged at the end")
+                if not as_you_go and (not write.stages(table) or table.name in write.committed):
+                    raise TypeError(f"{stage}: publish.replace needs all of {table.name} staged in its one write")
+        except InvalidRows as error:
+            yield failed(context, error.problems)
+            raise dg.Failure(str(error), allow_retries=False) from error
+        drawn = after(lake)
     rows, version = lake.state(table.name)
     change = (write.committed if as_you_go else write.changes).get(table.name) or Change(table.name)
     log_line = f"{stage}: {rows:,} rows ({change.inserted:,} new, {change.deleted:,} gone)"
     context.log.info(log_line if change.inserted or change.deleted else f"{stage}: {rows:,} rows, nothing new")
     changed = {"new rows": change.inserted, "gone rows": change.deleted}
     before = rows - change.inserted + change.deleted
-    yield published(context, lake, table, rows, version, {**changed, **metadata, **after(lake)}, before=before)
+    yield published(context, lake, table, rows, version, {**changed, **metadata, **drawn}, before=before)
+    if not metadata.get(LEFT):
+        memory.remember(lake, watch)
+
+
+def last_if_settled(context: dg.AssetExecutionContext, lake: Lake, memory: Memory) -> Mapping[str, Any] | None:
+    """What Dagster was told of the asset the last time, if it has nothing to do since (``settled.py``); else None.
+
+    A step over partitions always has: what it was told of one of them is not true of all.
+    """
+    if context.has_partition_key or context.has_partition_key_range or AGAIN in context.run.tags:
+        return None
+    event = context.instance.get_latest_materialization_event(context.asset_key)
+    if event is None or event.asset_materialization is None or not memory.holds(lake):
+        return None
+    last: Mapping[str, Any] = event.asset_materialization.metadata
+    return last
+
+
+def unchanged(context: dg.AssetExecutionContext, lake: Lake, table: Table, last: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
+    """The result of an asset that has nothing to do: what Dagster was told ``last``, since the UI shows the newest event only."""
+    known, version = lake.state(table.name)
+    figures = {figure.name: last[figure.name].value if figure.name in last else None for figure in watched(table)}
+    context.log.info(f"{table.name}: {known:,} rows, nothing it depends on has changed")
+    return dg.MaterializeResult(
+        asset_key=context.asset_key,
+        data_version=dg.DataVersion(version),
+        metadata={**last, **{name: 0 for name in ("new rows", "gone rows", ROWS_LOST.name) if name in last}},
+        check_results=_checks(context, table, known, {**figures, ROWS_LOST.name: 0.0}),
+    )
 
 
 def failed(context: dg.AssetExecutionContext, breaches: Sequence[str]) -> dg.AssetCheckResult:
@@ -134,11 +171,13 @@ def published(
             **metadata,
             **{name: value for name, value in figures.items() if value is not None},
         },
-        check_results=[
-            dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key, metadata={"rows": rows}),
-            *warnings_of(context.asset_key, table, figures),
-        ],
+        check_results=_checks(context, table, rows, figures),
     )
+
+
+def _checks(context: dg.AssetExecutionContext, table: Table, rows: int, figures: Figures) -> list[dg.AssetCheckResult]:
+    as_declared = dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key, metadata={"rows": rows})
+    return [as_declared, *warnings_of(context.asset_key, table, figures)]
 
 
 def funnel(lake: Lake, stage: str) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def contamination_report(
             "items compared now": done.items,
             "embedded now": model.embedded,
             "judge requests": sum(done.tally.stored for done in asked.values()),
-            "votes left": sum(done.left for done in asked.values()),
+            publish.LEFT: sum(done.owed for done in asked.values()),
             "judges": dg.MetadataValue.json({name: _figures(done) for name, done in asked.items()}),
             "seconds": dg.MetadataValue.json({part: round(value, 2) for part, value in done.seconds.items()}),
         }

@@ -141,7 +141,7 @@ class Rounds:
                 self._figures = runner.figures(summary.tally, summary.missing)
             self._verify()
             if not summary.tally.stored:
-                self._left += summary.left
+                self._left += summary.owed
                 return
 
     def _verify(self) -> None:
@@ -163,7 +163,7 @@ class Rounds:
         return {
             "teacher": f"{self._teacher.name}: {self._teacher.model}",
             "teacher requests": self._asked,
-            "left": self._left,
+            publish.LEFT: self._left + self._statuses.get("sandbox_error", 0),
             "verified now": dict(self._statuses),
             **self._figures,
         }

@@ -108,7 +108,7 @@ def synthetic_questions(
         return {
             "teacher": f"{model.name}: {model.model}",
             "teacher requests": summary.tally.stored,
-            "left": summary.left,
+            publish.LEFT: summary.owed,
             "stopped by": summary.tally.stopped or "nothing",
             "read again": reread,
             "missing at first": {name: plan.missing for name, plan in plans.items()},

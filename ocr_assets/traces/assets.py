@@ -68,7 +68,7 @@ def r1_traces(
         return {
             "teacher": f"{model.name}: {model.model}, <think> by {teacher.think}",
             "teacher requests": summary.tally.stored,
-            "left": summary.left,
+            publish.LEFT: summary.owed,
             "stopped by": summary.tally.stopped or "nothing",
             **runner.figures(summary.tally, summary.missing),
         }

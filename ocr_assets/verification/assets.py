@@ -71,7 +71,8 @@ def suite_validation(
         with place.journal("suite_validation") as journal:
             counts, figures = validate_new(place, journal, config)
         context.log.info(f"suite_validation: {sum(counts.values()):,} sandbox runs")
-        return {"sandbox runs": sum(counts.values()), "new programs": dict(counts), **figures}
+        faults = sum(count for name, count in counts.items() if name.endswith(" sandbox_error"))
+        return {"sandbox runs": sum(counts.values()), "new programs": dict(counts), publish.LEFT: faults, **figures}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         rows = store.rows("SELECT role AS value, verdict, count(*) AS rows FROM suite_validation GROUP BY ALL")
@@ -133,7 +134,8 @@ def verdicts(
         with place.journal("verdicts") as journal:
             counts, figures = judge_new(place, journal, config)
         context.log.info(f"verdicts: {sum(counts.values()):,} sandbox runs")
-        return {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts), **figures}
+        done = {"sandbox runs": sum(counts.values()), "new verdicts": dict(counts)}
+        return {**done, publish.LEFT: counts["sandbox_error"], **figures}
 
     def pictures(store: Lake) -> Mapping[str, Any]:
         counts = {row["verdict"]: row["rows"] for row in store.rows(DISTRIBUTION, {"grader": GRADER_VERSION})}

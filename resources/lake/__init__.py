@@ -7,7 +7,7 @@ tables of lineage; ``history.py``: what went; ``migrations.py``: older lakes; ``
 
 from resources.lake.catalog import load_extensions
 from resources.lake.history import Gone
-from resources.lake.lake import Lake
+from resources.lake.lake import Lake, Watch
 from resources.lake.lineage import (
     DATASET_VERSION,
     LINEAGE_TABLES,
@@ -51,6 +51,7 @@ __all__ = [
     "RunInfo",
     "SchemaMismatch",
     "Table",
+    "Watch",
     "Write",
     "breaches_of",
     "load_extensions",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,20 @@ _INLINED = "data_inlining_row_limit"  # DuckLake's option: how few rows of an in
 
 
 @dataclass
+class Watch:
+    """What was read and written while somebody watched: ``Lake.watch``."""
+
+    lake: Lake
+    at_start: Mapping[str, str]
+    queries: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+
+    def read(self) -> dict[str, str]:
+        """The datasets that were read, with their versions when the watch began."""
+        return {name: self.at_start.get(name, "0" * 32) for name in self.lake.tables_of(self.queries)}
+
+
+@dataclass
 class Lake:
     """An open lake. One object a process; each thread takes its own ``cursor()``.
 
@@ -52,6 +66,7 @@ class Lake:
     _connection: duckdb.DuckDBPyConnection | None = field(default=None, repr=False)
     _tables_read: ReadTables | None = field(default=None, repr=False)
     _writing: list[Write] = field(default_factory=list, repr=False)
+    _watches: list[Watch] = field(default_factory=list, repr=False)
     _idle: list[duckdb.DuckDBPyConnection] = field(default_factory=list, repr=False)
 
     def open(self) -> Lake:
@@ -118,13 +133,35 @@ class Lake:
 
     def note_reads(self, query: str) -> None:
         """Note the tables that ``query`` names, with their data versions now, as inputs of the stages that are being written."""
+        for watch in self._watches:
+            watch.queries.add(query)
         unnoted = [write for write in self._writing if not write.knows(query)]
         if unnoted and self._tables_read is not None:
-            own = {table.name for table in self.tables}
-            read = self._tables_read.of(query) & own
-            versions = self._versions({name for write in unnoted for name in write.not_noted(read)})
+            read = self.tables_of([query])
+            versions = self.versions({name for write in unnoted for name in write.not_noted(read)})
             for write in unnoted:
                 write.note_inputs(query, versions)
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[Watch]:
+        """See which datasets are read and written while the block runs."""
+        watch = Watch(self, self.versions())
+        self._watches = [*self._watches, watch]
+        try:
+            yield watch
+        finally:
+            self._watches = [other for other in self._watches if other is not watch]
+
+    def tables_of(self, queries: Collection[str]) -> set[str]:
+        """Names of the lake's data tables that the queries read, through views and macros too."""
+        assert self._tables_read is not None, "the lake is not open"
+        own = {table.name for table in self.tables}
+        return {name for query in queries for name in self._tables_read.of(query)} & own
+
+    def note_written(self, datasets: Collection[str]) -> None:
+        """Tell those who watch. Called by a write that was published."""
+        for watch in self._watches:
+            watch.written |= set(datasets)
 
     def rows(self, query: str, parameters: object = None) -> list[dict[str, Any]]:
         """A small result as dicts."""
@@ -192,16 +229,15 @@ class Lake:
         """The dataset's current data version."""
         return self.state(dataset)[1]
 
-    def _versions(self, datasets: Collection[str]) -> dict[str, str]:
-        """The current data versions of several datasets."""
-        query = (
-            "SELECT dataset, max_by(data_version, (snapshot, created_at)) FROM dataset_version WHERE dataset IN ? GROUP BY ALL"
-        )
-        if not datasets:
+    def versions(self, datasets: Collection[str] | None = None) -> dict[str, str]:
+        """The current data versions of several datasets (zeros where one was never written), or of all that were written."""
+        if datasets is not None and not datasets:
             return {}
+        which, parameters = ("", None) if datasets is None else ("WHERE dataset IN ?", [list(datasets)])
+        query = f"SELECT dataset, max_by(data_version, (snapshot, created_at)) FROM dataset_version {which} GROUP BY ALL"
         with self._idle_cursor() as cursor:
-            known = dict(cursor.execute(query, [list(datasets)]).fetchall())
-        return {name: known.get(name, "0" * 32) for name in datasets}
+            known: dict[str, str] = dict(cursor.execute(query, parameters).fetchall())
+        return known if datasets is None else {name: known.get(name, "0" * 32) for name in datasets}
 
     @property
     def _views(self) -> str:

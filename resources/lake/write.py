@@ -213,6 +213,7 @@ class Write:
         self._lake.locked(self._publish_once)
         for outer in self._outer:
             outer._count(self.changes)
+        self._lake.note_written(self.changes)
 
     def close(self) -> None:
         for plan in self._plans:

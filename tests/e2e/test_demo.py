@@ -148,7 +148,7 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
             "SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1"
         )
     manifest = (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns
-    again = run("run", home=home)
+    again = run("run", "--again", home=home)
     assert "r1_traces: 0 teacher requests" in again.stderr
     for asked in ("synthetic_questions", "synthetic_attempts", "style_conversions", "kodcode_responses"):
         assert f"{asked}: 0 teacher requests" in again.stderr
@@ -159,6 +159,9 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
         )
     assert after == before
     assert (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns == manifest
+    once_more = run("run", home=home)
+    assert "nothing to do" in once_more.stdout
+    assert "▸" not in once_more.stderr, "no asset was run"
 
 
 # What the queries of the assets name, read off them by hand.
