@@ -15,8 +15,9 @@ from ocr_assets.exports.card import BENCHMARKS, card_text, warning
 from ocr_assets.exports.writer import current_version, write_release
 from ocr_assets.platform import plots, publish
 from ocr_assets.platform.assets import Results
-from ocr_assets.platform.lake import project_lake
+from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.publish import picture, run_info
+from ocr_assets.platform.settled import memory_of_step
 from resources.lake import breaches_of
 from resources.lake.tables import Table
 from resources.settings import LakeResource
@@ -51,7 +52,12 @@ class Release:
 def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release) -> Results:
     """Release it into ``$OCR_HOME/releases/<name>``, if rows, settings or benchmarks changed since."""
     folder, query = lake.releases / what.name, what.rows
-    with project_lake(lake) as store:
+    store = lake_of_run(lake)
+    memory = memory_of_step(context, lake)
+    if last := publish.last_if_settled(context, store, memory):
+        yield publish.unchanged(context, store, what.table, last)
+        return
+    with store.watch() as watch:
         with store.cursor() as cursor:
             breaches = breaches_of(cursor, what.table, f"({query})")
         if breaches:
@@ -109,3 +115,4 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release
             f"by {what.label}": picture(plots.bars(by_label, f"Released rows by {what.label}"), f"released rows by {what.label}"),
         }
         yield publish.published(context, store, what.table, rows, version, metadata, relation=f"({query})")
+    memory.remember(store, watch)

@@ -14,7 +14,7 @@ import json
 import os
 import sysconfig
 import typing
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,6 @@ class Memory:
         config: Mapping[str, Any],
         resources: Mapping[str, Any],
         partitions: Collection[str] = (),
-        files: Sequence[Path] = (),
     ) -> Memory:
         """The memory of ``asset`` under this configuration and these resources.
 
@@ -63,7 +62,6 @@ class Memory:
             config: values of its configuration; others have their defaults.
             resources: name → resource, ``lake`` and all that the asset requires among them.
             partitions: keys of the partitions, if it has any.
-            files: files and folders that it writes, beside the lake's.
         """
         lake: LakeResource = resources["lake"]
         name = asset.key.path[-1]
@@ -74,7 +72,8 @@ class Memory:
             decided_by = None
 
         def own() -> list[Path]:
-            return [*sorted(lake.journals.glob(f"{name}*")), *files]  # what a killed run paid for waits in the journals
+            # What a killed run paid for waits in the journals.
+            return [*sorted(lake.journals.glob(f"{name}*")), lake.releases / name]
 
         return cls(lake.root / "lake" / "settled" / f"{name}{scope}.json", name, decided_by, own)
 
@@ -111,14 +110,14 @@ class Memory:
         return _hash([_seen(path) for path in self.own()])
 
 
-def memory_of_step(context: dg.AssetExecutionContext, lake: LakeResource, files: Sequence[Path] = ()) -> Memory:
+def memory_of_step(context: dg.AssetExecutionContext, lake: LakeResource) -> Memory:
     """The memory of the asset that is being run."""
     asset = context.assets_def
     names = asset.required_resource_keys - {"io_manager"}
     resources = {name: getattr(context.resources, name) for name in names}
     partitions = context.partition_keys if context.has_partition_key or context.has_partition_key_range else ()
     config = context.op_execution_context.op_config or {}
-    return Memory.of(asset, config, {**resources, "lake": lake}, partitions, files)
+    return Memory.of(asset, config, {**resources, "lake": lake}, partitions)
 
 
 def config_class(asset: dg.AssetsDefinition) -> type[BaseModel] | None:
