@@ -126,7 +126,7 @@ def last_if_settled(context: dg.AssetExecutionContext, lake: Lake, memory: Memor
 
 
 def unchanged(context: dg.AssetExecutionContext, lake: Lake, table: Table, last: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
-    """The result of an asset that has nothing to do: what Dagster was told ``last``, since the UI shows the newest event only."""
+    """The result of an asset that has nothing to do: what Dagster was told ``last``, for the UI shows the newest event only."""
     known, version = lake.state(table.name)
     figures = {figure.name: last[figure.name].value if figure.name in last else None for figure in watched(table)}
     context.log.info(f"{table.name}: {known:,} rows, nothing it depends on has changed")

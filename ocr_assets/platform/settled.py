@@ -72,8 +72,8 @@ class Memory:
             decided_by = None
 
         def own() -> list[Path]:
-            # What a killed run paid for waits in the journals.
-            return [*sorted(lake.journals.glob(f"{name}*")), lake.releases / name]
+            # What a killed run paid for waits in the journals' segments.
+            return [*sorted(lake.journals.glob(f"{name}*/*.jsonl")), lake.releases / name]
 
         return cls(lake.root / "lake" / "settled" / f"{name}{scope}.json", name, decided_by, own)
 

@@ -120,7 +120,7 @@ def _own_rows_gone(project: Project) -> None:
 def _unfinished_journal(project: Project) -> None:
     folder = project.home / "lake" / "journal" / "prompts"
     folder.mkdir(parents=True)
-    (folder / "answers").write_text("paid for", encoding="utf-8")
+    (folder / "1.jsonl").write_text("paid for", encoding="utf-8")
 
 
 @pytest.mark.parametrize("change", [_other_word, _other_setting, _other_input, _own_rows_gone, _unfinished_journal])
