@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ocr_assets.cli import Refused
 from ocr_assets.cli.project import existing_lake
+
+if TYPE_CHECKING:
+    from resources.lake import Lake
 
 # The project's terminal logger instead of Dagster's full event log, which is in the UI.
 RUN_CONFIG: dict[str, Any] = {"loggers": {"console": {}}}
@@ -68,8 +72,7 @@ def run(
     home = _prepared_home()
     chosen = [name for name in assets if not only or name in only]
     start = time.monotonic()
-    with dg.DagsterInstance.get() as instance:
-        runs = _Runs(build_definitions(), instance, again)
+    with dg.DagsterInstance.get() as instance, contextlib.closing(_Runs(build_definitions(), instance, again)) as runs:
         if "raw_problems" in chosen:
             runs.of_partitions("read_sources", partitions, sources)
         after = runs.below(assets["synthetic_questions"])
@@ -106,7 +109,12 @@ class _Runs:
         self._definitions, self._instance = definitions, instance
         self._graph = definitions.resolve_asset_graph()
         self._tags = {AGAIN: "true"} if again else {}
+        self._store: Lake | None = None
         self.settled: list[str] = []
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
 
     def of_partitions(self, job: str, chosen: Sequence[str], every: Sequence[str], assets: Sequence[Any] | None = None) -> None:
         """Runs of ``job``, of these ``assets`` of it only: one for every partition, or one for each that is chosen."""
@@ -137,21 +145,21 @@ class _Runs:
         from ocr_assets.platform.lake import project_lake
         from ocr_assets.platform.settled import Memory
 
-        lake = self._definitions.resources["lake"]
-        if self._tags or not assets or (lake.catalog is None and not (lake.root / "lake" / "catalog.sqlite").is_file()):
+        if self._tags or not assets:
             return list(assets)
         told = self._instance.get_latest_materialization_events(assets)
+        self._store = self._store or project_lake(self._definitions.resources["lake"]).open()
+        versions = self._store.versions()
         unsettled = []
-        with project_lake(lake) as store:
-            for key in self._graph.toposorted_asset_keys:
-                if key not in assets:
-                    continue
-                after_another = any(parent in unsettled for parent in self._graph.get_ancestor_asset_keys(key))
-                memory = Memory.of(self._graph.get(key).assets_def, {}, self._definitions.resources, partitions)
-                if told.get(key) is None or after_another or not memory.holds(store):
-                    unsettled.append(key)
-                else:
-                    self.settled.append(key.to_user_string())
+        for key in self._graph.toposorted_asset_keys:
+            if key not in assets:
+                continue
+            after_another = any(parent in unsettled for parent in self._graph.get_ancestor_asset_keys(key))
+            memory = Memory.of(self._graph.get(key).assets_def, {}, self._definitions.resources, partitions)
+            if told.get(key) is None or after_another or not memory.holds(versions):
+                unsettled.append(key)
+            else:
+                self.settled.append(key.to_user_string())
         return unsettled
 
 

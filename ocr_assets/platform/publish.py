@@ -119,7 +119,7 @@ def last_if_settled(context: dg.AssetExecutionContext, lake: Lake, memory: Memor
     if context.has_partition_key or context.has_partition_key_range or AGAIN in context.run.tags:
         return None
     event = context.instance.get_latest_materialization_event(context.asset_key)
-    if event is None or event.asset_materialization is None or not memory.holds(lake):
+    if event is None or event.asset_materialization is None or not memory.holds(lake.versions()):
         return None
     last: Mapping[str, Any] = event.asset_materialization.metadata
     return last

@@ -22,7 +22,7 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
-from resources.lake import Lake, Watch
+from resources.lake import NEVER_WRITTEN, Lake, Watch
 from resources.settings import LakeResource
 
 AGAIN = "ocr/again"  # tag of a run whose assets shall look through their inputs whatever is remembered
@@ -77,8 +77,11 @@ class Memory:
 
         return cls(lake.root / "lake" / "settled" / f"{name}{scope}.json", name, decided_by, own)
 
-    def holds(self, store: Lake) -> bool:
-        """Whether all is as it was when the asset last ran to its end, and nothing was left undone then."""
+    def holds(self, versions: Mapping[str, str]) -> bool:
+        """Whether all is as it was when the asset last ran to its end, and nothing was left undone then.
+
+        ``versions``: of all datasets of the lake, as they are now.
+        """
         if self.decided_by is None:
             return False
         try:
@@ -87,7 +90,7 @@ class Memory:
             as_known = known["decided_by"] == self.decided_by and known["own_files"] == self._own_files()
         except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged
             return False
-        return bool(as_known and tables == store.versions(tables))
+        return bool(as_known and tables == {name: versions.get(name, NEVER_WRITTEN) for name in tables})
 
     def remember(self, store: Lake, watch: Watch) -> None:
         """That the asset ran to its end, having read and written what ``watch`` saw, and left nothing undone."""

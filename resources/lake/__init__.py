@@ -7,7 +7,7 @@ tables of lineage; ``history.py``: what went; ``migrations.py``: older lakes; ``
 
 from resources.lake.catalog import load_extensions
 from resources.lake.history import Gone
-from resources.lake.lake import Lake, Watch
+from resources.lake.lake import NEVER_WRITTEN, Lake, Watch
 from resources.lake.lineage import (
     DATASET_VERSION,
     LINEAGE_TABLES,
@@ -31,6 +31,7 @@ from resources.lake.write import Change, InvalidRows, Write
 __all__ = [
     "DATASET_VERSION",
     "LINEAGE_TABLES",
+    "NEVER_WRITTEN",
     "QUARANTINE",
     "RECORD_EDGE",
     "RECORD_EDGE_GONE",

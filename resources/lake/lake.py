@@ -30,6 +30,7 @@ from resources.lake.tables import Table
 from resources.lake.write import Write
 
 log = logging.getLogger(__name__)
+NEVER_WRITTEN = "0" * 32  # the data version of a dataset without any
 _INLINED = "data_inlining_row_limit"  # DuckLake's option: how few rows of an insert go into the catalog
 
 
@@ -44,7 +45,7 @@ class Watch:
 
     def read(self) -> dict[str, str]:
         """The datasets that were read, with their versions when the watch began."""
-        return {name: self.at_start.get(name, "0" * 32) for name in self.lake.tables_of(self.queries)}
+        return {name: self.at_start.get(name, NEVER_WRITTEN) for name in self.lake.tables_of(self.queries)}
 
 
 @dataclass
@@ -219,11 +220,11 @@ class Lake:
         return hashlib.md5(f"{int(xor):x} {salt}".encode(), usedforsecurity=False).hexdigest()
 
     def state(self, dataset: str) -> tuple[int, str]:
-        """Rows and data version of a dataset as last written; (0, zeros) if it never was."""
+        """Rows and data version of a dataset as last written; (0, ``NEVER_WRITTEN``) if it never was."""
         query = "SELECT rows, data_version FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 1"
         with self._idle_cursor() as cursor:
             rows = cursor.execute(query, [dataset]).fetchall()
-        return (rows[0][0], rows[0][1]) if rows else (0, "0" * 32)
+        return (rows[0][0], rows[0][1]) if rows else (0, NEVER_WRITTEN)
 
     def version(self, dataset: str) -> str:
         """The dataset's current data version."""
@@ -237,7 +238,7 @@ class Lake:
         query = f"SELECT dataset, max_by(data_version, (snapshot, created_at)) FROM dataset_version {which} GROUP BY ALL"
         with self._idle_cursor() as cursor:
             known: dict[str, str] = dict(cursor.execute(query, parameters).fetchall())
-        return known if datasets is None else {name: known.get(name, "0" * 32) for name in datasets}
+        return known if datasets is None else {name: known.get(name, NEVER_WRITTEN) for name in datasets}
 
     @property
     def _views(self) -> str:
