@@ -87,7 +87,7 @@ def tables(home: Path) -> list[list[dict[str, Any]]]:
         ]
 
 
-@pytest.mark.sized
+@pytest.mark.long
 def test_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
     with Chaos(delay_s=0.005) as server:
         undisturbed = filled(tmp_path / "undisturbed")

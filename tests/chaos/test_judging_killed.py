@@ -34,7 +34,7 @@ def votes(home: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         )
 
 
-@pytest.mark.sized
+@pytest.mark.long
 def test_killed_while_judging_the_votes_are_those_of_an_undisturbed_run(tmp_path: Path) -> None:
     planned = PAIRS * len(ORDERS) * len(MODELS)
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"

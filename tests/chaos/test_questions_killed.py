@@ -55,7 +55,7 @@ def tables(home: Path) -> list[list[dict[str, Any]]]:
         ]
 
 
-@pytest.mark.sized
+@pytest.mark.long
 def test_killed_while_asking_the_questions_are_those_of_an_undisturbed_run(tmp_path: Path) -> None:
     planned = SNIPPETS * SAMPLES
     undisturbed, killed = filled(tmp_path / "undisturbed"), filled(tmp_path / "killed")

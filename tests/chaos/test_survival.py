@@ -13,7 +13,7 @@ import pytest
 
 from ocr_assets import samples
 from tests.support.chaos import Chaos
-from tests.support.graph import command, only, open_lake, run, without_synthesis
+from tests.support.graph import TO_THE_RELEASE, command, only, open_lake, run
 from tests.support.ui import running_ui
 
 ANSWERS = "SELECT response_id, content FROM r1_traces ORDER BY 1"
@@ -190,7 +190,7 @@ def test_the_corpus_is_the_users_own_problems_too(tmp_path: Path) -> None:
     (answers / "r1.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     home = tmp_path / "home"
     empty = {f"OCR_{name}": " " for name in ("TACO", "APPS", "CODE_CONTESTS", "CODEFORCES")}
-    run("run", *without_synthesis(), home=home, OCR_LOCAL=str(mine), OCR_RECORDINGS=str(answers), OCR_SANDBOX="docker", **empty)
+    run("run", *only(*TO_THE_RELEASE), home=home, OCR_LOCAL=str(mine), OCR_RECORDINGS=str(answers), OCR_SANDBOX="docker", **empty)
     with open_lake(home) as lake:
         rows = lake.rows("SELECT verdict, license, reason FROM verified_triplets ORDER BY verdict")
         assert [(row["verdict"], row["license"]) for row in rows] == [("accepted", "CC0-1.0"), ("wrong_answer", "CC0-1.0")]

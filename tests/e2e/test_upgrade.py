@@ -9,7 +9,7 @@ import duckdb
 from ocr_assets import samples
 from ocr_assets.grading.version import VERSION_OF_VERDICT, parameters
 from resources.lake import load_extensions
-from tests.support.graph import open_lake, run, without_synthesis
+from tests.support.graph import TO_THE_RELEASE, only, open_lake, run
 from tests.support.lakes import unpack_old_lake
 
 KEYS = {
@@ -61,7 +61,7 @@ def test_an_old_lake_is_migrated_and_refreshed_for_free(tmp_path: Path) -> None:
     before = old_ids(tmp_path / "lake" / "catalog.sqlite")
     assert all(before.values())
 
-    done = run("run", *without_synthesis(), home=tmp_path, **sources_of_then(tmp_path / "sources"))
+    done = run("run", *only(*TO_THE_RELEASE), home=tmp_path, **sources_of_then(tmp_path / "sources"))
 
     assert "r1_traces: 0 teacher requests" in done.stderr
     assert "suite_validation: 0 sandbox runs" in done.stderr

@@ -34,12 +34,11 @@ def only(*names: str) -> list[str]:
     return [word for name in names for word in ("--only", name)]
 
 
-def without_synthesis() -> list[str]:
-    """Words of the command line that choose all assets but those of synthesized problems, for tests that are not about these."""
-    from ocr_assets.definitions import ASSETS
-
-    groups = {asset.key.to_user_string(): asset.group_names_by_key[asset.key] for asset in ASSETS}
-    return only(*(name for name, group in groups.items() if group != "synthesis" and not name.startswith("kodcode")))
+# The way from problems to the release of traces, without synthesized problems, training and evaluation.
+TO_THE_RELEASE = (
+    "raw_problems", "deduped_problems", "contamination_report", "clean_problems", "r1_traces", "solutions", "suite_validation",
+    "suite_quality", "verdicts", "verified_triplets", "token_statistics", "sft_dataset",
+)  # fmt: skip
 
 
 def open_lake(home: Path) -> Lake:
