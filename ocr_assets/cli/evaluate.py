@@ -17,7 +17,7 @@ from ocr_assets.cli.verify import verdict_columns
 
 if TYPE_CHECKING:
     from ocr_assets.evaluation.benchmarks import Benchmark, Selection
-    from ocr_assets.evaluation.rescoring import Tally
+    from ocr_assets.evaluation.rescoring import Reading, Tally
     from ocr_assets.grading.files import Counts
     from ocr_assets.schema import Language
     from resources.sandbox.pool import Pool
@@ -81,6 +81,8 @@ def evaluate(
     if language is not None and language not in benchmark.languages:
         raise Refused(f"{name} is not asked in {language}; {_listed(benchmark.languages)}")
     refuse_overwriting([samples], output)
+    if version is not None and not benchmark.has_releases:
+        raise Refused(f"{name} has no versions; leave --version out")
     window = Selection(since.date() if since else None, until.date() if until else None, version, subset, variant)
     counts, tally, reading = Counts(), Tally(benchmark.metrics), Reading()
     try:
@@ -95,7 +97,7 @@ def evaluate(
         raise click.ClickException(str(error)) from error
     for refused in counts.refused:
         click.echo(f"Error: {refused}", err=True)
-    for line in _report(benchmark, tally, problems, reading.samples, reading.outside):
+    for line in _report(benchmark, tally, problems, reading):
         click.echo(line, err=True)
     if counts.refused:
         raise SystemExit(Refused.exit_code)
@@ -127,7 +129,7 @@ class _Rows:
         from ocr_assets.platform.row_files import write_lines, write_rows
 
         suites = Suites()
-        wanted = replace(self._window, task_ids=task_ids(self._samples))
+        wanted = replace(self._window, task_ids=task_ids(self._samples), passed_over=self._reading.without_samples)
         tasks = tasks_of(self._benchmark, self._files, wanted, pool, suites)
         windowed = any((self._window.since, self._window.until, self._window.version, self._window.subset))
 
@@ -177,10 +179,12 @@ def _files(benchmark: Benchmark, folder: Path | None, version: str | None) -> li
         raise click.ClickException(f"{error}".partition("; give a folder")[0] + "; give its files with --files") from error
 
 
-def _report(benchmark: Benchmark, tally: Tally, problems: int, samples: int, outside: int) -> Iterator[str]:
+def _report(benchmark: Benchmark, tally: Tally, problems: int, reading: Reading) -> Iterator[str]:
     """What the verdicts add up to, as lines."""
-    left_out = f", {outside:,} samples of problems outside the selection left out" if outside else ""
-    yield f"{benchmark.title}: {samples:,} samples of {problems:,} problems{left_out}"
+    left_out = f", {reading.outside:,} samples of problems outside the selection left out" if reading.outside else ""
+    yield f"{benchmark.title}: {reading.samples:,} samples of {problems:,} problems{left_out}"
+    if others := len(reading.without_samples):
+        yield f"  {others:,} more problems of the benchmark have no samples here, and count for nothing below"
     for figure in tally.figures(DEPTHS):
         found = figure.estimate
         error = "" if found.standard_error is None else f" ± {100 * found.standard_error:.1f}"

@@ -59,8 +59,14 @@ def sources(
                 raise ValueError(f"{place}: no such folder; {name} lies there")
             continue
         files, chosen = tuple(files_in(place)), selection(name)
-        found.append(Source(benchmark, files, selection_of(name, chosen), _fingerprint(name, files, chosen)))
+        wanted = selection_of(name, chosen)
+        if wanted.version is not None and not benchmark.has_releases:
+            raise ValueError(f"which problems of {name}: it has no versions")
+        found.append(Source(benchmark, files, wanted, _fingerprint(name, files, chosen)))
     return found
+
+
+SELECTABLE = tuple(name for name in Selection.__annotations__ if name != "passed_over")
 
 
 def selection_of(benchmark: str, fields: Mapping[str, Any]) -> Selection:
@@ -72,9 +78,11 @@ def selection_of(benchmark: str, fields: Mapping[str, Any]) -> Selection:
                 values[name] = date.fromisoformat(values[name])
         if values.get("task_ids") is not None:
             values["task_ids"] = frozenset(values["task_ids"])
+        if unknown := values.keys() - set(SELECTABLE):
+            raise ValueError(f"there is no {', '.join(sorted(unknown))}")
         return Selection(**values)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"which problems of {benchmark}: {error}; there are {', '.join(Selection.__annotations__)}") from error
+        raise ValueError(f"which problems of {benchmark}: {error}; there are {', '.join(SELECTABLE)}") from error
 
 
 def _fingerprint(name: str, files: Sequence[Path], selection: Mapping[str, Any]) -> str:

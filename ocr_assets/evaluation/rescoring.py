@@ -68,11 +68,12 @@ def task_ids(path: Path) -> frozenset[str]:
 @dataclass
 class Reading:
     """What was read of a file of samples: how many samples, how many of problems that are not selected, and how many of each task
-    so far."""
+    so far. ``without_samples``: problems of the benchmark that no sample is of."""
 
     samples: int = 0
     outside: int = 0
     of_task: dict[str, int] = field(default_factory=dict)
+    without_samples: set[str] = field(default_factory=set)
 
 
 def solutions(

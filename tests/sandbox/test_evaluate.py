@@ -57,7 +57,11 @@ def test_samples_are_judged_and_summed_up(tmp_path: Path) -> None:
         ("HumanEval/32/1/ours/tests", "compile_error"),
     ]
     assert rows[0]["team"] == 7 and "completion" not in rows[0] and rows[3]["message"] == "no program was found in the answer"
-    assert "HumanEval: 4 samples of 2 problems" in done.stderr
+    assert "HumanEval: 4 samples of 2 problems" in done.stderr and "have no samples" not in done.stderr
+    part = evaluate(tmp_path, SAMPLES[:1], "-b", "humaneval", "--files", bench)
+    assert "HumanEval: 1 samples of 1 problems\n  1 more problems of the benchmark have no samples here" in part.stderr
+    refused = evaluate(tmp_path, SAMPLES, "-b", "humaneval", "--files", bench, "--version", "release_v5")
+    assert refused.returncode == 2 and "humaneval has no versions" in refused.stderr
     assert "tests (given) pass@1: 75.0 ± 25.0" in done.stderr and "tests (ours) pass@1: 0.0" in done.stderr
 
 

@@ -71,7 +71,8 @@ class Selection:
     """Which of a benchmark's problems are wanted. ``since``, ``until``: the window of contest days, both included (problems
     without a day are outside of any window); ``version``: LiveCodeBench's releases (``release_v5``: what the files up to the
     fifth hold); ``subset``: a part of the benchmark by its name, such as MBPP's ``test``; ``variant``: how it is asked, where
-    it can be asked in several ways; ``task_ids``: only these."""
+    it can be asked in several ways; ``task_ids``: only these. ``passed_over`` takes the ids of others that would have been
+    wanted."""
 
     since: date | None = None
     until: date | None = None
@@ -79,14 +80,18 @@ class Selection:
     subset: str | None = None
     variant: str | None = None
     task_ids: frozenset[str] | None = None
+    passed_over: set[str] | None = field(default=None, compare=False, repr=False)
 
     def includes(self, task_id: str, published: date | None = None) -> bool:
         """Whether a problem is wanted, by its id and day."""
-        if self.task_ids is not None and task_id not in self.task_ids:
+        windowed = self.since is not None or self.until is not None
+        if windowed and (published is None or not (self.since or date.min) <= published <= (self.until or date.max)):
             return False
-        if self.since is None and self.until is None:
+        if self.task_ids is None or task_id in self.task_ids:
             return True
-        return published is not None and (self.since or date.min) <= published <= (self.until or date.max)
+        if self.passed_over is not None:
+            self.passed_over.add(task_id)
+        return False
 
 
 Read = Callable[[Sequence[Path], Selection, Sandbox | None], Iterator[BenchmarkProblem]]
@@ -101,10 +106,11 @@ WholeProgram = Callable[[BenchmarkProblem, str], str]
 @dataclass(frozen=True)
 class Benchmark:
     """A benchmark. ``read``: its files → problems; raises ``WrongBenchmark``. ``hub``: the dataset on the Hub that holds
-    them, and patterns of files; null: they are published elsewhere, at ``published_at``. ``needs_sandbox``: reading computes
-    expected outputs from canonical solutions, so ``read`` has to be given a sandbox. ``subsets``, ``variants``: what these of
-    a ``Selection`` may be, the default first. ``image``: as of its problems. ``metrics``: metric → suites that a sample has
-    to pass for it; none named: all of its problem's. ``published_prompt``, ``published_code``: see above; null: as ours."""
+    them, and patterns of files; null: they are published elsewhere, at ``published_at``. ``needs_sandbox``: reading
+    computes expected outputs from canonical solutions, so ``read`` has to be given a sandbox. ``subsets``, ``variants``:
+    what these of a ``Selection`` may be, the default first. ``has_releases``: whether a ``version`` can be. ``image``: as
+    of its problems. ``metrics``: metric → suites that a sample has to pass for it; none named: all of its problem's.
+    ``published_prompt``, ``published_code``: see above; null: as ours."""
 
     name: str
     title: str
@@ -114,6 +120,7 @@ class Benchmark:
     languages: tuple[Language, ...] = ("python",)
     needs_sandbox: bool = False
     subsets: tuple[str, ...] = ()
+    has_releases: bool = False
     variants: tuple[str, ...] = ()
     image: str | None = None
     metrics: Mapping[str, Sequence[str]] = field(default_factory=lambda: {ONE_SUITE: (ONE_SUITE,)})

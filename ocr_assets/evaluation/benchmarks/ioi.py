@@ -60,7 +60,7 @@ def read(files: Sequence[Path], selection: Selection, sandbox: Sandbox | None = 
         if task is None or subtask not in task.subtasks:
             raise WrongBenchmark(f"{place}: there are no tests for {subtask} of {task_name}")
         task_id = f"{task.ioi_id}/{subtask}"
-        if not selection.includes(task_id) or task.subtasks[subtask].points == 0:  # the examples are a subtask without points
+        if task.subtasks[subtask].points == 0 or not selection.includes(task_id):  # the examples are a subtask without points
             continue
         if not all(one.tests for one in task.subtasks.values() if one.points):
             raise WrongBenchmark(f"{place}: a subtask of {task_name} has no tests")

@@ -155,6 +155,7 @@ LIVECODEBENCH = Benchmark(
     title="LiveCodeBench",
     read=read,
     hub=("livecodebench/code_generation_lite", ("test*.jsonl",)),
+    has_releases=True,
     published_prompt=published_prompt,
     published_code=published_code,
 )
@@ -164,6 +165,7 @@ LIVECODEBENCH_CPP = Benchmark(
     read=partial(read, language="cpp"),
     hub=("nvidia/LiveCodeBench-CPP", ("**/*.parquet", "**/*.jsonl")),
     languages=("cpp",),
+    has_releases=True,
     published_prompt=published_prompt,
     published_code=published_code,
 )

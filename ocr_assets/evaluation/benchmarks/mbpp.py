@@ -28,7 +28,7 @@ def read(files: Sequence[Path], selection: Selection, sandbox: Sandbox | None = 
     for place, row in rows(files, ("task_id", "code", "test_list")):
         task_id = str(row["task_id"])
         in_split = task_id in TEST_SPLIT
-        if not selection.includes(task_id) or (selection.subset != "all" and not in_split):
+        if (selection.subset != "all" and not in_split) or not selection.includes(task_id):
             continue
         asked = text(row, "text" if row.get("text") else "prompt", place).strip()
         code = text(row, "code", place).replace("\r\n", "\n")
