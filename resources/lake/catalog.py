@@ -52,8 +52,8 @@ class Catalog:
     def is_postgres(self) -> bool:
         return self._address.startswith("postgres:")
 
-    def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Attach the lake as ``lake`` and make it the default, creating it where it does not exist."""
+    def attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool = False) -> None:
+        """Attach the lake as ``lake`` and make it the default, creating it where it does not exist; not if ``read_only``."""
         load_extensions(connection, postgres=self.is_postgres)
         # DuckLake repeats a commit that others overtook; ten times, its default, is too few for eight writers.
         connection.execute("SET ducklake_max_retry_count = 100")
@@ -63,8 +63,10 @@ class Catalog:
             options += ", META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 30000"
             # Files are recorded relative to the data path, so a home that was moved or copied still opens.
             options += ", OVERRIDE_DATA_PATH true"
+        if read_only:
+            options += ", READ_ONLY"
         retry(lambda: connection.execute(f"ATTACH IF NOT EXISTS 'ducklake:{self._address}' AS lake ({options})"))
-        if self.is_postgres:
+        if self.is_postgres and not read_only:
             server = self._address.removeprefix("postgres:").replace("'", "''")
             connection.execute(f"ATTACH IF NOT EXISTS '{server}' AS lake_lock (TYPE postgres)")
         use_lake(connection)

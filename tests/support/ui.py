@@ -20,7 +20,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.support.graph import ROOT
+from tests.support.graph import ROOT, command
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -36,9 +36,7 @@ def running_ui(home: Path, **settings: str) -> Iterator[str]:
     (home / "dagster").mkdir(exist_ok=True)
     if not (home / "dagster" / "dagster.yaml").exists():
         shutil.copyfile(ROOT / "dagster.yaml", home / "dagster" / "dagster.yaml")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OCR_", "DAGSTER_"))}
     log = home / "ui.log"
     with log.open("wb") as file:
@@ -68,6 +66,41 @@ def running_ui(home: Path, **settings: str) -> Iterator[str]:
             process.wait(5)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def running_viewer(home: Path) -> Iterator[str]:
+    """The address of ``ocr-assets view`` over this home, which is stopped afterwards. Raises ``RuntimeError`` if it does not start."""
+    port = free_port()
+    line, environment = command("view", "--port", str(port), home=home)
+    log = home / "viewer.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(line, env=environment, cwd=ROOT, stdout=file, stderr=file, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
+                break
+            except (urllib.error.URLError, OSError):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the viewer did not start: {log.read_text()[-3000:]}") from None
+                time.sleep(0.2)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

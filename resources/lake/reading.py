@@ -1,0 +1,57 @@
+"""A lake that exists, opened to be read and nothing else: nothing is created, migrated, locked or noted.
+
+For pages and questions beside runs that write. A lake that is written too is ``lake.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from resources.lake.catalog import Catalog
+
+
+class NoLake(RuntimeError):
+    """There is no lake where one should be read; the message says what to do."""
+
+
+class ReadOnlyLake:
+    """``with ReadOnlyLake(home) as lake: lake.rows("FROM funnel")``. Threads may share it; each query sees what is committed.
+
+    ``home``, ``catalog``, ``data_path``, ``memory_limit``: as of ``Lake``. Raises ``NoLake``.
+    """
+
+    def __init__(self, home: Path, catalog: str | None = None, data_path: str | None = None, memory_limit: str = "2GB") -> None:
+        if catalog is None and not (home / "catalog.sqlite").is_file():
+            raise NoLake(f"there is no lake in {home}; run `ocr-assets run` first, or set OCR_HOME to a project's folder")
+        trusted = {"allow_unsigned_extensions": "true"}  # pip installed them, as everything here
+        self._connection = duckdb.connect(config={"memory_limit": memory_limit, **trusted})
+        self._connection.execute("SET TimeZone = 'UTC'")
+        try:
+            Catalog(home, catalog, data_path).attach(self._connection, read_only=True)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def rows(self, query: str, parameters: object = None) -> list[dict[str, Any]]:
+        """A result as dicts."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("SET search_path = 'system.main,lake.main'")
+            return [dict(row) for row in cursor.execute(query, parameters).to_arrow_table().to_pylist()]
+
+    def scalar(self, query: str, parameters: object = None) -> Any:
+        """The first value of the first row."""
+        rows = self.rows(query, parameters)
+        return next(iter(rows[0].values())) if rows else None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> ReadOnlyLake:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
