@@ -81,7 +81,7 @@ ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1, por
 	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${OCR_UI_PORT:-3000}
 
 view: .venv/view.stamp ## read rows in a browser: by filter, responses side by side, progress; port OCR_VIEW_PORT or 8501
-	@exec $(BIN)/ocr-assets view --port $${OCR_VIEW_PORT:-8501}
+	@exec $(BIN)/ocr-assets view
 
 bench: .venv/dev.stamp .venv/vllm.stamp docker-engine ## measured figures, as ratios within one run
 	@echo "bench: measuring; this takes some minutes"

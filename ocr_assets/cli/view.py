@@ -13,7 +13,14 @@ from ocr_assets.cli.project import existing_lake, resources
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on. Whoever reaches it reads everything.")
-@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option(
+    "--port",
+    default=8501,
+    show_default=True,
+    envvar="OCR_VIEW_PORT",
+    type=click.IntRange(1, 65535),
+    help="Port to listen on (OCR_VIEW_PORT).",
+)
 def view(host: str, port: int) -> None:
     """Read rows in a browser: by filter, responses side by side, two versions, progress."""
     from ocr_assets.serving.viewer.serve import NotInstalled, serve

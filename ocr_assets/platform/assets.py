@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import typing
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -147,7 +148,18 @@ def watched(table: Table) -> tuple[Figure, ...]:
 def described(table: Table) -> dict[str, Any]:
     """Definition metadata of a table's asset: its columns with types, meaning and origin."""
     lineage = {"dagster/column_lineage": column_lineage(table)} if origins(table) else {}
-    return {"dagster/column_schema": column_schema(table), **lineage, "dagster/table_name": table.name}
+    viewer = {"its rows, while the viewer runs": dg.MetadataValue.url(viewer_address())} if is_viewed(table) else {}
+    return {"dagster/column_schema": column_schema(table), **lineage, "dagster/table_name": table.name, **viewer}
+
+
+def viewer_address() -> str:
+    """Where ``make view`` serves the page on which people read rows."""
+    return f"http://127.0.0.1:{os.environ.get('OCR_VIEW_PORT') or 8501}"
+
+
+def is_viewed(table: Table) -> bool:
+    """Whether the viewer shows the table's rows: those about problems that responses are asked to."""
+    return any(column.name == "problem_id" for column in table.columns)
 
 
 def column_lineage(table: Table) -> dg.TableColumnLineage:

@@ -142,6 +142,17 @@ def take_pictures(page: Page, address: str, folder: Path) -> None:
         save(page.screenshot(), folder / f"{asset}.png")
 
 
+def take_viewer_picture(page: Page, address: str, name: str, folder: Path) -> None:
+    """The picture of the viewer: a problem's responses side by side. ``name``: any of the problem's names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page.goto(f"{address}/?problem={name}")
+    page.get_by_text("side by side").first.wait_for()
+    page.wait_for_timeout(4000)
+    page.get_by_text("side by side").first.evaluate("place => place.scrollIntoView()")
+    page.wait_for_timeout(1000)
+    save(page.screenshot(), folder / "viewer.png")
+
+
 def save(png: bytes, path: Path) -> None:
     """Write a picture with at most 64 colours: small, and a page of text loses nothing by it."""
     from PIL import Image
@@ -156,3 +167,5 @@ if __name__ == "__main__":
     home, folder = map(Path, sys.argv[1:])
     with running_ui(home.resolve()) as address, browser_page(1600, 900) as page:
         take_pictures(page, address, folder)
+    with running_viewer(home.resolve()) as address, browser_page(1600, 1000) as page:
+        take_viewer_picture(page, address, "taco/train/0", folder)
