@@ -19,7 +19,7 @@ from ocr_assets.evaluation.assets import (
     evaluation_verdicts,
     evaluations,
 )
-from ocr_assets.exports.assets import kodcode_rl, kodcode_sft_r1, kodcode_v1, sft_dataset
+from ocr_assets.exports.assets import RELEASE_ASSETS
 from ocr_assets.platform.sections import refuse_unknown
 from ocr_assets.platform.terminal import terminal
 from ocr_assets.problems.assets import clean_problems, contamination_report, deduped_problems, raw_problems
@@ -55,10 +55,7 @@ ASSETS = [
     verdicts,
     verified_triplets,
     token_statistics,
-    sft_dataset,
-    kodcode_v1,
-    kodcode_sft_r1,
-    kodcode_rl,
+    *RELEASE_ASSETS,
     training_mix,
     packed_sft,
     finetuned_model,

@@ -1,84 +1,74 @@
-"""The assets of the release stage: ``sft_dataset`` and the releases in KodCode's columns."""
+"""The assets of the release stage: one a release, those that come with the project and those that ``ocr.toml`` names."""
+
+import dataclasses
+from typing import Any
 
 import dagster as dg
+from pydantic import BaseModel, create_model
 
-from ocr_assets.exports import kodcode
+from ocr_assets.exports.profiles import PROFILES, ReleaseProfile
 from ocr_assets.exports.release import release
-from ocr_assets.exports.settings import KodCodeSettings, ReleaseSettings
-from ocr_assets.exports.sft import sft_release
-from ocr_assets.platform.assets import Results, in_force, lake_asset
-from ocr_assets.schema import KODCODE_RL, KODCODE_SFT_R1, KODCODE_V1, SFT_DATASET
-from resources.settings import LakeResource
+from ocr_assets.exports.settings import ReleaseOptions
+from ocr_assets.platform.assets import Results, defaults, in_force, lake_asset
+from ocr_assets.platform.releases import BUNDLED, named_releases, wrong_name
+from resources.settings import LakeResource, read_project
+from resources.settings.project import RELEASES
 
 
-class ReleaseConfig(ReleaseSettings, dg.Config):
-    """Which triplets are released."""
+def release_asset(name: str, profile: ReleaseProfile) -> dg.AssetsDefinition:
+    """The asset of a release. Its configuration is the profile's filters, with the project's values as defaults, and
+    ``ReleaseOptions``."""
+    # The options stand behind the filters; Dagster reads the fields of a class in the order in which they were declared.
+    fields: type[BaseModel] = create_model(f"{name}_settings", __base__=(ReleaseOptions, profile.settings))
+    config: Any = create_model(f"{name}_config", __base__=(fields, dg.Config), __doc__=profile.settings.__doc__)
+
+    def released(context: dg.AssetExecutionContext, config: Any, lake: LakeResource) -> Results:
+        wanted, own = _filters(profile, config), _filters(profile, defaults(type(config)))
+        target = _name(name, wanted, own, config.release_as)
+        table = dataclasses.replace(profile.table, name=target)
+        yield from release(context, lake, profile.make(wanted, table), config.keep_versions)
+
+    released.__doc__ = (
+        f"{profile.about}. Lies in `releases/{name}/current` under OCR_HOME, a version a folder; a new one is made when rows, "
+        "settings or benchmarks changed."
+    )
+    released.__annotations__["config"] = config
+    return lake_asset(
+        dataclasses.replace(profile.table, name=name),
+        group="release",
+        deps=profile.deps,
+        kinds={"parquet", "huggingface"},
+        section=f"{RELEASES}.{name}",
+        decided_by=lambda: {"profile": profile.name, "settings": in_force(config, *ReleaseOptions.model_fields)},
+    )(released)
 
 
-class KodCodeConfig(KodCodeSettings, dg.Config):
-    """Which synthetic triplets are released."""
+def _filters(profile: ReleaseProfile, config: Any) -> BaseModel:
+    return profile.settings(**{field: getattr(config, field) for field in profile.settings.model_fields})
 
 
-@lake_asset(
-    SFT_DATASET,
-    group="release",
-    deps=[
-        "verified_triplets",
-        "token_statistics",
-        "clean_problems",
-        "contamination_report",
-        "solutions",
-        "r1_traces",
-        "verdicts",
-    ],
-    kinds={"parquet", "huggingface"},
-    decided_by=lambda: {"settings": in_force(ReleaseConfig)},
-)
-def sft_dataset(context: dg.AssetExecutionContext, config: ReleaseConfig, lake: LakeResource) -> Results:
-    """The SFT release: Parquet shards in the OpenCodeReasoning schema with our labels, and a dataset card.
+def _name(asset: str, wanted: BaseModel, own: BaseModel, release_as: str) -> str:
+    """The name that is released under. Settings belong to a name: others than the project's need one of their own.
 
-    Lies in ``$OCR_HOME/releases/sft_dataset``; swapped in whole, and only when rows, settings or benchmarks changed.
+    Raises ``dg.Failure`` in one line.
     """
-    yield from release(context, lake, sft_release(config))
+    if release_as:
+        names = named_releases(read_project())
+        fault = wrong_name(release_as) or (f"{release_as} is a release of the project" if release_as in names else None)
+        if fault:
+            raise dg.Failure(f"release_as={release_as}: {fault}", allow_retries=False)
+        return release_as
+    ours, theirs = own.model_dump(), wanted.model_dump()
+    changed = ", ".join(f"{name}={theirs[name]!r}" for name in ours if ours[name] != theirs[name])
+    if changed:
+        raise dg.Failure(
+            f"{asset}: {changed} is not what the project says of this release; give the result a name of its own (release_as), "
+            f"or write it into [{RELEASES}.{asset}] of ocr.toml",
+            allow_retries=False,
+        )
+    return asset
 
 
-@lake_asset(
-    KODCODE_V1,
-    group="release",
-    deps=["synthetic_triplets", "synthetic_attempts", "self_verification", "synthetic_questions"],
-    kinds={"parquet", "huggingface"},
-    decided_by=lambda: {"settings": in_force(KodCodeConfig)},
-)
-def kodcode_v1(context: dg.AssetExecutionContext, config: KodCodeConfig, lake: LakeResource) -> Results:
-    """Synthetic questions with solution and tests, in KodCode-V1's columns with our labels behind."""
-    yield from release(context, lake, kodcode.v1(config))
+RELEASE_ASSETS = [release_asset(name, PROFILES[profile]) for name, profile in named_releases(read_project()).items()]
 
-
-@lake_asset(
-    KODCODE_SFT_R1,
-    group="release",
-    deps=["synthetic_triplets", "synthetic_attempts", "self_verification", "synthetic_questions", "kodcode_responses"],
-    kinds={"parquet", "huggingface"},
-    decided_by=lambda: {"settings": in_force(KodCodeConfig)},
-)
-def kodcode_sft_r1(context: dg.AssetExecutionContext, config: KodCodeConfig, lake: LakeResource) -> Results:
-    """The teacher's answers to synthetic questions, accepted and rejected, in KodCode-V1-SFT-R1's columns: a row an answer."""
-    yield from release(context, lake, kodcode.sft_r1(config))
-
-
-class KodCodeRlConfig(KodCodeConfig):
-    """The same, for training by reward: only tests that prove what they say."""
-
-    trusted_only: bool = True
-
-
-@lake_asset(
-    KODCODE_RL,
-    group="release",
-    deps=["synthetic_triplets", "synthetic_attempts", "self_verification", "synthetic_questions"],
-    kinds={"parquet", "huggingface"},
-    decided_by=lambda: {"settings": in_force(KodCodeRlConfig)},
-)
-def kodcode_rl(context: dg.AssetExecutionContext, config: KodCodeRlConfig, lake: LakeResource) -> Results:
-    """Questions whose tests can reward a model: trusted ones, in KodCode's columns."""
-    yield from release(context, lake, kodcode.rl(config))
+__all__ = ["BUNDLED", "RELEASE_ASSETS", "release_asset"]

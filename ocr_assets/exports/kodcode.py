@@ -59,9 +59,10 @@ JOIN synthetic_questions q ON q.question_id = t.question_id JOIN ({_TRIALS}) y O
 """
 
 
-def _triplets(table: Table, settings: KodCodeSettings) -> Release:
+def _triplets(table: Table, profile: str, settings: KodCodeSettings) -> Release:
     return Release(
         table=table,
+        profile=profile,
         rows=f"SELECT {_COLUMNS} {_from(settings)} WHERE t.dropped IS NULL ORDER BY question_id",
         edges=f"""
 SELECT CASE WHEN t.dropped IS NULL THEN t.kodcode_id ELSE '{table.name}' END AS child, t.triplet_id AS parent,
@@ -76,17 +77,17 @@ FROM ({_selection(settings)}) t""",
     )
 
 
-def v1(settings: KodCodeSettings) -> Release:
-    """Question, solution and tests in each style."""
-    return _triplets(KODCODE_V1, settings)
+def v1(settings: KodCodeSettings, table: Table = KODCODE_V1) -> Release:
+    """Question, solution and tests in each style; the release is named as ``table``."""
+    return _triplets(table, "kodcode_v1", settings)
 
 
-def rl(settings: KodCodeSettings) -> Release:
+def rl(settings: KodCodeSettings, table: Table = KODCODE_RL) -> Release:
     """The same columns, for training by reward."""
-    return _triplets(KODCODE_RL, settings)
+    return _triplets(table, "kodcode_rl", settings)
 
 
-def sft_r1(settings: KodCodeSettings) -> Release:
+def sft_r1(settings: KodCodeSettings, table: Table = KODCODE_SFT_R1) -> Release:
     """A row an answer of the teacher's, accepted and rejected alike unless the settings say otherwise. An answer that broke a
     sandbox, or waits for one, has no verdict and is no row."""
     answered = f"""
@@ -101,7 +102,8 @@ SELECT t.* EXCLUDE (dropped), r.response_id, r.response_index, r.solution AS r1_
 FROM kodcode_responses r JOIN ({_selection(settings)}) t USING (triplet_id)
 LEFT JOIN latest_verification v ON v.subject_id = r.response_id"""
     return Release(
-        table=KODCODE_SFT_R1,
+        table=table,
+        profile="kodcode_sft_r1",
         rows=f"""
 WITH answered AS ({answered}), sequence AS (
     SELECT triplet_id, list(passed::BIGINT ORDER BY response_index, response_id) AS passes FROM answered GROUP BY ALL
@@ -115,7 +117,7 @@ FROM answered t JOIN sequence s USING (triplet_id) JOIN synthetic_attempts a USI
 JOIN synthetic_questions q ON q.question_id = t.question_id JOIN ({_TRIALS}) y ON y.question_id = t.question_id
 WHERE t.dropped IS NULL ORDER BY question_id, t.response_index""",
         edges=f"""
-SELECT CASE WHEN t.dropped IS NULL THEN 'kr1_' || left(md5(t.response_id), 20) ELSE '{KODCODE_SFT_R1.name}' END AS child,
+SELECT CASE WHEN t.dropped IS NULL THEN 'kr1_' || left(md5(t.response_id), 20) ELSE '{table.name}' END AS child,
        t.response_id AS parent, CASE WHEN t.dropped IS NULL THEN 'derived' ELSE 'dropped' END AS relation,
        coalesce(t.dropped, '') AS reason
 FROM ({answered}) t""",

@@ -1,40 +1,54 @@
-"""The one path by which rows leave the lake: checked, versioned, written as shards with card and manifest, swapped in whole.
+"""The one path by which rows leave the lake: checked, versioned, written as shards with card and manifest, shown whole.
 
-What a release holds is said in a ``Release``; the profiles make them (``sft.py``, ``kodcode.py``).
+What a release holds is said in a ``Release``; the profiles make them (``sft.py``, ``kodcode.py``). All of a release is read from
+one snapshot of the lake, whoever writes meanwhile. A version is built out of sight, recorded in the lake, then put in its place:
+a run that is killed on the way leaves nothing half, and the next one ends what was recorded.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import duckdb
 from pydantic import BaseModel
 
 from ocr_assets import samples
+from ocr_assets.exports import ledger
 from ocr_assets.exports.card import BENCHMARKS, card_text, warning
-from ocr_assets.exports.writer import current_version, write_release
+from ocr_assets.exports.writer import write_release
 from ocr_assets.platform import plots, publish
 from ocr_assets.platform.assets import Results
 from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.publish import picture, run_info
+from ocr_assets.platform.release_folders import ReleaseFolder
 from ocr_assets.platform.settled import memory_of_step
-from resources.lake import breaches_of
+from ocr_assets.schema import ReleaseVersion
+from resources.lake import Lake, breaches_of
 from resources.lake.tables import Table
-from resources.settings import LakeResource
+from resources.settings import LakeResource, read_project
 
 
 @dataclass(frozen=True)
 class Release:
     """What is released, and what the card says of it.
 
-    ``table``: the columns; its name is that of the dataset and of its folder. ``rows``: SELECT of them, in the order of splits.
-    ``edges``: SELECT of the lineage (child, parent, relation, reason). ``settings``: which rows; another one is another version.
-    ``split``: the column that names a row's split; null: all are ``train``. ``label``: the column whose counts the card and the
-    UI show, ``licenses``: a SELECT of license and rows over ``{rows}``. ``about``: the card's first paragraph, ``example``: how
-    its rows are read.
+    ``table``: the columns; its name is that of the dataset and of its folder. ``profile``: which kind of release it is.
+    ``rows``: SELECT of them, in the order of splits. ``edges``: SELECT of the lineage (child, parent, relation, reason).
+    ``settings``: which rows; another one is another version. ``split``: the column that names a row's split; null: all are
+    ``train``. ``label``: the column whose counts the card and the UI show, ``licenses``: a SELECT of license and rows over
+    ``{rows}``. ``about``: the card's first paragraph, ``example``: how its rows are read.
     """
 
     table: Table
+    profile: str
     rows: str
     edges: str
     settings: BaseModel
@@ -48,71 +62,217 @@ class Release:
     def name(self) -> str:
         return self.table.name
 
+    @property
+    def filters(self) -> dict[str, Any]:
+        return self.settings.model_dump()
 
-def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release) -> Results:
-    """Release it into ``$OCR_HOME/releases/<name>``, if rows, settings or benchmarks changed since."""
-    folder, query = lake.releases / what.name, what.rows
-    store = lake_of_run(lake)
+
+def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release, keep_versions: int | None = None) -> Results:
+    """Release it as the next version in ``$OCR_HOME/releases/<name>``, if rows, settings or benchmarks changed since the last.
+
+    ``what`` may have another name than the asset (``release_as``): then the asset's own release stays as it is.
+    """
+    store, folder = lake_of_run(lake), ReleaseFolder(lake.releases, what.name)
+    is_own = context.asset_key.path[-1] == what.name
     memory = memory_of_step(context, lake)
-    if last := publish.last_if_settled(context, store, memory):
-        yield publish.unchanged(context, store, what.table, last)
-        return
-    with store.watch() as watch:
-        with store.cursor() as cursor:
-            breaches = breaches_of(cursor, what.table, f"({query})")
-        if breaches:
-            yield publish.failed(context, breaches)
-            raise dg.Failure(f"{what.name}: nothing was released, because {'; '.join(breaches)}", allow_retries=False)
-        benchmarks = store.rows(BENCHMARKS)
-        not_decontaminated = warning(benchmarks, samples.BENCHMARK_NAMES)
-        filters = what.settings.model_dump()
-        version = store.query_version(query, salt=repr((filters, benchmarks)))
-        with store.write(run_info(context), what.name) as write:
-            write.edges_query(what.edges)
-            rows = store.scalar(f"SELECT count(*) FROM ({query})")
-            write.released(what.name, version, rows)
-        labels = store.rows(
-            f"SELECT {what.label} AS label, count(*) AS rows FROM ({query}) GROUP BY ALL ORDER BY rows DESC, label"
+    with folder.locked():
+        if is_own and (last := publish.last_if_settled(context, store, memory)):
+            yield publish.unchanged(context, store, what.table, {**last, "released now": dg.MetadataValue.bool(False)})
+            return
+        before = _taken_up(context, store, folder, what)
+        _refuse_other_releases(what, before, asked_by_name=not is_own)
+        with store.watch() as watch:
+            with store.write(run_info(context), what.name) as write:
+                with _snapshot(store, what) as found:
+                    if found.breaches:
+                        yield publish.failed(context, found.breaches)
+                        message = f"{what.name}: nothing was released, because {'; '.join(found.breaches)}"
+                        raise dg.Failure(message, allow_retries=False)
+                    is_new = found.version != before["version"]
+                    number = int(before["number"]) + is_new
+                    if is_new or number not in folder.numbers:  # a folder that somebody removed is written again
+                        _build(context, what, found, folder, number)
+                if is_new:
+                    row = _version_row(context, what, found, number, f"{lake.releases.name}/{what.name}/v{number}")
+                    select = f"SELECT id, parent_id, {ledger.hash_text()} AS row_hash FROM {found.hashes}"
+                    ledger.record(write, row, select, int(before["number"]))
+                write.edges_query(f"FROM {found.edges}")
+                write.released(what.name, found.version, found.rows)
+            found.drop(store)
+        folder.put(number)
+        folder.keep(keep_versions)
+        context.log.info(
+            f"{what.name}: {found.rows:,} rows {'released as' if is_new else 'unchanged in'} {folder.version(number)}"
         )
-        is_new = current_version(folder) != version
-        if is_new:
-            manifest = {
-                "dataset": what.name,
-                "version": version,
-                "run_id": context.run.run_id,
-                "filters": filters,
-                "benchmarks": benchmarks,
-                "warning": not_decontaminated,
-            }
-            funnel = store.rows("SELECT stage, outcome, reason, rows FROM funnel")
-            licenses = store.rows(what.licenses.format(rows=query))
-            write_release(
-                folder,
-                store.batches(query),
-                what.table.schema,
-                manifest,
-                lambda whole: card_text(
-                    whole,
-                    columns=what.table.columns,
-                    funnel=funnel,
-                    labels=labels,
-                    licenses=licenses,
-                    settings=type(what.settings),
-                    label=what.label,
-                    about=what.about,
-                    example=what.example,
-                ),
-                split=what.split,
-            )
-        context.log.info(f"{what.name}: {rows:,} rows {'released to' if is_new else 'unchanged in'} {folder}")
-        if not_decontaminated:
-            context.log.warning(f"{what.name}: {not_decontaminated}")
-        by_label = {str(row["label"] or f"no {what.label}"): int(row["rows"]) for row in labels}
-        metadata = {
-            "folder": dg.MetadataValue.path(str(folder)),
+        if found.warning:
+            context.log.warning(f"{what.name}: {found.warning}")
+        shown = {
+            "released as": f"{what.name}, version {number}",
             "released now": is_new,
-            "decontaminated": not_decontaminated or "compared with " + ", ".join(row["benchmark"] for row in benchmarks),
-            f"by {what.label}": picture(plots.bars(by_label, f"Released rows by {what.label}"), f"released rows by {what.label}"),
+            **_shown(what, found, folder.version(number)),
         }
-        yield publish.published(context, store, what.table, rows, version, metadata, relation=f"({query})")
-    memory.remember(store, watch)
+        # Under a name of its own nothing happened to the asset's release: Dagster is told of that one as it is.
+        rows, version = (found.rows, found.version) if is_own else store.state(context.asset_key.path[-1])
+        relation = _relation(what, folder.version(number))
+        earlier = int(before["rows"]) if is_own else rows
+        yield publish.published(context, store, what.table, rows, version, shown, relation=relation, before=earlier)
+        if is_own:
+            memory.remember(store, watch)
+
+
+def _taken_up(context: dg.AssetExecutionContext, store: Lake, folder: ReleaseFolder, what: Release) -> Mapping[str, Any]:
+    """The newest version as the lake has it, after what a killed run left was brought to an end, and what lies there unknown was
+    taken in."""
+    newest = ledger.newest(store, what.name)
+    folder.recover(int(newest["number"]), str(newest["version"]))
+    ledger.take_in(store, run_info(context), folder, what.table, what.profile)
+    return ledger.newest(store, what.name)
+
+
+def _shown(what: Release, found: _Found, place: Path) -> dict[str, Any]:
+    by_label = {str(row["label"] or f"no {what.label}"): int(row["rows"]) for row in found.labels}
+    return {
+        "folder": dg.MetadataValue.path(str(place)),
+        "decontaminated": found.warning or "compared with " + ", ".join(row["benchmark"] for row in found.benchmarks),
+        f"by {what.label}": picture(plots.bars(by_label, f"Released rows by {what.label}"), f"released rows by {what.label}"),
+    }
+
+
+def _relation(what: Release, place: Path) -> str:
+    """Where the preview's rows are read: from the files, for the query would read everything once more."""
+    files = ", ".join("'" + str(file).replace("'", "''") + "'" for file in sorted(place.glob("data/*.parquet")))
+    return f"read_parquet([{files}])" if files else f"({what.rows})"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one snapshot of the lake holds of a release. ``hashes``: a table of id, parent_id, label and hash of its rows; ``edges``: one
+    of its lineage. ``cursor`` reads that snapshot."""
+
+    cursor: duckdb.DuckDBPyConnection
+    hashes: str
+    edges: str
+    snapshot: int
+    version: str
+    rows: int
+    breaches: list[str]
+    benchmarks: list[dict[str, Any]]
+    labels: list[dict[str, Any]]
+    warning: str | None
+
+    def drop(self, store: Lake) -> None:
+        """Give back the memory of its tables."""
+        with contextlib.closing(store.plain_cursor()) as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {self.hashes}")
+            cursor.execute(f"DROP TABLE IF EXISTS {self.edges}")
+
+
+@contextlib.contextmanager
+def _snapshot(store: Lake, what: Release) -> Iterator[_Found]:
+    """Read what is released, in one transaction as far as the block goes. Hashes and edges outlive it, in tables of this process
+    that no one else sees."""
+    hashes, edges = f"memory.main.hashes_of_{what.name}", f"memory.main.edges_of_{what.name}"
+    with contextlib.closing(store.cursor()) as cursor:
+        cursor.execute("BEGIN")
+        try:
+            cursor.execute(f"CREATE OR REPLACE TABLE {edges} AS SELECT child, parent, relation, reason FROM ({what.edges})")
+            cursor.execute(
+                f"CREATE OR REPLACE TABLE {hashes} AS SELECT id, parent AS parent_id, label, hash "
+                f"FROM ({ledger.hashed(what.table.key[0], what.rows, what.label)}) LEFT JOIN "
+                f"(SELECT child, min(parent) AS parent FROM {edges} WHERE relation = 'derived' GROUP BY child) ON child = id"
+            )
+            breaches = breaches_of(cursor, what.table, f"({what.rows})")
+            benchmarks = _rows(cursor, BENCHMARKS)
+            ((snapshot,),) = cursor.execute("SELECT id FROM lake.current_snapshot()").fetchall()
+            ((xor, rows),) = cursor.execute(f"SELECT bit_xor(hash), count(*) FROM {hashes}").fetchall()
+            salted = f"{int(xor or 0):x} {(what.filters, benchmarks)!r}"
+            labels = f"SELECT label, count(*) AS rows FROM {hashes} GROUP BY ALL ORDER BY rows DESC, label"
+            yield _Found(
+                cursor=cursor,
+                hashes=hashes,
+                edges=edges,
+                snapshot=int(snapshot),
+                version=hashlib.md5(salted.encode(), usedforsecurity=False).hexdigest(),
+                rows=int(rows),
+                breaches=breaches,
+                benchmarks=benchmarks,
+                labels=_rows(cursor, labels),
+                warning=warning(benchmarks, samples.BENCHMARK_NAMES),
+            )
+        finally:
+            cursor.execute("COMMIT")
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in cursor.execute(query).to_arrow_table().to_pylist()]
+
+
+def _refuse_other_releases(what: Release, last: Mapping[str, Any], *, asked_by_name: bool) -> None:
+    """No run changes a release that it was not asked for. Raises ``dg.Failure`` in one line where the name belongs to a release
+    of another profile, or to one whose settings stand in a project file that this run does not read."""
+    if not last["number"]:
+        return
+    if last["profile"] != what.profile:
+        message = f"{what.name} is a release of profile {last['profile']}, this would be one of {what.profile}; give another name"
+        raise dg.Failure(message, allow_retries=False)
+    settings = what.settings.model_dump(mode="json")
+    same = all(settings.get(name) == value for name, value in json.loads(last["settings"]).items())
+    if not same and not asked_by_name and last["project"] and read_project().file is None:
+        file = json.loads(last["project"])["file"]
+        message = (
+            f"{what.name} was last released with other settings by the project file {file}, and this run reads none; "
+            f"set OCR_PROJECT={file}, or give another name (release_as)"
+        )
+        raise dg.Failure(message, allow_retries=False)
+
+
+def _build(context: dg.AssetExecutionContext, what: Release, found: _Found, folder: ReleaseFolder, number: int) -> None:
+    """Write the version's files where nobody looks yet."""
+    manifest = {
+        "dataset": what.name,
+        "number": number,
+        "version": found.version,
+        "profile": what.profile,
+        "run_id": context.run.run_id,
+        "snapshot": found.snapshot,
+        "filters": what.filters,
+        "benchmarks": found.benchmarks,
+        "warning": found.warning,
+    }
+    funnel = _rows(found.cursor, "SELECT stage, outcome, reason, rows FROM funnel")
+    licenses = _rows(found.cursor, what.licenses.format(rows=what.rows))
+    write_release(
+        folder.building(number),
+        found.cursor.execute(what.rows).to_arrow_reader(2048),
+        what.table.schema,
+        manifest,
+        lambda whole: card_text(
+            whole,
+            columns=what.table.columns,
+            funnel=funnel,
+            labels=found.labels,
+            licenses=licenses,
+            settings=type(what.settings),
+            label=what.label,
+            about=what.about,
+            example=what.example,
+        ),
+        split=what.split,
+    )
+
+
+def _version_row(context: dg.AssetExecutionContext, what: Release, found: _Found, number: int, folder: str) -> ReleaseVersion:
+    return ReleaseVersion(
+        release=what.name,
+        number=number,
+        version=found.version,
+        profile=what.profile,
+        settings=json.dumps(what.settings.model_dump(mode="json")),
+        rows=found.rows,
+        snapshot=found.snapshot,
+        folder=folder,
+        benchmarks=json.dumps(found.benchmarks),
+        warning=found.warning,
+        run_id=context.run.run_id,
+        created_at=datetime.now(UTC),
+    )

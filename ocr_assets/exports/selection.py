@@ -19,9 +19,9 @@ _ORDER = {
 class Profile:
     """The form of a release.
 
-    ``table``: its columns; its name is also that of the dataset, the folder and the asset. ``columns``: the SELECT list that
-    makes them, all but ``id``, over t (``verified_triplets``), s (``solutions``), r (``r1_traces``), p (``clean_problems``)
-    and c (``token_counts``). ``id_prefix``: what ids of its rows begin with.
+    ``table``: its columns. ``columns``: the SELECT list that makes them, all but ``id``, over t (``verified_triplets``),
+    s (``solutions``), r (``r1_traces``), p (``clean_problems``) and c (``token_counts``). ``id_prefix``: what ids of its rows
+    begin with.
     """
 
     table: Table
@@ -29,13 +29,9 @@ class Profile:
     id_prefix: str
 
     @property
-    def name(self) -> str:
-        return self.table.name
-
-    @property
     def id_sql(self) -> str:
-        """The id of a released row, from its triplet's."""
-        return f"'{self.id_prefix}_' || left(md5('{self.name}' || t.triplet_id), 20)"
+        """The id of a released row, from its triplet's: the same in every release of this profile."""
+        return f"'{self.id_prefix}_' || left(md5('{self.table.name}' || t.triplet_id), 20)"
 
 
 def selection(settings: ReleaseSettings) -> str:
@@ -87,10 +83,10 @@ ORDER BY t.language, id
 """
 
 
-def edges_query(profile: Profile, settings: ReleaseSettings) -> str:
-    """SELECT of the lineage: a released row from its triplet, or the triplet dropped with its reason."""
+def edges_query(profile: Profile, settings: ReleaseSettings, release: str) -> str:
+    """SELECT of the lineage: a released row from its triplet, or the triplet dropped by ``release``, with its reason."""
     return f"""
-SELECT CASE WHEN t.dropped IS NULL THEN {profile.id_sql} ELSE '{profile.name}' END AS child, t.triplet_id AS parent,
+SELECT CASE WHEN t.dropped IS NULL THEN {profile.id_sql} ELSE '{release}' END AS child, t.triplet_id AS parent,
        CASE WHEN t.dropped IS NULL THEN 'derived' ELSE 'dropped' END AS relation, coalesce(t.dropped, '') AS reason
 FROM ({selection(settings)}) t
 """

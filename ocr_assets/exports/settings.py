@@ -1,8 +1,8 @@
-"""Which triplets a release holds."""
+"""Which triplets a release holds, under which name it lies, and how many of its versions are kept."""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -43,6 +43,20 @@ class ReleaseSettings(BaseModel):
         return value
 
 
+class ReleaseOptions(BaseModel):
+    """What is said of a release beside its filters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    section_only: ClassVar[tuple[str, ...]] = ("profile",)
+    release_as: str = Field(
+        "",
+        description="Release under this name, beside the project's own releases; needed where filters differ from the project's",
+        json_schema_extra={"for": "one run"},
+    )
+    keep_versions: int | None = Field(None, ge=1, description="How many versions keep their files, the newest ones; null: all")
+
+
 class KodCodeSettings(BaseModel):
     """Which synthetic triplets are released. By default all that are verified, each with its labels."""
 
@@ -63,3 +77,9 @@ class KodCodeSettings(BaseModel):
         if unknown or not value:
             raise ValueError(f"give one or more of {', '.join(get_args(Style))}")
         return value
+
+
+class KodCodeRlSettings(KodCodeSettings):
+    """The same, for training by reward: only tests that prove what they say."""
+
+    trusted_only: bool = Field(True, description="Leave out triplets whose tests prove little (docs/grading.md, §3.4)")

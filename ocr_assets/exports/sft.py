@@ -6,6 +6,7 @@ from ocr_assets.exports.release import Release
 from ocr_assets.exports.selection import Profile, edges_query, rows_query
 from ocr_assets.exports.settings import ReleaseSettings
 from ocr_assets.schema import SFT_DATASET
+from resources.lake.tables import Table
 from resources.models.reasoning import whole_response_sql
 
 SFT = Profile(
@@ -26,12 +27,13 @@ EXAMPLE = """rows = load_dataset("parquet", data_files={"python": "data/python-*
 accepted = rows.filter(lambda row: row["verdict"] == "accepted")"""
 
 
-def sft_release(settings: ReleaseSettings) -> Release:
-    """The release in this profile."""
+def sft_release(settings: ReleaseSettings, table: Table = SFT_DATASET) -> Release:
+    """A release in this profile, named as ``table``."""
     return Release(
-        table=SFT_DATASET,
+        table=table,
+        profile="ocr",
         rows=rows_query(SFT, settings),
-        edges=edges_query(SFT, settings),
+        edges=edges_query(SFT, settings, table.name),
         settings=settings,
         split="language",
         label="verdict",

@@ -1,10 +1,12 @@
-"""Rows to a folder of Parquet shards, with manifest and card, swapped in whole: a reader never sees half a release."""
+"""Rows to a folder of Parquet shards, with card and manifest. The manifest comes last: a folder that has one is whole.
+
+Where a release's folders lie, and how a new one takes the old one's place, is ``ocr_assets/platform/release_folders.py``.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from ocr_assets.platform.release_folders import MANIFEST
 
 ROWS_PER_SHARD = 20_000  # about 250 MB of compressed R1 text
 
@@ -28,12 +32,6 @@ class Written:
     version: str
 
 
-def current_version(folder: Path) -> str | None:
-    """Version of the release that lies there, if one does."""
-    manifest = folder / "manifest.json"
-    return str(json.loads(manifest.read_text())["version"]) if manifest.is_file() else None
-
-
 def write_release(
     folder: Path,
     batches: Iterable[pa.RecordBatch],
@@ -43,20 +41,20 @@ def write_release(
     rows_per_shard: int = ROWS_PER_SHARD,
     split: str | None = "language",
 ) -> Written:
-    """Write shards, manifest and card for ``batches`` and swap them in.
+    """Write shards, card and manifest for ``batches`` into ``folder``.
 
     Args:
-        folder: where the release will lie; what lies there is gone only after the new one is whole.
+        folder: where they are written; what lies there is removed first.
         batches: rows with the columns of ``schema``, ordered by ``split``; each value of it has shards of its own.
         manifest: what the manifest says beside the time, the rows per split and the files' hashes; ``version`` at least.
         card: the text of the dataset card, from the whole manifest.
         rows_per_shard: rows of a shard at most.
         split: the column that names a row's split; null: all rows are ``train``.
     """
-    building = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(building, ignore_errors=True)
-    (building / "data").mkdir(parents=True)
-    shards = _Shards(building / "data", schema, rows_per_shard)
+    if folder.exists():
+        shutil.rmtree(folder)
+    (folder / "data").mkdir(parents=True)
+    shards = _Shards(folder / "data", schema, rows_per_shard)
     for batch in batches:
         if split is None:
             shards.add("train", batch)
@@ -70,18 +68,12 @@ def write_release(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "rows": shards.rows,
         "files": {
-            str(path.relative_to(building)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted((building / "data").glob("*.parquet"))
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted((folder / "data").glob("*.parquet"))
         },
     }
-    (building / "manifest.json").write_text(json.dumps(whole, indent=2) + "\n")
-    (building / "README.md").write_text(card(whole), encoding="utf-8")
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    building.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    (folder / "README.md").write_text(card(whole), encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(whole, indent=2) + "\n")
     return Written(folder, shards.rows, str(whole["version"]))
 
 

@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from resources.settings import RESOURCES, AutomationSettings, Project, WarningSettings
+from resources.settings.environment import section_fields
 from resources.settings.project import RELEASES
 
 # Sections of the graph itself, that are neither a resource nor an asset.
@@ -52,7 +53,7 @@ def settings_of(asset: dg.AssetsDefinition) -> type[BaseModel] | None:
 
 def refuse_unknown(project: Project, assets: Iterable[dg.AssetsDefinition]) -> None:
     """Raises ``WrongSetting`` at a section or field of the project file that there is not."""
-    known: dict[str, typing.Collection[str] | None] = {name: model.model_fields for name, model in sections(assets).items()}
+    known: dict[str, typing.Collection[str] | None] = {name: section_fields(model) for name, model in sections(assets).items()}
     project.refuse_unknown({**{name: fields for name, fields in known.items() if "." not in name}, RELEASES: None})
 
 

@@ -16,7 +16,7 @@ class MixedRow(TypedDict):
     example_id: Annotated[str, "Hash of mix, released row and copy"]
     mix: Annotated[str, "The mix"]
     part: Annotated[int, "Which of the mix's parts chose it, from 0"]
-    release: Annotated[str, "The release that it stands in: sft_dataset, kodcode_sft_r1, or a folder's name"]
+    release: Annotated[str, "The release that it stands in: its name, or that of a folder"]
     released_id: Annotated[str, "Its id there"]
     copy: Annotated[int, "From 0; a weight above 1 takes rows more than once"]
     position: Annotated[int, "Its place in the mix's seeded order, from 0"]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ocr_assets.platform import plots, publish
 from ocr_assets.platform.assets import Results, lake_asset
 from ocr_assets.platform.publish import picture, run_info, table_of
+from ocr_assets.platform.releases import ANSWERS, named_releases
 from ocr_assets.schema import FINETUNED_MODEL, PACKED_SFT, TRAINING_MIX
 from ocr_assets.training import finetuning, mixing, packing, report
 from ocr_assets.training.base import FileHashes, find_base
@@ -16,7 +17,7 @@ from ocr_assets.training.mixes.definition import TrainingMix, load_mixes
 from ocr_assets.training.packing import Place
 from ocr_assets.training.process import TrainingFailed, TrainingRuns
 from resources.lake import Lake, Write
-from resources.settings import LakeResource, TrainingResource, WrongSetting, from_environment
+from resources.settings import LakeResource, TrainingResource, WrongSetting, from_environment, read_project
 
 TRAINING = from_environment(TrainingResource)
 try:
@@ -39,7 +40,7 @@ NO_BASE = "no base model is set (OCR_BASE_MODEL), so nothing is packed or traine
 
 @lake_asset(
     TRAINING_MIX,
-    deps=[ALL_SOURCES, "sft_dataset", "kodcode_sft_r1"],
+    deps=[ALL_SOURCES, *(name for name, profile in named_releases(read_project()).items() if profile in ANSWERS)],
     partitions_def=MIXES,
     backfill_policy=dg.BackfillPolicy.single_run(),
     decided_by=lambda: {"mixes": {name: mix.model_dump(mode="json", exclude={"base"}) for name, mix in _KNOWN.items()}},

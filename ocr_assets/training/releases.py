@@ -7,7 +7,6 @@ of them. Columns are found by name; of a published file the labels that it lacks
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +15,11 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ocr_assets.platform.release_folders import ReleaseFolder, manifest_of
+from ocr_assets.platform.releases import named_releases, wrong_name
+from resources.settings import read_project
+
 Form = Literal["answers", "conversations"]
-BUNDLED = ("sft_dataset", "kodcode_sft_r1")
 
 # Which words of the sources mean easy, medium and hard. Numbers are Codeforces' ratings, below 100 the levels of CodeContests.
 LEVEL = """CASE
@@ -98,20 +100,24 @@ class ReleaseFiles:
 
 
 def find_release(name: str, releases: Path, base: Path | None = None) -> ReleaseFiles | None:
-    """A release by its name, or the Parquet files of a folder (from ``base`` on); None: it is not there yet, or has no rows.
+    """The newest version of a release by its name, or the Parquet files of a folder (from ``base`` on); None: it is not there yet,
+    or has no rows.
 
     Raises ``ValueError`` naming the folder that is not there, or the columns that its files lack.
     """
-    if name in BUNDLED:
-        folder = releases / name
-        manifest = folder / "manifest.json"
-        if not manifest.is_file():
-            return None
-        files, version = tuple(sorted((folder / "data").glob("*.parquet"))), str(json.loads(manifest.read_text())["version"])
+    # A version's own folder, so that a release that comes meanwhile changes nothing for whoever is reading.
+    current = ReleaseFolder(releases, name).current if wrong_name(name) is None else None
+    if current is not None:
+        folder = current
+        files, version = tuple(sorted((folder / "data").glob("*.parquet"))), str(manifest_of(folder)["version"])
+    elif name in named_releases(read_project()):
+        return None
     else:
         folder = (base or Path()) / Path(name).expanduser()
         if not folder.is_dir():
-            raise ValueError(f"release {name}: give {' or '.join(BUNDLED)} or a folder; {folder} is none")
+            raise ValueError(
+                f"release {name}: give a release ({', '.join(named_releases(read_project()))} …) or a folder; {folder} is none"
+            )
         files = tuple(sorted(folder.rglob("*.parquet")))
         if not files:
             raise ValueError(f"release {name}: no Parquet files in {folder}")

@@ -60,8 +60,10 @@ def given(
     found: dict[str, Given] = {}
     if section:
         project = project or read_project(environment)
-        project.refuse_fields(section, model.model_fields)
+        project.refuse_fields(section, section_fields(model))
         for name, value in project.section(section).items():
+            if name not in model.model_fields:
+                continue  # said of the section itself, such as a release's profile
             place = f"{project.place(*section.split('.'), name)}: {section}.{name}"
             found[name] = Given(_from_file(model.model_fields[name], value, project.folder), place)
     for name, variable in variables(model).items():
@@ -76,6 +78,13 @@ def given(
                 )
             found[name] = Given(read_text(model.model_fields[name], str(value)), f"--set {section}.{name}")
     return found
+
+
+def section_fields(model: type[BaseModel]) -> list[str]:
+    """The names that a section of this model may have in ``ocr.toml``: the model's fields without those that are given for one
+    run only (``"for": "one run"``), and what is said of the section itself (``section_only``)."""
+    fields = [name for name, field in model.model_fields.items() if _extra(field, "for") != "one run"]
+    return [*getattr(model, "section_only", ()), *fields]
 
 
 def from_environment(
@@ -211,6 +220,7 @@ __all__ = [
     "given",
     "read_text",
     "refuse_passwords",
+    "section_fields",
     "variables",
     "wrong_setting",
 ]

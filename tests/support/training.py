@@ -8,6 +8,7 @@ import dagster as dg
 import pyarrow as pa
 
 from ocr_assets.exports.writer import write_release
+from ocr_assets.platform.release_folders import ReleaseFolder
 from ocr_assets.schema import SFT_DATASET
 from ocr_assets.training.assets import finetuned_model, packed_sft, training_mix
 from resources.settings import LakeResource, TrainingResource
@@ -46,7 +47,10 @@ def release(home: Path, found: list[dict[str, Any]], version: str = "v1") -> Non
     """Release them as ``sft_dataset``, two row groups."""
     half = len(found) // 2
     batches = [SFT_DATASET.batch(part) for part in (found[:half], found[half:]) if part]
-    write_release(home / "releases" / "sft_dataset", batches, SFT_DATASET.schema, {"version": version}, lambda manifest: "card")
+    folder = ReleaseFolder(home / "releases", "sft_dataset")
+    number = len(folder.numbers) + 1
+    write_release(folder.building(number), batches, SFT_DATASET.schema, {"version": version}, lambda manifest: "card")
+    folder.put(number)
 
 
 def write_mix(folder: Path, name: str, text: str = "[[from]]", recipe: str = RECIPE, top: str = "") -> None:

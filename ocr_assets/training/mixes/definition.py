@@ -29,7 +29,8 @@ class Part(_Base):
 
     release: str = Field(
         "sft_dataset",
-        description="sft_dataset or kodcode_sft_r1; or a folder of Parquet files in OpenCodeReasoning's or KodCode's columns",
+        description="a release's name (sft_dataset, kodcode_sft_r1, or one of ocr.toml); or a folder of Parquet files in "
+        "OpenCodeReasoning's or KodCode's columns",
     )
     languages: tuple[Language, ...] = Field((), description="Only these; none: all")
     verdicts: tuple[VerdictName | Literal["none"], ...] = Field((), description="Only these; `none`: nothing was run")

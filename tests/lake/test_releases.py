@@ -1,0 +1,207 @@
+"""Releases have names, versions that stay, and a ledger in the lake; no run changes one that it was not asked for."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+
+from ocr_assets.exports import ledger
+from ocr_assets.exports.assets import release_asset
+from ocr_assets.exports.profiles import PROFILES
+from ocr_assets.platform.lake import project_lake
+from ocr_assets.platform.release_folders import ReleaseFolder
+from resources.lake import RunInfo
+from resources.settings import LakeResource
+from tests.support.lakes import unpack_old_lake
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with triplets, made once."""
+    home = tmp_path_factory.mktemp("released")
+    unpack_old_lake(home / "lake")
+    with project_lake(home / "lake"):
+        pass
+    return home
+
+
+@pytest.fixture
+def home(migrated: Path, tmp_path: Path) -> Iterator[Path]:
+    copy = tmp_path / "home"
+    shutil.copytree(migrated, copy)
+    yield copy
+
+
+def release(home: Path, name: str = "sft_dataset", profile: str = "ocr", **config: Any) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [release_asset(name, PROFILES[profile])],
+        resources={"lake": LakeResource(home=str(home))},
+        run_config={"ops": {name: {"config": config}}},
+        raise_on_error=False,
+    )
+
+
+def released(home: Path, name: str = "sft_dataset", version: str = "current") -> set[str]:
+    files = (home / "releases" / name / version / "data").glob("*.parquet")
+    return {row for file in files for row in pq.read_table(file, columns=["id"]).column("id").to_pylist()}
+
+
+def ledger_of(home: Path, name: str = "sft_dataset") -> dict[int, set[str]]:
+    """Version → ids of its rows, as the lake has them."""
+    query = """
+        SELECT v.number, list(r.id) FILTER (r.id IS NOT NULL) AS ids, v.rows FROM release_version v
+        LEFT JOIN released_row r ON r.release = v.release AND r.from_number <= v.number
+            AND v.number <= coalesce(r.to_number, v.number)
+        WHERE v.release = ? GROUP BY ALL"""
+    with project_lake(home / "lake") as lake:
+        found = lake.rows(query, [name])
+    assert all(len(row["ids"] or []) == row["rows"] for row in found)
+    return {row["number"]: set(row["ids"] or []) for row in found}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def forget(home: Path, dropped: int) -> None:
+    """Take some triplets out of the lake, as a source that shrank would."""
+    with project_lake(home / "lake") as lake:
+        keep = lake.rows(f"FROM verified_triplets ORDER BY triplet_id OFFSET {dropped}")
+        with lake.write(RunInfo("shrinking"), "verified_triplets") as write:
+            from ocr_assets.schema import VERIFIED_TRIPLETS
+
+            write.sync(VERIFIED_TRIPLETS, keep)
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    assert not result.success
+    (step,) = result.get_step_failure_events()
+    assert step.event_specific_data is not None
+    error = step.event_specific_data.error
+    return str((error.cause or error).message)
+
+
+def test_each_change_is_a_version_and_those_before_stay_as_they_are(home: Path) -> None:
+    assert release(home).success
+    first, before = released(home), files(home / "releases" / "sft_dataset" / "v1")
+    assert first and json.loads(before["manifest.json"])["number"] == 1
+    again = release(home)
+    (shown,) = again.asset_materializations_for_node("sft_dataset")
+    assert shown.metadata["released now"].value is False and ledger_of(home) == {1: first}
+    forget(home, 20)
+    assert release(home).success
+    assert released(home) < first and released(home, version="v1") == first
+    assert files(home / "releases" / "sft_dataset" / "v1") == before
+    assert (home / "releases" / "sft_dataset" / "current").readlink() == Path("v2")
+    assert ledger_of(home) == {1: first, 2: released(home)}
+    with project_lake(home / "lake") as lake:
+        assert lake.scalar("SELECT count(*) FROM released_row") == len(first), "rows that stay are not written again"
+        assert lake.scalar("SELECT count(*) FROM released_row WHERE parent_id IS NULL") == 0
+        (last,) = lake.rows("FROM release_version WHERE number = 2")
+        at = lake.scalar(f"SELECT count(*) FROM verified_triplets AT (VERSION => {last['snapshot']})")
+        assert at == lake.scalar("SELECT count(*) FROM verified_triplets"), "the snapshot that it was read from can be read back"
+    assert (last["folder"], last["profile"], last["rows"]) == ("releases/sft_dataset/v2", "ocr", len(released(home)))
+    assert json.loads(last["settings"])["keep"] == "all"
+
+
+def test_settings_belong_to_a_name_and_others_need_one_of_their_own(home: Path) -> None:
+    assert release(home).success
+    before = files(home / "releases" / "sft_dataset")
+    said = failure(release(home, keep="accepted", languages=["cpp"]))
+    assert "sft_dataset: keep='accepted', languages=['cpp'] is not what the project says" in said and "release_as" in said
+    result = release(home, keep="accepted", languages=["cpp"], release_as="accepted_cpp")
+    assert result.success
+    (shown,) = result.asset_materializations_for_node("sft_dataset")
+    assert shown.metadata["released as"].value == "accepted_cpp, version 1"
+    assert files(home / "releases" / "sft_dataset") == before, "no run changes a release that it was not asked for"
+    assert released(home, "accepted_cpp") < released(home), "a triplet has the same id in every release of a profile"
+    assert ledger_of(home, "accepted_cpp") == {1: released(home, "accepted_cpp")}
+    with project_lake(home / "lake") as lake:
+        assert shown.metadata["dagster/row_count"].value == lake.state("sft_dataset")[0] == len(released(home))
+    assert release(home).success and files(home / "releases" / "accepted_cpp" / "v1")
+    for name, why in (
+        ("kodcode_rl", "is a release of the project"), ("Strict", "small letters"), ("verdicts", "is a table of the lake"),
+        ("../out", "small letters"),
+    ):  # fmt: skip
+        assert why in failure(release(home, keep="accepted", release_as=name)), name
+    said = failure(release(home, "kodcode_v1", "kodcode_v1", release_as="accepted_cpp"))
+    assert "accepted_cpp is a release of profile ocr" in said
+
+
+def test_a_release_of_the_project_file_has_its_filters_and_is_kept_from_runs_without_that_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '[releases.strict]\nprofile = "ocr"\nkeep = "accepted"\n[releases.sft_dataset]\nlanguages = ["cpp"]\n'
+    (home / "ocr.toml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("OCR_PROJECT", str(home))
+    assert release(home, "strict").success and release(home).success
+    assert "keep='all' is not what" in failure(release(home, "strict", keep="all"))
+    with project_lake(home / "lake") as lake:
+        settings = {row["release"]: json.loads(row["settings"]) for row in lake.rows("FROM release_version")}
+    assert (settings["strict"]["keep"], settings["sft_dataset"]["languages"]) == ("accepted", ["cpp"])
+    monkeypatch.delenv("OCR_PROJECT")
+    said = failure(release(home))
+    assert f"set OCR_PROJECT={home / 'ocr.toml'}" in said and "\n" not in said.strip()
+    assert release(home, release_as="mine").success, "by name, anything can be released"
+
+
+@pytest.mark.parametrize("killed_at", ["record", "put"])
+def test_a_killed_release_leaves_nothing_half(home: Path, killed_at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert release(home).success
+    first = released(home)
+    forget(home, 20)
+
+    class Killed(BaseException):
+        """As a kill would end it."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(*((ledger, "record") if killed_at == "record" else (ReleaseFolder, "put")), die)
+        assert "Killed" in failure(release(home))
+    assert released(home) == first, "readers still have the version before, whole"
+    assert release(home).success
+    assert ledger_of(home) == {1: first, 2: released(home)} and len(released(home)) < len(first)
+    assert sorted(path.name for path in (home / "releases" / "sft_dataset").iterdir()) == [".lock", "current", "v1", "v2"]
+
+
+def test_a_release_of_before_there_were_versions_becomes_the_first(home: Path) -> None:
+    assert release(home).success
+    first, folder = released(home), home / "releases" / "sft_dataset"
+    shutil.copytree(folder / "v1", home / "old")
+    manifest = json.loads((home / "old" / "manifest.json").read_text())
+    for new in ("number", "profile", "snapshot"):
+        del manifest[new]
+    (home / "old" / "manifest.json").write_text(json.dumps(manifest))
+    shutil.rmtree(folder)
+    shutil.copytree(home / "old", folder)
+    with project_lake(home / "lake") as lake:
+        lake.plain_cursor().execute("DELETE FROM release_version; DELETE FROM released_row")
+    assert release(home).success
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "current", "v1"], "nothing changed, so no new version"
+    assert ledger_of(home) == {1: first} and released(home) == first
+    forget(home, 20)
+    assert release(home).success
+    assert ledger_of(home) == {1: first, 2: released(home)}
+    with project_lake(home / "lake") as lake:
+        assert lake.scalar("SELECT count(*) FROM released_row") == len(first), "hashed alike from files and from the lake"
+        (taken_in,) = lake.rows("FROM release_version WHERE number = 1")
+    assert (taken_in["run_id"], taken_in["version"]) == (manifest["run_id"], manifest["version"])
+
+
+def test_old_versions_go_only_where_that_is_set_and_a_folder_that_was_removed_is_written_again(home: Path) -> None:
+    folder = home / "releases" / "sft_dataset"
+    for _ in range(2):
+        assert release(home).success
+        forget(home, 20)
+    assert release(home, keep_versions=2).success
+    assert ReleaseFolder(home / "releases", "sft_dataset").numbers == [2, 3] and set(ledger_of(home)) == {1, 2, 3}
+    shutil.rmtree(folder / "v3")
+    assert release(home).success and set(ledger_of(home)) == {1, 2, 3}
+    assert released(home) == ledger_of(home)[3]
