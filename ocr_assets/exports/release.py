@@ -106,11 +106,8 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release
         )
         if found.warning:
             context.log.warning(f"{what.name}: {found.warning}")
-        shown = {
-            "released as": f"{what.name}, version {number}",
-            "released now": is_new,
-            **_shown(what, found, folder.version(number)),
-        }
+        shown = {"released as": f"{what.name}, version {number}", "released now": is_new}
+        shown |= _shown(what, found, folder.version(number))
         # Under a name of its own nothing happened to the asset's release: Dagster is told of that one as it is.
         rows, version = (found.rows, found.version) if is_own else store.state(context.asset_key.path[-1])
         relation = _relation(what, folder.version(number))
@@ -146,8 +143,8 @@ def _relation(what: Release, place: Path) -> str:
 
 @dataclass(frozen=True)
 class _Found:
-    """What one snapshot of the lake holds of a release. ``hashes``: a table of id, parent_id, label and hash of its rows; ``edges``: one
-    of its lineage. ``cursor`` reads that snapshot."""
+    """What one snapshot of the lake holds of a release. ``hashes``: a table of id, parent_id, label and hash of its rows;
+    ``edges``: one of its lineage. ``cursor`` reads that snapshot."""
 
     cursor: duckdb.DuckDBPyConnection
     hashes: str

@@ -100,8 +100,8 @@ class ReleaseFiles:
 
 
 def find_release(name: str, releases: Path, base: Path | None = None) -> ReleaseFiles | None:
-    """The newest version of a release by its name, or the Parquet files of a folder (from ``base`` on); None: it is not there yet,
-    or has no rows.
+    """The newest version of a release by its name, or the Parquet files of a folder (from ``base`` on); None: it is not there
+    yet, or has no rows.
 
     Raises ``ValueError`` naming the folder that is not there, or the columns that its files lack.
     """

@@ -150,7 +150,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
 
 def card(settings: ReleaseSettings, benchmarks: list[dict[str, Any]]) -> str:
     manifest = {
-        "dataset": "sft_dataset", "version": "v", "run_id": "r", "created_at": "now", "rows": {"python": 1},
+        "dataset": "sft_dataset", "number": 1, "version": "v", "run_id": "r", "created_at": "now", "rows": {"python": 1},
         "filters": settings.model_dump(), "benchmarks": benchmarks, "warning": warning(benchmarks, samples.BENCHMARK_NAMES),
     }  # fmt: skip
     return card_text(
