@@ -196,7 +196,7 @@ def _what_to_look_at(home: Path) -> None:
             "SELECT child FROM record_edge WHERE stage = 'sft_dataset' AND relation = 'derived' ORDER BY child LIMIT 1"
         )
         merged = lake.rows("SELECT parent FROM record_edge WHERE relation = 'merged_into' ORDER BY parent LIMIT 1")
-    folder = home / "releases" / "sft_dataset"
+    folder = home / "releases" / "sft_dataset" / "current"
     lines = [
         *([("the release", f"{folder} (begin with its README.md)")] if folder.is_dir() else []),
         ("the UI", "make ui"),

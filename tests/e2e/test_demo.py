@@ -147,7 +147,7 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
         before = lake.rows(
             "SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1"
         )
-    manifest = (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns
+    manifest = (home / "releases" / "sft_dataset" / "current" / "manifest.json").stat().st_mtime_ns
     again = run("run", "--again", home=home)
     assert "r1_traces: 0 teacher requests" in again.stderr
     for asked in ("synthetic_questions", "synthetic_attempts", "style_conversions", "kodcode_responses"):
@@ -158,7 +158,7 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
             "SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1"
         )
     assert after == before
-    assert (home / "releases" / "sft_dataset" / "manifest.json").stat().st_mtime_ns == manifest
+    assert (home / "releases" / "sft_dataset" / "current" / "manifest.json").stat().st_mtime_ns == manifest
     once_more = run("run", home=home)
     assert "nothing to do" in once_more.stdout
     assert "▸" not in once_more.stderr, "no asset was run"
@@ -204,7 +204,7 @@ def test_the_run_ends_with_funnel_release_and_lineage_to_try(demo: Demo) -> None
 
 def test_every_released_row_leads_back_to_its_source_row(demo: Demo) -> None:
     home, _ = demo
-    files = sorted((home / "releases" / "sft_dataset" / "data").glob("*.parquet"))
+    files = sorted((home / "releases" / "sft_dataset" / "current" / "data").glob("*.parquet"))
     ids = [row for file in files for row in pq.read_table(file, columns=["id"]).column("id").to_pylist()]
     assert ids
     walk = """
@@ -240,7 +240,7 @@ def test_what_the_assets_read_is_what_the_graph_declares(demo: Demo) -> None:
 
 def test_the_release_has_the_declared_columns_and_loads_with_datasets(demo: Demo, tmp_path: Path) -> None:
     home, _ = demo
-    folder = home / "releases" / "sft_dataset"
+    folder = home / "releases" / "sft_dataset" / "current"
     script = (
         "import sys; from datasets import load_dataset\n"
         "rows = load_dataset('parquet', data_files={'python': sys.argv[1] + '/data/python-*.parquet'}, split='python')\n"
@@ -263,7 +263,7 @@ def test_the_release_has_the_declared_columns_and_loads_with_datasets(demo: Demo
 
 def test_reasoning_tags_are_whole_in_the_release(demo: Demo) -> None:
     home, _ = demo
-    rows = pq.read_table(home / "releases" / "sft_dataset" / "data" / "python-00000.parquet").to_pylist()
+    rows = pq.read_table(home / "releases" / "sft_dataset" / "current" / "data" / "python-00000.parquet").to_pylist()
     assert all(row["output"].lstrip().startswith("<think>") for row in rows if row["parse_status"] != "empty")
 
 
@@ -285,21 +285,23 @@ def test_filters_choose_at_export_and_say_why(demo: Demo, tmp_path: Path) -> Non
     import dagster as dg
 
     from ocr_assets.definitions import build_definitions
-    from ocr_assets.exports.assets import sft_dataset
+    from ocr_assets.exports.assets import RELEASE_ASSETS
 
     home, _ = demo
     copy = tmp_path / "home"
     subprocess.run(["cp", "-r", str(home), str(copy)], check=True)
     resources = build_definitions().resources or {}
     resources = {**resources, "lake": type(resources["lake"])(home=str(copy))}
-    config = dg.RunConfig({"sft_dataset": {"config": {"keep": "accepted", "languages": ["cpp"]}}})
-    result = dg.materialize([sft_dataset], resources=resources, run_config=config)
+    wanted = {"keep": "accepted", "languages": ["cpp"], "release_as": "accepted_cpp"}
+    config = dg.RunConfig({"sft_dataset": {"config": wanted}})
+    result = dg.materialize([RELEASE_ASSETS[0]], resources=resources, run_config=config)
     assert result.success
-    rows = pq.read_table(copy / "releases" / "sft_dataset" / "data" / "cpp-00000.parquet").to_pylist()
+    rows = pq.read_table(copy / "releases" / "accepted_cpp" / "current" / "data" / "cpp-00000.parquet").to_pylist()
     assert {row["verdict"] for row in rows} == {"accepted"}
     with open_lake(copy) as lake:
         reasons = {
-            row["reason"] for row in lake.rows("SELECT reason FROM funnel WHERE stage = 'sft_dataset' AND outcome = 'dropped'")
+            row["reason"]
+            for row in lake.rows("SELECT reason FROM record_edge WHERE stage = 'accepted_cpp' AND relation = 'dropped'")
         }
     assert reasons == {"filter: not accepted", "filter: language python", "filter: contamination undecided"}
 

@@ -99,4 +99,4 @@ def test_the_graph_is_materialized_from_the_browser(ui: tuple[str, Path]) -> Non
         assert lake.rows("SELECT verdict, count(*) AS rows FROM verified_triplets GROUP BY ALL") == [
             {"verdict": "accepted", "rows": 2}
         ]
-    assert (home / "releases" / "sft_dataset" / "README.md").is_file()
+    assert (home / "releases" / "sft_dataset" / "current" / "README.md").is_file()

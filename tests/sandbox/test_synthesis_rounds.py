@@ -186,7 +186,7 @@ def test_releases_have_kodcodes_columns_and_are_read_by_datasets(home: Path) -> 
     import datasets
 
     def released(name: str) -> list[dict[str, Any]]:
-        folder = home / "releases" / name
+        folder = home / "releases" / name / "current"
         assert "prove" in (folder / "README.md").read_text(encoding="utf-8")
         return list(datasets.load_dataset(str(folder), split="train", cache_dir=str(home / "cache")))
 
