@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from ocr_assets.analysis.assets import token_statistics
-from ocr_assets.automation import JOBS, SCHEDULES
+from ocr_assets.automation import JOBS, governed, schedules, sensors
 from ocr_assets.evaluation.assets import (
     benchmark_problems,
     evaluation_comparison,
@@ -34,7 +34,7 @@ from ocr_assets.synthesis.assets import question_screening, synthetic_questions
 from ocr_assets.traces.assets import r1_traces, solutions
 from ocr_assets.training.assets import finetuned_model, packed_sft, training_mix
 from ocr_assets.verification.assets import suite_quality, suite_validation, verdicts, verified_triplets
-from resources.settings import WrongSetting, read_project, resources_from_environment
+from resources.settings import AutomationSettings, WrongSetting, from_environment, read_project, resources_from_environment
 
 ASSETS = [
     raw_problems,
@@ -70,12 +70,21 @@ ASSETS = [
 def build_definitions(**overrides: Any) -> dg.Definitions:
     """The definitions, with resources replaced by name: ``build_definitions(teacher=TeacherResource(kind="endpoint", …))``."""
     refuse_unknown(read_project(), ASSETS)
+    resources = {**resources_from_environment(), **overrides}
+    automation = from_environment(AutomationSettings, section="automation")
+    assets = governed(ASSETS, automation, resources)
+    conditioned = [spec.key for asset in assets for spec in asset.specs if spec.automation_condition is not None]
+    try:
+        by_clock, by_change = schedules(automation), sensors(automation, conditioned)
+    except ValueError as error:
+        raise WrongSetting(f"wrong setting: [automation] {error}") from None
     return dg.Definitions(
-        assets=ASSETS,
+        assets=assets,
         jobs=JOBS,
-        schedules=SCHEDULES,
+        schedules=by_clock,
+        sensors=by_change,
         loggers={"console": terminal},
-        resources={**resources_from_environment(), **overrides},
+        resources=resources,
         # One process a run: a step in a process of its own costs four seconds, and the stages wait for each other anyway.
         executor=dg.in_process_executor,
     )

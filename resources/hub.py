@@ -28,6 +28,25 @@ class HubUnavailable(RuntimeError):
     """The dataset cannot be fetched; the message says what to do."""
 
 
+def name_of(dataset: str, address: str) -> tuple[str, str]:
+    """Name on the Hub and revision (empty: the newest) of ``hub``, ``hub:name`` or ``hub:name@revision``."""
+    name, _, revision = address.removeprefix("hub").removeprefix(":").partition("@")
+    return name or NAMES[dataset], revision
+
+
+def revision(dataset: str, address: str) -> str:
+    """The commit that ``address`` means now; nothing is fetched. Raises ``HubUnavailable``."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    name, wanted = name_of(dataset, address)
+    try:
+        found = HfApi(endpoint=os.environ.get("HF_ENDPOINT")).dataset_info(name, revision=wanted or "main", timeout=30)
+    except (HfHubHTTPError, OSError) as error:
+        raise HubUnavailable(f"{dataset}: the Hub does not say which revision {name} has ({error})") from error
+    return str(found.sha)
+
+
 def fetch(dataset: str, address: str, cache: Path, patterns: Sequence[str] = DATA_FILES) -> Path:
     """Folder with the files of ``address`` (``hub``, ``hub:name`` or ``hub:name@revision``) that match one of ``patterns``.
 
@@ -36,8 +55,7 @@ def fetch(dataset: str, address: str, cache: Path, patterns: Sequence[str] = DAT
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-    name, _, revision = address.removeprefix("hub").removeprefix(":").partition("@")
-    name = name or NAMES[dataset]
+    name, revision = name_of(dataset, address)
     folder = cache / "hub" / name.replace("/", "--") / (revision or "main")
     try:
         path = snapshot_download(

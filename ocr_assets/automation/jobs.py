@@ -8,6 +8,10 @@ import dagster as dg
 
 from ocr_assets.automation.follow_job import follow
 
+# Runs with this tag are one at a time (dagster.yaml): two at once would wait for each other at every stage that pays for
+# something.
+LANE = {"ocr/lane": "refresh"}
+
 # By hand, or as a backfill over the sources: they change rarely, and reading them again costs a download at worst.
 read_sources = dg.define_asset_job(
     "read_sources",
@@ -40,10 +44,20 @@ TRAINING = dg.AssetSelection.assets("training_mix", "packed_sft", "finetuned_mod
 EVALUATION = dg.AssetSelection.assets("evaluation_samples").downstream()
 
 # Everything after reading is one run: each stage takes up what is new, so a run with nothing new costs seconds.
+AFTER_READING = dg.AssetSelection.all() - dg.AssetSelection.assets("raw_problems", "synthetic_questions") - TRAINING
 downstream = dg.define_asset_job(
     "downstream",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("raw_problems", "synthetic_questions") - TRAINING,
+    selection=AFTER_READING,
+    tags=LANE,
     description="From deduplication to release, over whatever raw problems and synthetic questions lie in the lake.",
+)
+
+# What schedules and sensors start: a source and what follows from it, in one run, so that nothing comes between.
+refresh = dg.define_asset_job(
+    "refresh",
+    selection=dg.AssetSelection.assets("raw_problems") | AFTER_READING,
+    tags=LANE,
+    description="Reads one source (partition) again, and brings everything after it up to date, from deduplication to release.",
 )
 
 # Traces depend on verdicts here (attempts until one passes: docs/papers.md, KC-4). In the graph that would be a circle, so it is
@@ -52,9 +66,10 @@ sample_until_passing = dg.define_asset_job(
     "sample_until_passing",
     selection=dg.AssetSelection.assets("r1_traces").downstream() - TRAINING - EVALUATION,
     config={"ops": {"r1_traces": {"config": {"until_passing": 1}}}},
+    tags=LANE,
     description="One round of further samples for problems where too few passed (until_passing, max_samples, more_at_once), "
     "carried on to verdicts and release; with the job follow at work beside it, as many rounds as it takes. r1_traces reads "
     "solutions and verdicts here, and wherever until_passing is set. Run it again until it asks for nothing.",
 )
 
-JOBS: list[Any] = [read_sources, ask_questions, downstream, sample_until_passing, make_mixes, train_models, follow]
+JOBS: list[Any] = [read_sources, ask_questions, downstream, refresh, sample_until_passing, make_mixes, train_models, follow]

@@ -35,10 +35,10 @@ class AutomationSettings(BaseModel):
         "Hub, has the source read",
         json_schema_extra={"env": "OCR_WATCH"},
     )
-    follow: bool = Field(
+    conditions: bool = Field(
         False,
-        description="Assets that cost nothing but computing follow by themselves what they are made from",
-        json_schema_extra={"env": "OCR_FOLLOW"},
+        description="Assets that cost nothing but computing are refreshed by themselves when what they are made from changes",
+        json_schema_extra={"env": "OCR_CONDITIONS"},
     )
     fresh_days: float = Field(
         7,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -51,6 +52,23 @@ class SourcesResource(Settings):
                 f"OCR_{dataset.upper()}={address}: no such folder; give a folder of files, {BUNDLED}, hub or nothing"
             )
         return folder
+
+    def state(self, dataset: str, bundled: Path, endings: tuple[str, ...]) -> str | None:
+        """What tells whether a source changed, without reading it: of a folder, the names, sizes and times of its files with
+        these endings; of the Hub, the revision. None if the source is not set. Raises ``HubUnavailable``, ``ValueError``."""
+        address = str(getattr(self, dataset)).strip()
+        if address == "hub" or address.startswith("hub:"):
+            from resources.hub import revision
+
+            return f"{address} at {revision(dataset, address)}"
+        folder = self.folder(dataset, bundled, bundled)
+        if folder is None:
+            return None
+        seen = hashlib.sha256(address.encode())
+        for path in sorted(path for path in folder.rglob("*") if path.name.endswith(endings) and path.is_file()):
+            told = path.stat()
+            seen.update(f"{path.relative_to(folder)}\0{told.st_size}\0{told.st_mtime_ns}\n".encode())
+        return seen.hexdigest()[:16]
 
     def fetched(self, address: str, patterns: Sequence[str], cache: Path) -> Path:
         """The folder of a benchmark's files on the Hub (``name`` or ``name@revision``). Raises ``HubUnavailable``."""

@@ -15,11 +15,15 @@ MAX_QUESTION_TOKENS = 3_200  # longer questions are not asked (docs/papers.md, O
 TEST_SPLITS = {("code_contests", "test"), ("codeforces", "test")}  # excluded from the release (docs/papers.md, OCR-1)
 WEIGHTIEST: tuple[Contamination, ...] = ("undecided", "reported", "cleared")
 _PAIRS = "SELECT problem_id, benchmark, item_id, cosine, decision FROM contamination_report ORDER BY ALL"
-_PROBLEMS = "SELECT problem_id, dataset, split, statement FROM problems"
+# Only what contamination_report has compared: a problem that nobody looked at yet is not clean. It waits.
+_PROBLEMS = (
+    "SELECT problem_id, dataset, split, statement FROM problems SEMI JOIN screened ON screened.subject = problems.problem_id"
+)
 
 
 def label_problems(store: Lake, write: Write, count: Callable[[Sequence[str]], Sequence[int]]) -> int:
-    """Stage ``clean_problems`` anew, and an edge with the reason for each problem that is dropped; returns how many are.
+    """Stage ``clean_problems`` anew, and an edge with the reason for each problem that is dropped; returns how many are. Problems
+    that were not yet compared with the benchmarks are left for the next time.
 
     ``count`` gives the tokens of each of a batch of texts.
     """
