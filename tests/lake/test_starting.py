@@ -36,17 +36,17 @@ class Started:
     def schedule(self, name: str) -> tuple[list[dg.RunRequest], str | None]:
         schedule = self.repository.get_schedule_def(name)
         needed = {key: self.resources[key] for key in schedule.required_resource_keys}
-        context = dg.build_schedule_context(instance=self.instance, repository_def=self.repository, resources=needed)
-        told = schedule.evaluate_tick(context)
+        with dg.build_schedule_context(instance=self.instance, repository_def=self.repository, resources=needed) as context:
+            told = schedule.evaluate_tick(context)
         return list(told.run_requests or []), told.skip_message
 
     def sensor(self, name: str) -> tuple[list[dg.RunRequest], str | None]:
         sensor = self.repository.get_sensor_def(name)
         needed = {key: self.resources[key] for key in sensor.required_resource_keys}
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=self.instance, repository_def=self.repository, resources=needed, cursor=self.cursors.get(name)
-        )
-        told = sensor.evaluate_tick(context)
+        ) as context:
+            told = sensor.evaluate_tick(context)
         self.cursors[name] = told.cursor
         return list(told.run_requests or []), told.skip_message
 
