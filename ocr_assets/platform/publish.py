@@ -22,7 +22,7 @@ from ocr_assets.platform import plots
 from ocr_assets.platform.assets import CHECK, ROWS_LOST, Results, watched
 from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.run_details import run_info
-from ocr_assets.platform.settled import AGAIN, Memory, memory_of_step
+from ocr_assets.platform.settled import AGAIN, Memory, memory_of_step, partitions_of
 from ocr_assets.platform.watching import Figures, figures_of, warnings_of
 from resources.lake import Change, InvalidRows, Lake, Write
 from resources.lake.tables import Column, Table
@@ -116,7 +116,7 @@ def last_if_settled(context: dg.AssetExecutionContext, lake: Lake, memory: Memor
 
     A step over partitions always has: what it was told of one of them is not true of all.
     """
-    if context.has_partition_key or context.has_partition_key_range or AGAIN in context.run.tags:
+    if partitions_of(context) or AGAIN in context.run.tags:
         return None
     event = context.instance.get_latest_materialization_event(context.asset_key)
     if event is None or event.asset_materialization is None or not memory.holds(lake.versions()):

@@ -118,9 +118,13 @@ def memory_of_step(context: dg.AssetExecutionContext, lake: LakeResource) -> Mem
     asset = context.assets_def
     names = asset.required_resource_keys - {"io_manager"}
     resources = {name: getattr(context.resources, name) for name in names}
-    partitions = context.partition_keys if context.has_partition_key or context.has_partition_key_range else ()
     config = context.op_execution_context.op_config or {}
-    return Memory.of(asset, config, {**resources, "lake": lake}, partitions)
+    return Memory.of(asset, config, {**resources, "lake": lake}, partitions_of(context))
+
+
+def partitions_of(context: dg.AssetExecutionContext) -> list[str]:
+    """The partitions that a step makes; none, where the asset has none, whatever partition the run is about."""
+    return [] if context.assets_def.partitions_def is None else list(context.partition_keys)
 
 
 def config_class(asset: dg.AssetsDefinition) -> type[BaseModel] | None:

@@ -23,7 +23,7 @@ from ocr_assets.problems.dedup.settings import DedupSettings
 from ocr_assets.texts.normalize import normalize
 from ocr_assets.texts.shingles import shingles
 from resources.lake import Lake, RunInfo, Write
-from tests.support.lakes import new_lake
+from tests.support.lakes import new_lake, note_compared
 from tests.support.rows import STORY, CountingEmbedder, put_raw_problems
 from tests.support.rows import raw_problem as raw
 from tests.support.size import size
@@ -262,6 +262,7 @@ def test_a_problem_whose_source_row_is_gone_is_not_left_out_silently(tmp_path: P
     with new_lake(tmp_path / "lake") as lake:
         fill(lake, [staying, going, twin])
         dedup(lake, DedupSettings())
+        note_compared(lake)
         before = lake.rows("SELECT problem_id, statement FROM problems ORDER BY ALL")
         assert len(before) == 2 and lake.scalar("SELECT count(*) FROM problems WHERE raw_id = 'raw_going'") == 1
         fill(lake, [staying, twin])

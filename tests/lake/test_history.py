@@ -16,7 +16,7 @@ from ocr_assets.problems.dedup.deduplicate import deduplicate
 from ocr_assets.problems.dedup.settings import DedupSettings
 from ocr_assets.problems.sources.read import SourceRow, read_source, store_rows
 from resources.lake import Lake, RunInfo
-from tests.support.lakes import new_lake
+from tests.support.lakes import new_lake, note_compared
 from tests.support.size import size
 
 NAMELESS = ["add two numbers", "sort the list", "add two numbers", "find the way", "count the stones"]
@@ -65,11 +65,12 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 
 
 def refresh(lake: Lake, folder: Path, run: str) -> None:
-    """Read, deduplicate and clear, as the assets of these names do, each in a run of its own."""
+    """Read, deduplicate, note as compared and clear, as the assets of these names do, each in a run of its own."""
     with lake.write(RunInfo(f"{run}-read"), "raw_problems") as write:
         store_rows(write, "taco", read_source(folder, "taco"))
     with lake.write(RunInfo(f"{run}-dedup"), "deduped_problems") as write:
         deduplicate(lake, write, lambda: lake.write(RunInfo(f"{run}-dedup"), "deduped_problems"), DedupSettings())
+    note_compared(lake)
     with lake.write(RunInfo(f"{run}-clean"), "clean_problems") as write:
         label_problems(lake, write, lambda texts: [4000 if "stones" in text else 1 for text in texts])
 

@@ -13,7 +13,8 @@ import tempfile
 from pathlib import Path
 
 from ocr_assets.platform.lake import project_lake
-from resources.lake import Lake
+from ocr_assets.schema import SCREENED
+from resources.lake import Lake, RunInfo
 
 OLD_LAKE = Path(__file__).parents[1] / "data" / "lake_of_version_1.tar.xz"
 
@@ -42,3 +43,10 @@ def unpack_old_lake(folder: Path) -> Path:
     with tarfile.open(OLD_LAKE) as archive:
         archive.extractall(folder, filter="data")
     return folder
+
+
+def note_compared(lake: Lake) -> None:
+    """Note all problems as compared with the benchmarks, as ``contamination_report`` does."""
+    noted = lake.rows("SELECT problem_id AS subject, md5(statement) AS text_hash, 'test' AS settings FROM problems")
+    with lake.write(RunInfo("compared"), "contamination_report") as write:
+        write.sync(SCREENED, noted)
