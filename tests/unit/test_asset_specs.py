@@ -79,7 +79,8 @@ def test_code_references_name_the_asset_s_function() -> None:
         (spec,) = asset.specs
         (place,) = spec.metadata["dagster/code_references"].code_references
         lines = Path(place.file_path).read_text(encoding="utf-8").splitlines()
-        assert f"def {asset.key.path[-1]}(" in "\n".join(lines[place.line_number - 1 : place.line_number + 30])
+        made_by = "released" if spec.group_name == "release" else spec.key.path[-1]  # all releases are made by one function
+        assert f"def {made_by}(" in "\n".join(lines[place.line_number - 1 : place.line_number + 30])
 
 
 def test_what_pays_is_marked() -> None:
