@@ -10,9 +10,7 @@ input or setting, with one line that says what and where.
 from __future__ import annotations
 
 import logging
-import os
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
@@ -35,7 +33,8 @@ COMMANDS = {
     "dedup": ("ocr_assets.cli.dedup", "Keep one of each set of problems that are the same."),
     "decontaminate": ("ocr_assets.cli.decontaminate", "Find problems that resemble benchmark items."),
     "conformance": ("ocr_assets.cli.conformance", "Check a grader against verdicts that are right."),
-    "settings": ("ocr_assets.cli.settings", "What can be set, and by which variable."),
+    "init": ("ocr_assets.cli.init", "Write a project file, ocr.toml, into FOLDER: every setting, commented out."),
+    "settings": ("ocr_assets.cli.settings", "What can be set, what is set, and who set it."),
 }
 
 
@@ -78,7 +77,6 @@ class _Main(click.Group):
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Code-reasoning datasets people can trust: raw problems to verified training data."""
-    os.environ.setdefault("OCR_HOME", str(Path(".ocr").resolve()))
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
 

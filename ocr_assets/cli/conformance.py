@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -121,6 +119,7 @@ def _compare(cases: Sequence[Any], timeout: float, json_file: Any) -> None:
     from ocr_assets.conformance.own import OwnGrader
     from resources.sandbox.api import SandboxUnavailable
     from resources.sandbox.images import engine, ensure_image
+    from resources.settings.project import home
 
     by_grader: dict[str, list[check.Result]] = {}
 
@@ -133,7 +132,7 @@ def _compare(cases: Sequence[Any], timeout: float, json_file: Any) -> None:
         with resources()["sandbox"].opened() as pool:
             ask("ocr-assets", OwnGrader(pool))
         for name, published in published_graders().items():
-            with published.asked(published.installed(Path(os.environ["OCR_HOME"])), image, timeout) as grader:
+            with published.asked(published.installed(home()), image, timeout) as grader:
                 ask(name, grader)
     except (SandboxUnavailable, GraderUnavailable) as error:
         raise click.ClickException(str(error)) from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ocr_assets.cli import Refused
+from ocr_assets.cli import Refused, choosing
 from ocr_assets.cli.project import existing_lake
 
 if TYPE_CHECKING:
@@ -28,7 +28,21 @@ RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over sever
 
 
 @click.command()
-@click.option("--only", multiple=True, metavar="ASSET", help="Only these assets, e.g. --only verdicts --only verified_triplets.")
+@click.option(
+    "--select",
+    "--only",
+    "selections",
+    multiple=True,
+    metavar="ASSETS",
+    help="Only these assets: a name, or a selection as in the UI (+sft_dataset, verdicts+, group:release). Several add up.",
+)
+@click.option(
+    "--set",
+    "values",
+    multiple=True,
+    metavar="NAME.FIELD=VALUE",
+    help="A setting for this run, before all others: r1_traces.python_samples=8, teacher.concurrency=4.",
+)
 @click.option(
     "--source", "partitions", multiple=True, help="Read only these sources (taco, apps, code_contests, codeforces, local)."
 )
@@ -37,7 +51,7 @@ RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over sever
     "subsets",
     multiple=True,
     help="Ask for synthetic questions of these subsets (prefill, leetcode, docs …; all). Without it: of all where answers are "
-    "recorded, of none where a teacher is live, unless --only names them.",
+    "recorded, of none where a teacher is live, unless --select names them.",
 )
 @click.option(
     "--mix",
@@ -48,13 +62,19 @@ RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over sever
 )
 @click.option("--again", is_flag=True, help="Run assets also where nothing that they depend on has changed.")
 def run(
-    only: tuple[str, ...], partitions: tuple[str, ...], subsets: tuple[str, ...], mixes: tuple[str, ...], again: bool
+    selections: tuple[str, ...],
+    values: tuple[str, ...],
+    partitions: tuple[str, ...],
+    subsets: tuple[str, ...],
+    mixes: tuple[str, ...],
+    again: bool,
 ) -> None:
     """Materialize the graph.
 
     Only what is new is asked, run and written; assets are left out where nothing has changed that they depend on. Exit code 1 if
     a step failed.
     """
+    of_assets = choosing.set_resources(values)
     import dagster as dg
 
     from ocr_assets.definitions import ASSETS, build_definitions
@@ -65,26 +85,27 @@ def run(
 
     sources, all_subsets, all_mixes = (partitioned.get_partition_keys() for partitioned in (SOURCES, SUBSETS, MIXES))
     assets = {asset.key.to_user_string(): asset.key for asset in ASSETS}
-    _refuse_unknown("asset", only, list(assets))
     _refuse_unknown("source", partitions, sources)
     _refuse_unknown("subset", subsets, [*all_subsets, ALL])
     _refuse_unknown("mix", mixes, all_mixes)
+    definitions = build_definitions()
+    chosen = choosing.selected(selections, definitions.resolve_asset_graph(), list(assets))
+    config = choosing.asset_config(ASSETS, of_assets, chosen)
     home = prepared_home()
-    chosen = [name for name in assets if not only or name in only]
     start = time.monotonic()
-    with dg.DagsterInstance.get() as instance, contextlib.closing(_Runs(build_definitions(), instance, again)) as runs:
+    with dg.DagsterInstance.get() as instance, contextlib.closing(_Runs(definitions, instance, config, again)) as runs:
         if "raw_problems" in chosen:
             runs.of_partitions("read_sources", partitions, sources)
         after = runs.below(assets["synthetic_questions"])
         selected = [name for name in chosen if name not in ("raw_problems", "synthetic_questions", *TRAINING, *EVALUATION)]
         runs.downstream([assets[name] for name in selected if name not in after])
-        if "synthetic_questions" in chosen and asks_for_questions(only, subsets, from_environment(TeacherResource).kind):
+        if "synthetic_questions" in chosen and asks_for_questions(selections, subsets, from_environment(TeacherResource).kind):
             runs.of_partitions("ask_questions", () if ALL in subsets else subsets, all_subsets)
         elif "synthetic_questions" in chosen:
             click.echo("synthetic questions: none asked for; --subset all, or names, has the teacher make some", err=True)
         runs.downstream([assets[name] for name in selected if name in after])
         if "training_mix" in chosen:
-            runs.of_partitions("make_mixes", mixes if only else (), all_mixes)
+            runs.of_partitions("make_mixes", mixes if selections else (), all_mixes)
         if trained := [assets[name] for name in TRAINING[1:] if name in chosen and mixes]:
             runs.of_partitions("train_models", mixes, all_mixes, trained)
         runs.downstream([assets[name] for name in EVALUATION if name in chosen])  # what was trained, too
@@ -94,19 +115,20 @@ def run(
     _what_to_look_at(home)
 
 
-def asks_for_questions(only: Sequence[str], subsets: Sequence[str], teacher: str) -> bool:
+def asks_for_questions(selections: Sequence[str], subsets: Sequence[str], teacher: str) -> bool:
     """Whether a run that takes in ``synthetic_questions`` asks for some: new questions cost a live teacher more than the problems
     at hand do, so a person has to name them. ``teacher``: its kind."""
-    return teacher == "recorded" or bool(subsets) or "synthetic_questions" in only
+    return teacher == "recorded" or bool(subsets) or "synthetic_questions" in selections
 
 
 class _Runs:
-    """Runs of the graph's jobs, one after the other, without the assets that have nothing to do. ``settled``: names of these."""
+    """Runs of the graph's jobs, one after the other, without the assets that have nothing to do. ``settled``: names of these.
+    ``config``: asset → its configuration where it is another than the project's."""
 
-    def __init__(self, definitions: Any, instance: Any, again: bool) -> None:
+    def __init__(self, definitions: Any, instance: Any, config: Mapping[str, Any], again: bool) -> None:
         from ocr_assets.platform.settled import AGAIN
 
-        self._definitions, self._instance = definitions, instance
+        self._definitions, self._instance, self._config = definitions, instance, config
         self._graph = definitions.resolve_asset_graph()
         self._tags = {AGAIN: "true"} if again else {}
         self._store: Lake | None = None
@@ -134,8 +156,14 @@ class _Runs:
         return {other.to_user_string() for other in keys if key in self._graph.get_ancestor_asset_keys(other)}
 
     def _execute(self, job: str, assets: Sequence[Any], tags: Mapping[str, str] = MappingProxyType({})) -> None:
+        names = [key.to_user_string() for key in assets]
+        ops = {name: {"config": self._config[name]} for name in names if name in self._config}
         done = self._definitions.resolve_job_def(job).execute_in_process(
-            RUN_CONFIG, instance=self._instance, tags={**tags, **self._tags}, asset_selection=assets, raise_on_error=False
+            {**RUN_CONFIG, "ops": ops},
+            instance=self._instance,
+            tags={**tags, **self._tags},
+            asset_selection=assets,
+            raise_on_error=False,
         )
         if not done.success:
             raise SystemExit(1)
@@ -155,7 +183,8 @@ class _Runs:
             if key not in assets:
                 continue
             after_another = any(parent in unsettled for parent in self._graph.get_ancestor_asset_keys(key))
-            memory = Memory.of(self._graph.get(key).assets_def, {}, self._definitions.resources, partitions)
+            config = self._config.get(key.to_user_string(), {})
+            memory = Memory.of(self._graph.get(key).assets_def, config, self._definitions.resources, partitions)
             if told.get(key) is None or after_another or not memory.holds(versions):
                 unsettled.append(key)
             else:
@@ -170,8 +199,10 @@ def _refuse_unknown(noun: str, given: Sequence[str], known: Sequence[str]) -> No
 
 
 def prepared_home() -> Path:
-    """OCR_HOME as a folder that exists, with Dagster's own folder and settings in it."""
-    home = Path(os.environ["OCR_HOME"]).expanduser().resolve()
+    """The project's home as a folder that exists, with Dagster's own folder and settings in it."""
+    from resources.settings.project import home as project_home
+
+    home = project_home()
     dagster = home / "dagster"
     try:
         dagster.mkdir(parents=True, exist_ok=True)

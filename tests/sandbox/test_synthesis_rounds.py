@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from ocr_assets.definitions import build_definitions
-from ocr_assets.exports.assets import kodcode_rl, kodcode_sft_r1, kodcode_v1
+from ocr_assets.exports.assets import RELEASE_ASSETS
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.schema import QUESTION_SCREENING, SYNTHETIC_QUESTIONS
 from ocr_assets.synthesis.answer_assets import (
@@ -24,7 +24,7 @@ from resources.settings import LakeResource, SynthesisResource, TeacherResource
 from tests.support.rows import row_of
 
 STAGE = [synthetic_attempts, self_verification, style_conversions, synthetic_triplets, kodcode_responses]
-RELEASES = [kodcode_v1, kodcode_sft_r1, kodcode_rl]
+RELEASES = [asset for asset in RELEASE_ASSETS if asset.key.to_user_string().startswith("kodcode")]
 DOUBLE = "def double(x):\n    if x == 0:\n        return 0\n    return x + x\n"
 DOUBLE_TESTS = "from solution import double\n\ndef test_double():\n    assert double(2) == 4\n    assert double(-3) == -6\n"
 LAST = "def last(values):\n    return values[-1] if values else None\n"

@@ -5,11 +5,14 @@ from typing import Any, ClassVar
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from ocr_assets.definitions import ASSETS
+from ocr_assets.cli import Refused, choosing, main
+from ocr_assets.definitions import ASSETS, build_definitions
+from ocr_assets.platform.releases import named_releases
 from ocr_assets.platform.sections import refuse_unknown
 from resources.settings import (
     LakeResource,
@@ -20,6 +23,7 @@ from resources.settings import (
     from_environment,
     resources_from_environment,
 )
+from resources.settings.environment import section_fields
 from resources.settings.project import SET_VARIABLE, as_set, home, read_project
 
 
@@ -157,3 +161,134 @@ def test_what_is_typed_by_hand_is_read_as_its_field_says() -> None:
         from_environment(Stage, {SET_VARIABLE: as_set("stage", "limit", "many")})
     with pytest.raises(WrongSetting, match=r"--set stage.word: there is no setting word in stage; there are words, share"):
         from_environment(Stage, {SET_VARIABLE: as_set("stage", "word", "x")})
+
+
+def uncommented(text: str) -> str:
+    """A sample with every setting taken in: prose has a space behind its #."""
+    return "\n".join(line[1:] if line.startswith("#") and line[1:2].isalpha() else line for line in text.splitlines())
+
+
+def test_the_sample_sets_nothing_and_with_all_its_lines_the_defaults(tmp_path: Path) -> None:
+    import tomllib
+
+    from ocr_assets.cli.init import sample
+    from ocr_assets.platform.releases import BUNDLED
+    from ocr_assets.platform.sections import sections
+
+    text = sample()
+    assert {name: found for name, found in tomllib.loads(text).items() if found and name != "releases"} == {}
+    environment = project(tmp_path, uncommented(text))
+    found = read_project(environment)
+    refuse_unknown(found, ASSETS)
+    known = sections(ASSETS)
+    assert set(found.sections) == {name.partition(".")[0] for name in known} and set(found.releases) == set(BUNDLED)
+    for section, model in known.items():
+        there = set(found.section(section)) - {"profile"}
+        assert there == set(section_fields(model)) - {"profile"}, f"{section}: the sample has every field"
+        assert (section, from_environment(model, environment, section=section).model_dump(exclude={"home"})) == (
+            section, model().model_dump(exclude={"home"})
+        )  # fmt: skip
+    assert named_releases(found) == BUNDLED
+
+
+def test_init_writes_the_sample_once(tmp_path: Path) -> None:
+    runner = CliRunner()
+    done = runner.invoke(main, ["init", str(tmp_path / "mine")])
+    file = tmp_path / "mine" / "ocr.toml"
+    assert done.exit_code == 0 and f"OCR_PROJECT={file}" in done.output and file.read_text().startswith("# The project file")
+    file.write_text("[teacher]\n")
+    done = runner.invoke(main, ["init", str(tmp_path / "mine")])
+    assert (done.exit_code, file.read_text()) == (2, "[teacher]\n") and "it stays as it is" in done.stderr
+
+
+def test_settings_say_who_set_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in project(tmp_path, "[teacher]\nmodel = 'mine'\n[r1_traces]\npython_samples = 9\n").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OCR_TEACHER_CONCURRENCY", "7")
+    monkeypatch.setenv("OCR_TEACHER_KEY", "hunter2")
+    said = CliRunner().invoke(main, ["settings"]).output
+    lines = said.splitlines()
+    assert lines[0] == f"project file: {tmp_path / 'ocr.toml'}"
+    for start in (
+        '  model = "mine"  # ocr.toml, line 2: teacher.model: ', "  concurrency = 7  # OCR_TEACHER_CONCURRENCY: ",
+        "  python_samples = 9  # ocr.toml, line 4: r1_traces.python_samples: ", "  timeout_s = 3600  # Seconds",
+        "  OCR_TEACHER_KEY  # set: ",
+    ):  # fmt: skip
+        assert any(line.startswith(start) for line in lines), start
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[releases.mine]\nkeep = 'all'\n", "ocr.toml, line 1: [releases.mine] has no profile; give one of ocr, "),
+        ("[releases.mine]\nprofile = 'csv'\n", "[releases.mine] has the profile 'csv'; give one of ocr, kodcode_v1, "),
+        ("[releases.sft_dataset]\nprofile = 'kodcode_v1'\n", "[releases.sft_dataset] has the profile 'kodcode_v1'; give ocr"),
+        ("[releases.Mine]\nprofile = 'ocr'\n", "[releases.Mine]: the name of a release begins with a letter"),
+        ("[releases.verdicts]\nprofile = 'ocr'\n", "[releases.verdicts]: verdicts is a table of the lake; give another name"),
+        ("[releases]\nmine = 'ocr'\n", "releases.mine is a section: write [releases.mine]"),
+    ],
+)  # fmt: skip
+def test_a_release_that_cannot_be_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(WrongSetting) as error:
+        named_releases(read_project(project(tmp_path, text)))
+    assert said in str(error.value)
+
+
+def test_a_release_s_field_that_cannot_be_is_refused_when_its_asset_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ocr_assets.exports.assets import release_asset
+    from ocr_assets.exports.profiles import PROFILES
+
+    for text, said in (
+        ("keeping = 'all'", "there is no setting keeping in [releases.mine]; there are profile, keep, "),
+        ("release_as = 'x'", "there is no setting release_as in [releases.mine]"),
+        ("keep = 'some'", "ocr.toml, line 3: releases.mine.keep='some': give 'all' or 'accepted'"),
+    ):
+        for name, value in project(tmp_path, f"[releases.mine]\nprofile = 'ocr'\n{text}\n").items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(WrongSetting) as error:
+            release_asset("mine", PROFILES["ocr"])
+        assert said in str(error.value)
+
+
+def test_assets_are_selected_by_name_and_as_in_the_ui() -> None:
+    graph, names = build_definitions().resolve_asset_graph(), [asset.key.to_user_string() for asset in ASSETS]
+    assert choosing.selected([], graph, names) == names
+    assert choosing.selected(["verdicts", "solutions"], graph, names) == ["solutions", "verdicts"]
+    assert choosing.selected(["group:release"], graph, names) == ["sft_dataset", "kodcode_v1", "kodcode_sft_r1", "kodcode_rl"]
+    assert {"raw_problems", "verdicts", "sft_dataset"} < set(choosing.selected(["+sft_dataset"], graph, names))
+    assert choosing.selected(["1+suite_quality", "sft_dataset"], graph, names) == choosing.selected(
+        ["1+key:suite_quality or key:sft_dataset"], graph, names
+    )
+    for wrong, said in (
+        ("nothing", "no asset nothing; there are raw_problems"), ("+nothing", "no asset nothing; there are"),
+        ("verdicts and", "give an asset, or a selection such as"), ("group:nothing", "it takes in no asset"),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match=said):
+            choosing.selected([wrong], graph, names)
+
+
+def test_what_is_set_for_a_run_reaches_resources_and_assets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SET_VARIABLE, "")
+    of_assets = choosing.set_resources(
+        ["teacher.concurrency=4", "sources.taco=", "r1_traces.python_samples=8", "releases.sft_dataset.languages=[\"cpp\"]",
+         "sft_dataset.release_as=cpp"]
+    )  # fmt: skip
+    assert from_environment(TeacherResource).concurrency == 4 and from_environment(SourcesResource).taco == ""
+    config = choosing.asset_config(ASSETS, of_assets, ["r1_traces", "sft_dataset"])
+    assert config == {"r1_traces": {"python_samples": 8}, "sft_dataset": {"languages": ["cpp"], "release_as": "cpp"}}
+    for values, said in (
+        (["python_samples=8"], "give NAME.FIELD=VALUE"), (["teacher.concurrency"], "give NAME.FIELD=VALUE"),
+        (["traces.x=1"], "--set traces: there are no settings of that name; there are those of deduped_problems, "),
+        (["verdicts.cpu_s=1"], "--set verdicts: this run does not materialize verdicts"),
+        (["r1_traces.python=1"], "--set r1_traces.python: there is no setting python in r1_traces; there are python_samples"),
+        (["r1_traces.python_samples=x"], "wrong setting: --set r1_traces.python_samples='x': give a valid integer"),
+        (["teacher.kind=magic"], "wrong setting: --set teacher.kind='magic': give 'recorded'"),
+        (["teacher.kin=magic"], "--set teacher.kin: there is no setting kin in teacher"),
+    ):  # fmt: skip
+        monkeypatch.setenv(SET_VARIABLE, "")
+        with pytest.raises((Refused, WrongSetting)) as error:
+            choosing.asset_config(ASSETS, choosing.set_resources(values), ["r1_traces"])
+        assert said in str(error.value)
