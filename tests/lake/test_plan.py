@@ -177,6 +177,38 @@ def test_hard_problems_get_more_samples_and_solved_ones_none(lake: Lake) -> None
     assert lake.scalar("SELECT count(*) FROM r1_traces") == 6
 
 
+@pytest.mark.slow
+def test_verdicts_that_come_while_it_is_drawn_from_add_to_a_plan(lake: Lake) -> None:
+    policy = UntilPassing(passing=1, limit=3, first=1, step=2)
+    some = replace(wanted(), attempts={"python": policy})
+
+    def judge(item: Planned, verdict: str) -> None:
+        suite = {ONE: "suite_1", TWO: "suite_2"}[item.problem_id]
+        names = {"solution_id": f"sol_{item.request.key}", "response_id": item.request.key, "problem_id": item.problem_id}
+        with lake.write(RUN, "judged") as write:
+            write.append(SOLUTIONS, [row_of(SOLUTIONS, **names, code="print()")])
+            judged = {"verdict_id": f"v_{item.request.key}", "suite_id": suite, "verdict": verdict}
+            write.append(VERDICTS, [row_of(VERDICTS, **names, **judged)])
+
+    with plan(lake, some) as todo:
+        one, two = next(todo.requests), next(todo.requests)
+        assert {one.problem_id, two.problem_id} == {ONE, TWO} and next(todo.requests, None) is None
+        hold(lake, some, [one])
+        assert todo.look_again() == 0, "nothing was judged"
+        judge(one, "wrong_answer")
+        assert todo.look_again() == 2
+        further = next(todo.requests)
+        assert (further.problem_id, further.sample_index) == (one.problem_id, 1), "the one in flight is not planned again"
+        assert next(todo.requests).sample_index == 2 and next(todo.requests, None) is None
+        assert todo.look_again() == 0, "nor what was planned by a look"
+        hold(lake, some, [two])
+        judge(two, "accepted")
+        assert todo.look_again() == 0 and next(todo.requests, None) is None, "what passed gets no more"
+        assert (todo.wanted, todo.missing) == (4, 4)
+    with plan(lake, replace(wanted(), attempts={"python": Fixed(1)})) as fixed:
+        assert not fixed.reads_verdicts and fixed.look_again() == 0
+
+
 def test_prompts_carry_question_and_starter_code() -> None:
     messages = solution_prompt(TEMPLATES["python_call"], PROBLEMS[1])
     assert [message["role"] for message in messages] == ["system", "user"] and messages[0]["content"] == ""
