@@ -103,7 +103,9 @@ def benchmark_problems(
         return {"read now": dict(new), "benchmarks": ", ".join(source.benchmark.name for source in found)}
 
     def tables(store: Lake) -> Mapping[str, Any]:
-        return {"problems": table_of(store, report.PROBLEMS)}
+        counts = {row["benchmark"]: row["rows"] for row in store.rows(report.BY_BENCHMARK)}
+        drawn = {"problems by benchmark": picture(plots.bars(counts, "Problems by benchmark", "problems"), "problems")}
+        return {**(drawn if counts else {}), "problems": table_of(store, report.PROBLEMS)}
 
     yield from publish.replace(context, lake, BENCHMARK_PROBLEMS, body, after=tables)
 
@@ -184,7 +186,11 @@ def evaluation_samples(
         context.log.info(f"evaluation_samples: {name}: {summary.line('requests')}")
         return summary
 
-    yield from publish.append(context, lake, EVALUATION_SAMPLES, body)
+    def pictures(store: Lake) -> Mapping[str, Any]:
+        counts = {row["model"]: row["rows"] for row in store.rows(report.BY_MODEL)}
+        return {"samples by model": picture(plots.bars(counts, "Samples by model", "samples"), "samples")} if counts else {}
+
+    yield from publish.append(context, lake, EVALUATION_SAMPLES, body, after=pictures)
 
 
 @lake_asset(

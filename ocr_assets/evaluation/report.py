@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+BY_BENCHMARK = "SELECT benchmark, count(*) AS rows FROM benchmark_problems GROUP BY ALL ORDER BY rows DESC, benchmark"
+BY_MODEL = "SELECT model, count(*) AS rows FROM evaluation_samples GROUP BY ALL ORDER BY rows DESC, model"
+
 PROBLEMS = """
 SELECT benchmark, version, difficulty, count(*) AS problems, sum(len(suites))::BIGINT AS suites,
        min(published) AS first, max(published) AS last

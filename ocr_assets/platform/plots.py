@@ -40,6 +40,19 @@ def bars(counts: Mapping[str, int], title: str, unit: str = "rows") -> bytes:
     return _png(figure, axes, title)
 
 
+def steps(values: Sequence[float], title: str, unit: str) -> bytes:
+    """How a number went from version to version, the last with its value."""
+    figure, axes = _figure(2.2)
+    places = list(range(1, len(values) + 1))
+    axes.plot(places, values, marker="o", markersize=4, drawstyle="steps-post", color="#1565c0")
+    axes.annotate(f"{values[-1]:,}", (places[-1], values[-1]), xytext=(6, 0), textcoords="offset points", fontsize=8, va="center")
+    axes.set_ylim(bottom=0, top=max([*values, 1]) * 1.15)
+    axes.set_xticks([])
+    axes.set_xlabel("versions, the newest on the right")
+    axes.set_ylabel(unit)
+    return _png(figure, axes, title)
+
+
 def histogram(values: Sequence[float], title: str, unit: str, marks: Mapping[str, float] | None = None) -> bytes:
     """How often each value occurs, with named vertical lines (quantiles, thresholds)."""
     figure, axes = _figure(2.8)

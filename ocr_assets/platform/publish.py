@@ -18,7 +18,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ocr_assets.platform import plots
+from ocr_assets.platform import partitions, plots
 from ocr_assets.platform.assets import CHECK, ROWS_LOST, Results, watched
 from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.run_details import run_info
@@ -106,7 +106,17 @@ def _publish(
     context.log.info(log_line if change.inserted or change.deleted else f"{stage}: {rows:,} rows, nothing new")
     changed = {"new rows": change.inserted, "gone rows": change.deleted}
     before = rows - change.inserted + change.deleted
-    yield published(context, lake, table, rows, version, {**changed, **metadata, **drawn}, before=before)
+    told = {**changed, **metadata, **drawn}
+    parts = [partitions.rows_of(lake, table, key) for key in partitions_of(context)]
+    if len(parts) == 1:
+        (part,) = parts
+        before = part.rows - change.inserted + change.deleted
+        yield published(context, lake, table, part.rows, part.version, told, part.relation, before, part.fates)
+    else:
+        yield published(context, lake, table, rows, version, told, before=before)
+        yield from partitions.events(
+            context, parts, {part.key: page(lake, table, part.rows, told, part.relation, part.fates) for part in parts}
+        )
     if not metadata.get(LEFT):
         memory.remember(lake, watch)
 
@@ -150,29 +160,56 @@ def published(
     rows: int,
     version: str,
     metadata: Mapping[str, Any],
-    *,
     relation: str = "",
     before: int = 0,
+    fates: Sequence[Mapping[str, Any]] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """What Dagster is told of rows that were checked and published: their number, content hash, funnel, a preview, and the
-    numbers that are watched, with a warning where one is beyond its limit.
+    """What Dagster is told of rows that were checked and published: what ``page`` shows, their content hash, and the numbers that
+    are watched, with a warning where one is beyond its limit.
 
-    ``metadata`` is added. ``relation``: where the rows are read for the preview, if not in the table. ``before``: how many rows
-    there were.
+    ``before``: how many rows there were. The others: see ``page``.
     """
     figures = figures_of(lake, table, relation or table.name, rows, before)
+    numbers = {name: value for name, value in figures.items() if value is not None}
     return dg.MaterializeResult(
         asset_key=context.asset_key,
         data_version=dg.DataVersion(version),
-        metadata={
-            "dagster/row_count": rows,
-            **funnel(lake, context.asset_key.path[-1]),
-            "preview": preview(lake, table, relation),
-            **metadata,
-            **{name: value for name, value in figures.items() if value is not None},
-        },
+        metadata=page(lake, table, rows, {**metadata, **numbers}, relation, fates),
         check_results=_checks(context, table, rows, figures),
     )
+
+
+def page(
+    lake: Lake,
+    table: Table,
+    rows: int,
+    metadata: Mapping[str, Any],
+    relation: str = "",
+    fates: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """What the UI shows of rows: pictures first, one at least; then their number, what became of them, a preview, and
+    ``metadata``.
+
+    ``relation``: where the rows are read, if not in the table. ``fates``: what became of them (outcome, reason, rows), if not
+    what the funnel says of the table's stage.
+    """
+    shown = {"dagster/row_count": rows, **funnel(lake, table.name, fates), "preview": preview(lake, table, relation), **metadata}
+    pictures = {name: value for name, value in shown.items() if _is_picture(value)}
+    if not pictures:
+        pictures = {"rows over time": picture(plots.steps(_history(lake, table, rows), f"{table.name}: rows", "rows"), "rows")}
+    return {**pictures, **{name: value for name, value in shown.items() if name not in pictures}}
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, dg.MarkdownMetadataValue) and (value.md_str or "").startswith("![")
+
+
+def _history(lake: Lake, table: Table, rows: int) -> list[int]:
+    """How many rows the table's last versions had, the present one last."""
+    versions = lake.rows(
+        "SELECT rows FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 50", [table.name]
+    )
+    return [row["rows"] for row in reversed(versions)] or [rows]
 
 
 def _checks(context: dg.AssetExecutionContext, table: Table, rows: int, figures: Figures) -> list[dg.AssetCheckResult]:
@@ -180,9 +217,11 @@ def _checks(context: dg.AssetExecutionContext, table: Table, rows: int, figures:
     return [as_declared, *warnings_of(context.asset_key, table, figures)]
 
 
-def funnel(lake: Lake, stage: str) -> dict[str, Any]:
-    """This stage's part of the funnel as metadata: a table, and bars if the funnel counts the stage."""
-    rows = lake.rows("SELECT outcome, reason, rows FROM funnel WHERE stage = ? LIMIT 40", [stage])
+def funnel(lake: Lake, stage: str, fates: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """This stage's part of the funnel as metadata: a table, and bars if there is anything to count. ``fates``: other rows."""
+    rows = (
+        lake.rows("SELECT outcome, reason, rows FROM funnel WHERE stage = ? LIMIT 40", [stage]) if fates is None else fates[:40]
+    )
     schema = dg.TableSchema([dg.TableColumn("outcome"), dg.TableColumn("reason"), dg.TableColumn("rows", "int")])
     shown: dict[str, Any] = {"kept and dropped": dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema=schema)}
     if rows:

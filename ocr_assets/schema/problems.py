@@ -153,7 +153,9 @@ class CleanProblem(TypedDict):
 TEST_SUITES = Table("test_suites", TestSuite, ("suite_id",), "Test suites, each stored once.")
 
 
-RAW_PROBLEMS = Table("raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.", partition="dataset")
+RAW_PROBLEMS = Table(
+    "raw_problems", RawProblem, ("raw_id",), "Problems as read from the sources.", partition="dataset", fate=("'kept'", "source")
+)
 
 
 DEDUPED_PROBLEMS = Table("deduped_problems", Problem, ("problem_id",), "Distinct problems.")

@@ -132,6 +132,7 @@ SYNTHETIC_QUESTIONS = Table(
     ("question_id",),
     "Questions that models were asked to make, with the raw answers.",
     partition="subset",
+    fate=("status", "split_part(reason, ':', 1)"),
     figures=(TRUNCATED,),
 )
 

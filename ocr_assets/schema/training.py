@@ -105,10 +105,22 @@ class TrainingLoss(TypedDict):
     grad_norm: Annotated[float | None, "Before clipping"]
 
 
-TRAINING_MIX = Table("training_mix", MixedRow, ("example_id",), "Which released rows each mix trains on.", partition="mix")
+TRAINING_MIX = Table(
+    "training_mix",
+    MixedRow,
+    ("example_id",),
+    "Which released rows each mix trains on.",
+    partition="mix",
+    fate=("'chosen'", "release"),
+)
 TRAINING_MIXES = Table("training_mixes", MixState, ("mix",), "The mixes, as they were last made.")
 PACKED_SFT = Table(
-    "packed_sft", PackedExample, ("example_id",), "Which bin each row of a mix is packed into, or why in none.", partition="mix"
+    "packed_sft",
+    PackedExample,
+    ("example_id",),
+    "Which bin each row of a mix is packed into, or why in none.",
+    partition="mix",
+    fate=("CASE WHEN bin_id IS NULL THEN 'left out' ELSE 'packed' END", "coalesce(reason, '')"),
 )
 PACKED_MIXES = Table("packed_mixes", PackedMix, ("mix",), "The packed files of each mix.")
 FINETUNED_MODEL = Table("finetuned_model", FinetunedModel, ("model_id",), "Models that were trained on a mix.", partition="mix")

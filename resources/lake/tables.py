@@ -95,7 +95,8 @@ class Table:
     """A table of the lake: ``Table("verdicts", Verdict, key=("verdict_id",))``.
 
     ``key`` identifies a row for ever (ids are content hashes); ``doc`` is one sentence for people. ``partition``: the column
-    that names a row's partition, where the table's asset has partitions. ``figures``: the numbers that are watched.
+    that names a row's partition, where the table's asset has partitions; ``fate``: SQL of what became of a row and why, for the
+    page of a partition. ``figures``: the numbers that are watched.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Table:
     key: tuple[str, ...]
     doc: str = ""
     partition: str | None = None
+    fate: tuple[str, str] = ("'kept'", "''")
     figures: tuple[Figure, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """The two shapes in which an asset publishes: what each reports, and what it refuses."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,71 @@ def test_a_table_s_own_numbers_are_worked_out_of_its_rows(tmp_path: Path) -> Non
     accepted, faults = warnings_of(dg.AssetKey("verdicts"), VERDICTS, figures)[1:]
     assert accepted.passed and not faults.passed
     assert "no verdict" in (faults.description or "")
+
+
+PARTS = dg.StaticPartitionsDefinition(["one", "two", "three"])
+
+
+def run_parts(home: Path, rows: Mapping[str, list[str]], *parts: str, instance: dg.DagsterInstance) -> None:
+    """Materialize these partitions of a table by template; ``rows``: what each partition shall hold."""
+    table = dataclasses.replace(PROMPTS, partition="template", fate=("'kept'", "template_hash"))
+
+    @lake_asset(table, partitions_def=PARTS, backfill_policy=dg.BackfillPolicy.single_run())
+    def prompts(context: dg.AssetExecutionContext, lake: LakeResource) -> Results:
+        """Prompts."""
+
+        def body(store: Lake, write: Write) -> dict[str, Any]:
+            for part in context.partition_keys:
+                staged = write.sync(table, where={"template": part})
+                staged.add_all({**prompt(name), "template": part} for name in rows[part])
+                write.quarantine(scope=part).add({"file": "f", "row": 1, "reason": f"broken: {part}", "content": ""})
+            return {"of its own": 7}
+
+        yield from publish.replace(context, lake, table, body)
+
+    tags = {"dagster/asset_partition_range_start": parts[0], "dagster/asset_partition_range_end": parts[-1]}
+    given: dict[str, Any] = {"partition_key": parts[0]} if len(parts) == 1 else {"tags": tags}
+    assert dg.materialize([prompts], resources={"lake": LakeResource(home=str(home))}, instance=instance, **given).success
+
+
+def shown_by_part(instance: dg.DagsterInstance) -> dict[str, tuple[str | None, dict[str, Any]]]:
+    """Data version and metadata of the newest event of each partition."""
+    found = {}
+    for part in PARTS.get_partition_keys():
+        records = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey("prompts"), asset_partitions=[part]), limit=1
+        ).records
+        if records:
+            event = records[0].asset_materialization
+            assert event is not None
+            found[part] = (event.tags["dagster/data_version"], {name: value.value for name, value in event.metadata.items()})
+    return found
+
+
+def test_a_partition_s_page_shows_that_partition_however_many_a_run_made(tmp_path: Path) -> None:
+    rows = {"one": ["a"], "two": ["b", "c"], "three": []}
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_parts(tmp_path, rows, "one", "two", "three", instance=instance)
+        together = shown_by_part(instance)
+        for part in rows:
+            run_parts(tmp_path, rows, part, instance=instance)
+        alone = shown_by_part(instance)
+        run_parts(tmp_path, {**rows, "two": ["b", "d"]}, "two", instance=instance)
+        after = shown_by_part(instance)
+    assert {part: version for part, (version, _) in together.items()} == {part: version for part, (version, _) in alone.items()}
+    assert len({version for version, _ in together.values()}) == 3
+    for part, names in rows.items():
+        for _, page in (together[part], alone[part]):
+            assert page["dagster/row_count"] == len(names)
+            assert {record.data["prompt_hash"] for record in page["preview"].records} == set(names)
+            counted = {record.data["outcome"]: record.data["rows"] for record in page["kept and dropped"].records}
+            assert counted == {"quarantined": 1, **({"kept": len(names)} if names else {})}
+            assert page["of its own"] == 7
+            assert next(iter(page)) == "rows by outcome" and page["rows by outcome"].startswith("![")
+    assert [part for part in rows if after[part][0] != alone[part][0]] == ["two"], "only what changed is other data"
+
+
+def test_every_page_begins_with_a_picture(tmp_path: Path) -> None:
+    shown = metadata(run(tmp_path, publish.replace, staging(prompt("a"))))
+    assert next(iter(shown)) == "rows over time", "the funnel does not count this table"
+    assert shown["rows over time"].startswith("![rows](data:image/png;base64,")
