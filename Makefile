@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-export OCR_HOME ?= $(CURDIR)/.ocr
+# Not exported: a variable would outweigh the project file (ocr.toml). What a person set, every command sees anyway.
+OCR_HOME ?= $(CURDIR)/.ocr
 export DAGSTER_HOME := $(OCR_HOME)/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 PYTHON ?= python3
@@ -76,9 +77,8 @@ screenshots: .venv/dev.stamp .venv/chromium.stamp ## pictures of the UI for docs
 	@echo "screenshots: the UI over $(OCR_HOME), into docs/pictures"
 	@$(BIN)/python -m tests.support.ui "$(OCR_HOME)" docs/pictures
 
-ui: .venv/run.stamp $(DAGSTER_HOME)/dagster.yaml ## Dagster UI on 127.0.0.1, port OCR_UI_PORT or 3000, with the schedules' daemon
-	@echo "ui: http://127.0.0.1:$${OCR_UI_PORT:-3000} (stop with Ctrl-C)"
-	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${OCR_UI_PORT:-3000}
+ui: .venv/run.stamp ## Dagster UI on 127.0.0.1, port OCR_UI_PORT or 3000, with the schedules' daemon
+	@exec $(BIN)/ocr-assets ui
 
 view: .venv/view.stamp ## read rows in a browser: by filter, responses side by side, progress; port OCR_VIEW_PORT or 8501
 	@exec $(BIN)/ocr-assets view

@@ -24,6 +24,7 @@ COMMANDS = {
         "ocr_assets.cli.view",
         "Read rows in a browser: by filter, responses side by side, two versions, progress.",
     ),
+    "ui": ("ocr_assets.cli.ui", "Dagster's UI on this machine, with the daemon of schedules and sensors."),
     "lineage": ("ocr_assets.cli.lineage", "Where rows come from and what became of them."),
     "parse": ("ocr_assets.cli.parse", "Take raw responses apart."),
     "verify": ("ocr_assets.cli.verify", "Judge solutions against the tests of their problems, in the sandbox."),

@@ -31,19 +31,15 @@ BYTES_OF_A_PICTURE = 150_000  # in docs/, which everyone clones
 
 @contextlib.contextmanager
 def running_ui(home: Path, **settings: str) -> Iterator[str]:
-    """The address of ``dagster dev`` in this home, which is stopped afterwards; ``settings`` are environment variables of ours.
+    """The address of ``ocr-assets ui`` in this home, which is stopped afterwards; ``settings`` are environment variables of ours.
     Raises ``RuntimeError`` if it does not start."""
-    (home / "dagster").mkdir(exist_ok=True)
-    if not (home / "dagster" / "dagster.yaml").exists():
-        shutil.copyfile(ROOT / "dagster.yaml", home / "dagster" / "dagster.yaml")
     port = free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OCR_", "DAGSTER_"))}
     log = home / "ui.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
-            env={**clean, "OCR_HOME": str(home), "DAGSTER_HOME": str(home / "dagster"), "DAGSTER_DISABLE_TELEMETRY": "1",
-                 **settings},
+            [sys.executable, "-m", "ocr_assets.cli", "ui", "--port", str(port)],
+            env={**clean, "OCR_HOME": str(home), **settings},
             cwd=ROOT, stdout=file, stderr=file, start_new_session=True,
         )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
