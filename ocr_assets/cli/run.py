@@ -171,13 +171,13 @@ class _Runs:
     def _unsettled(self, assets: Sequence[Any], partitions: Sequence[str] = ()) -> list[Any]:
         """Those of ``assets`` with something to do: by themselves, or after another one of them."""
         from ocr_assets.platform.lake import project_lake
-        from ocr_assets.platform.settled import Memory
+        from ocr_assets.platform.settled import Memory, Now
 
         if self._tags or not assets:
             return list(assets)
         told = self._instance.get_latest_materialization_events(assets)
         self._store = self._store or project_lake(self._definitions.resources["lake"]).open()
-        versions = self._store.versions()
+        now = Now.of(self._store)
         unsettled = []
         for key in self._graph.toposorted_asset_keys:
             if key not in assets:
@@ -185,7 +185,7 @@ class _Runs:
             after_another = any(parent in unsettled for parent in self._graph.get_ancestor_asset_keys(key))
             config = self._config.get(key.to_user_string(), {})
             memory = Memory.of(self._graph.get(key).assets_def, config, self._definitions.resources, partitions)
-            if told.get(key) is None or after_another or not memory.holds(versions):
+            if told.get(key) is None or after_another or not memory.holds(now):
                 unsettled.append(key)
             else:
                 self.settled.append(key.to_user_string())

@@ -127,6 +127,7 @@ TRAINED = dg.AssetDep("finetuned_model", partition_mapping=dg.AllPartitionMappin
     deps=[benchmark_problems, TRAINED],
     kinds={"vllm", "duckdb"},
     pays="evaluated",
+    reads=["training/models"],
     decided_by=lambda: {
         "settings": in_force(SamplesConfig, "templates", "ask_again"),
         "templates": template_hashes(BENCHMARK_NAMES, defaults(SamplesConfig).templates),

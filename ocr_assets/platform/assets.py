@@ -32,6 +32,7 @@ ROWS_LOST = Figure(
 PAYS = "ocr/pays"  # the tag of an asset that spends money or GPU hours: what on
 Pays = Literal["teacher", "judges", "evaluated", "gpu"]
 DECIDED_BY = "ocr/decided_by"
+FILES_READ, FILES_WRITTEN = "ocr/files_read", "ocr/files_written"  # metadata: folders below OCR_HOME, beside the lake
 Model = TypeVar("Model", bound=BaseModel)
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetMaterialization]
 
@@ -51,6 +52,8 @@ def lake_asset(
     version: str = "1",
     decided_by: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
     pays: Pays | None = None,
+    reads: Sequence[str] = (),
+    writes: Sequence[str] = (),
 ) -> Callable[[Callable[..., Results]], dg.AssetsDefinition]:
     """Make a function the asset of ``table``: named as it, with its columns as metadata and its declaration as blocking check.
 
@@ -70,6 +73,8 @@ def lake_asset(
             parsers and graders. With ``version`` it is the asset's code version, so Dagster calls rows stale exactly when one of
             these changed. What only says how fast or how much at once does not belong there, nor a budget. A function, where
             it asks for the asset's settings: they are filled from the project first.
+        reads: folders below ``$OCR_HOME``, beside the lake, whose files the asset reads.
+        writes: those whose files it writes; a release's own folder need not be named.
         pays: on what it spends money or GPU hours, if on anything. Such an asset never starts by itself.
     """
 
@@ -91,6 +96,8 @@ def lake_asset(
             metadata={
                 **described(table),
                 **({DECIDED_BY: dg.MetadataValue.json(decides)} if decides else {}),
+                **({FILES_READ: dg.MetadataValue.json(list(reads))} if reads else {}),
+                **({FILES_WRITTEN: dg.MetadataValue.json(list(writes))} if writes else {}),
                 "dagster/code_references": code_references(function),
             },
         )(function)
@@ -190,6 +197,8 @@ def column_schema(table: Table) -> dg.TableSchema:
 __all__ = [
     "CHECK",
     "DECIDED_BY",
+    "FILES_READ",
+    "FILES_WRITTEN",
     "PAYS",
     "ROWS_LOST",
     "Pays",

@@ -22,7 +22,7 @@ from ocr_assets.platform import partitions, plots
 from ocr_assets.platform.assets import CHECK, ROWS_LOST, Results, watched
 from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.run_details import run_info
-from ocr_assets.platform.settled import AGAIN, Memory, memory_of_step, partitions_of
+from ocr_assets.platform.settled import AGAIN, Memory, Now, memory_of_step, partitions_of
 from ocr_assets.platform.watching import Figures, figures_of, warnings_of
 from resources.lake import Change, InvalidRows, Lake, Write
 from resources.lake.tables import Column, Table
@@ -129,7 +129,7 @@ def last_if_settled(context: dg.AssetExecutionContext, lake: Lake, memory: Memor
     if partitions_of(context) or AGAIN in context.run.tags:
         return None
     event = context.instance.get_latest_materialization_event(context.asset_key)
-    if event is None or event.asset_materialization is None or not memory.holds(lake.versions()):
+    if event is None or event.asset_materialization is None or not memory.holds(Now.of(lake)):
         return None
     last: Mapping[str, Any] = event.asset_materialization.metadata
     return last

@@ -1,10 +1,12 @@
 """Which assets have nothing to do: nothing that decides their result has changed since they last ran to their end.
 
-What decides it: the code, the asset's configuration, the settings of its resources, the files that these name, and the versions
-of the tables that it read. This is remembered beside the lake (``$OCR_HOME/lake/settled``), a file for each asset and set of
-partitions. The files are a memory, not data: without one the asset looks through its inputs for what is new, as it does
-whenever something has changed. An asset that had to leave something undone (answers that did not come, faults of the sandbox)
-is never settled.
+What decides it: the code, the asset's configuration, the settings of its resources, the files that these name, files beside the
+lake that the asset is declared to read or write, and the versions of the tables that it read. This is remembered beside the lake
+(``$OCR_HOME/lake/settled``), a file for each asset and set of partitions. The files are a memory, not data: without one the asset
+looks through its inputs for what is new, as it does whenever something has changed.
+
+An asset is not settled either if it had to leave something undone (answers that did not come, faults of the sandbox), if somebody
+else wrote one of its tables while it ran, or if the lake is not the one it ran in, such as one restored from a backup.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sysconfig
+import tomllib
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,16 +26,30 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
+from ocr_assets.platform.assets import FILES_READ, FILES_WRITTEN
 from resources.lake import NEVER_WRITTEN, Lake, Watch
-from resources.settings import LakeResource
+from resources.settings import LakeResource, WarningSettings, from_environment
 
 AGAIN = "ocr/again"  # tag of a run whose assets shall look through their inputs whatever is remembered
 _MANY_FILES = 20_000  # to look at more of them takes longer than most assets do
+_REVISION = re.compile(r"hub:[^@]*@[0-9a-f]{40}")  # names of branches and tags come to mean other files
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 class _NeverSettled(Exception):
     """Something decides the result that cannot be seen from here, such as what lies on the Hub now."""
+
+
+@dataclass(frozen=True)
+class Now:
+    """A lake as it is now: versions of all its datasets, and its commits, number → time."""
+
+    versions: Mapping[str, str]
+    commits: Mapping[int, str]
+
+    @classmethod
+    def of(cls, store: Lake) -> Now:
+        return cls(store.versions(), store.commits())
 
 
 @dataclass(frozen=True)
@@ -73,37 +91,42 @@ class Memory:
 
         def own() -> list[Path]:
             # What a killed run paid for waits in the journals' segments.
-            return [*sorted(lake.journals.glob(f"{name}*/*.jsonl")), lake.releases / name]
+            waiting = sorted(lake.journals.glob(f"{name}*/*.jsonl"))
+            return [*waiting, lake.releases / name, *_declared(asset, FILES_WRITTEN, lake)]
 
         return cls(lake.root / "lake" / "settled" / f"{name}{scope}.json", name, decided_by, own)
 
-    def holds(self, versions: Mapping[str, str]) -> bool:
-        """Whether all is as it was when the asset last ran to its end, and nothing was left undone then.
-
-        ``versions``: of all datasets of the lake, as they are now.
-        """
+    def holds(self, now: Now) -> bool:
+        """Whether all is as it was when the asset last ran to its end, and nothing was left undone then."""
         if self.decided_by is None:
             return False
         try:
             known = json.loads(self.path.read_text(encoding="utf-8"))
-            tables = {**known["read"], **known["written"]}
-            as_known = known["decided_by"] == self.decided_by and known["own_files"] == self._own_files()
-        except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged
+            number, when = known["commit"]
+            if now.commits.get(number) != when or known["decided_by"] != self.decided_by:
+                return False
+            as_known = bool(known["tables"] == {name: now.versions.get(name, NEVER_WRITTEN) for name in known["tables"]})
+            return as_known and known["own_files"] == self._own_files()
+        except (OSError, ValueError, KeyError, TypeError, _NeverSettled):  # none yet, or damaged
             return False
-        return bool(as_known and tables == {name: versions.get(name, NEVER_WRITTEN) for name in tables})
 
     def remember(self, store: Lake, watch: Watch) -> None:
         """That the asset ran to its end, having read and written what ``watch`` saw, and left nothing undone."""
-        if self.decided_by is None:
+        if self.decided_by is None or watch.disturbed:
             return
-        written = {self.table, *watch.written}
-        read = {name: version for name, version in watch.read().items() if name not in written}
-        state = {
-            "decided_by": self.decided_by,
-            "own_files": self._own_files(),
-            "read": read,
-            "written": store.versions(written),
-        }
+        commits = store.commits()
+        if not commits:
+            return
+        own = {self.table: watch.at_start.get(self.table, NEVER_WRITTEN)}
+        try:
+            state = {
+                "decided_by": self.decided_by,
+                "own_files": self._own_files(),
+                "tables": {**watch.read(), **own, **watch.written},
+                "commit": max(commits.items()),
+            }
+        except _NeverSettled:
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         building = self.path.with_suffix(f".{os.getpid()}")
         building.write_text(json.dumps(state), encoding="utf-8")
@@ -147,7 +170,16 @@ def _deciders(asset: dg.AssetsDefinition, config: Mapping[str, Any], resources: 
         fields = resources[name].model_dump(mode="json")
         yield name, _hash(fields)
         named += _texts(fields)
-    yield "files", _hash([_seen(path) for path in _paths(named)])
+    yield "warnings", _hash(from_environment(WarningSettings).model_dump(mode="json"))
+    paths = [*_paths(named), *_declared(asset, FILES_READ, resources["lake"])]
+    yield "files", _hash([_seen(path) for path in [*paths, *_named_by_definitions(paths)]])
+
+
+def _declared(asset: dg.AssetsDefinition, what: str, lake: LakeResource) -> list[Path]:
+    """The files beside the lake that the asset is declared to read, or to write."""
+    declared = asset.metadata_by_key[asset.key].get(what)
+    names: Any = declared.value if isinstance(declared, dg.JsonMetadataValue) else ()
+    return [lake.root / name for name in names]
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -161,39 +193,77 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
-def _paths(texts: Iterable[str]) -> Iterator[Path]:
-    """Those of the texts that name a file or folder, also in a list by comma and as name=path."""
+def _paths(texts: Iterable[str], base: Path | None = None) -> Iterator[Path]:
+    """Those of the texts that name a file or folder (from ``base`` on), also in a list by comma and as name=path."""
     for text in texts:
-        for word in text.split(","):
-            word = word.partition("=")[2].strip() or word.strip()
-            if word == "hub" or (word.startswith("hub:") and "@" not in word):
+        # A name may hold a comma or an equals sign itself.
+        words = {part.strip() for word in (text, *text.split(",")) for part in (word, word.partition("=")[2])}
+        for word in sorted(words - {""}):
+            if word == "hub" or (word.startswith("hub:") and not _REVISION.fullmatch(word)):
                 raise _NeverSettled(word)
-            if word and len(word) < 4096 and "\0" not in word and "\n" not in word:
-                path = Path(word).expanduser()
+            if len(word) < 4096 and "\0" not in word and "\n" not in word:
                 try:
+                    path = (base or Path()) / Path(word).expanduser()
                     if path.exists():
                         yield path
-                except OSError:  # no name of a file: too long, or under a folder that may not be read
+                except (OSError, RuntimeError):  # no name of a file: too long, a home of nobody, a folder that may not be read
                     continue
 
 
+def _named_by_definitions(paths: Iterable[Path]) -> Iterator[Path]:
+    """What definitions among these files and folders (of subsets, of mixes) name in their turn, from their own folder on."""
+    for path in paths:
+        for file in [path] if path.suffix == ".toml" else sorted(path.glob("*.toml")) if path.is_dir() else []:
+            try:
+                fields = tomllib.loads(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError):  # who reads it for its meaning says what is wrong with it
+                continue
+            yield from _paths(_texts(fields), file.parent)
+
+
 def _seen(path: Path) -> list[Any]:
-    """Names, sizes and times of a file or of all files below a folder. Contents are not read."""
-    files = sorted(_files(path))
-    if len(files) > _MANY_FILES:
-        raise _NeverSettled(path)
-    return [str(path), *((str(file.relative_to(path)), status.st_size, status.st_mtime_ns) for file, status in files)]
+    """Names, sizes and times of a file or of all files below a folder. Contents are not read: the time of a file's last change
+    of any kind tells of those that kept their size and were given an old date, as when an archive is unpacked."""
+    files = []
+    for file in _files(path):
+        files.append((str(file.relative_to(path)), *_state(file)))
+        if len(files) > _MANY_FILES:
+            raise _NeverSettled(path)
+    return [str(path), *sorted(files)]
 
 
-def _files(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    if path.is_file():
-        yield path, path.stat()
+def _files(path: Path) -> Iterator[Path]:
+    """A file itself, or all files below a folder, and links, which are followed."""
+    if not path.is_dir():
+        yield path
         return
-    for folder, names, files in os.walk(path):
-        names[:] = [name for name in names if name != "__pycache__"]
-        for name in files:
-            file = Path(folder, name)
-            yield file, file.stat()
+    entered = {_identity(path)}
+    for folder, names, files in os.walk(path, followlinks=True):
+        yield from (Path(folder, name) for name in files)
+        yield from (Path(folder, name) for name in names if Path(folder, name).is_symlink())
+        new = {name: _identity(Path(folder, name)) for name in names if name != "__pycache__"}
+        names[:] = [name for name, identity in new.items() if identity not in entered]
+        entered |= set(new.values())
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:  # gone meanwhile
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _state(file: Path) -> tuple[str, int, int, int]:
+    """Where a link leads, and size and times of the file, or of the file there."""
+    try:
+        target = os.readlink(file) if file.is_symlink() else ""
+        if file.is_dir():
+            return target, 0, 0, 0
+        status = file.stat()
+    except OSError as error:  # gone meanwhile, a link to nowhere, or not for us to see
+        return error.strerror or "?", 0, 0, 0
+    return target, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _hash(value: Any) -> str:
@@ -211,4 +281,4 @@ def _code() -> str:
 # Taken when the code is loaded: a server that runs for days does not run what was written to the files since.
 _CODE = _code()
 
-__all__ = ["AGAIN", "Memory", "config_class", "memory_of_step"]
+__all__ = ["AGAIN", "Memory", "Now", "config_class", "memory_of_step"]

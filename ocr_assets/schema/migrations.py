@@ -183,6 +183,8 @@ def _rename_raw_rows(lake: Migrator) -> None:
     )
     lake.cursor.execute("DROP TABLE compared")
     lake.touched |= {"raw_problems", "deduped_problems", "statement_keys", "test_conflicts", "duplicate_pairs"}
+    # Until then a table that was staged in several parts, a source each, was given the version and the rows of the last one.
+    lake.touched.add("test_suites")
 
 
 MIGRATIONS: tuple[Migration, ...] = (

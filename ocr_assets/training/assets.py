@@ -43,6 +43,7 @@ NO_BASE = "no base model is set (OCR_BASE_MODEL), so nothing is packed or traine
     deps=[ALL_SOURCES, *(name for name, profile in named_releases(read_project()).items() if profile in ANSWERS)],
     partitions_def=MIXES,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    reads=["releases"],
     decided_by=lambda: {"mixes": {name: mix.model_dump(mode="json", exclude={"base"}) for name, mix in _KNOWN.items()}},
 )
 def training_mix(context: dg.AssetExecutionContext, lake: LakeResource, training: TrainingResource) -> Results:
@@ -73,6 +74,8 @@ def training_mix(context: dg.AssetExecutionContext, lake: LakeResource, training
     kinds={"duckdb", "parquet"},
     partitions_def=MIXES,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    reads=["releases"],
+    writes=["training/packed"],
     decided_by=_BY_RECIPE,
 )
 def packed_sft(context: dg.AssetExecutionContext, lake: LakeResource, training: TrainingResource) -> Results:
@@ -121,6 +124,8 @@ class FinetuneConfig(FinetuneSettings, dg.Config):
     partitions_def=MIXES,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pays="gpu",
+    reads=["training/packed"],
+    writes=["training/models"],
     decided_by=_BY_RECIPE,
 )
 def finetuned_model(

@@ -27,7 +27,7 @@ from resources.lake.lineage import LINEAGE_TABLES, SCHEMA_VERSION, RunInfo
 from resources.lake.migrations import Migration, Migrator, SchemaMismatch
 from resources.lake.reads import ReadingCursor, ReadTables
 from resources.lake.tables import Table
-from resources.lake.write import Write
+from resources.lake.write import Change, Write
 
 log = logging.getLogger(__name__)
 NEVER_WRITTEN = "0" * 32  # the data version of a dataset without any
@@ -36,16 +36,28 @@ _INLINED = "data_inlining_row_limit"  # DuckLake's option: how few rows of an in
 
 @dataclass
 class Watch:
-    """What was read and written while somebody watched: ``Lake.watch``."""
+    """What was read and written while somebody watched: ``Lake.watch``.
+
+    ``written``: datasets with the versions that this lake's own commits gave them. ``disturbed``: somebody else changed one of
+    them between two of these commits, or before the first: what stands in it now may not follow from what was read.
+    """
 
     lake: Lake
     at_start: Mapping[str, str]
     queries: set[str] = field(default_factory=set)
-    written: set[str] = field(default_factory=set)
+    written: dict[str, str] = field(default_factory=dict)
+    disturbed: bool = False
 
     def read(self) -> dict[str, str]:
         """The datasets that were read, with their versions when the watch began."""
         return {name: self.at_start.get(name, NEVER_WRITTEN) for name in self.lake.tables_of(self.queries)}
+
+    def note(self, changes: Mapping[str, Change]) -> None:
+        for name, change in changes.items():
+            if change.data_version:  # tables of lineage have none
+                known = self.written.get(name, self.at_start.get(name, NEVER_WRITTEN))
+                self.disturbed = self.disturbed or change.before != known
+                self.written[name] = change.data_version
 
 
 @dataclass
@@ -159,10 +171,10 @@ class Lake:
         own = {table.name for table in self.tables}
         return {name for query in queries for name in self._tables_read.of(query)} & own
 
-    def note_written(self, datasets: Collection[str]) -> None:
+    def note_written(self, changes: Mapping[str, Change]) -> None:
         """Tell those who watch. Called by a write that was published."""
         for watch in self._watches:
-            watch.written |= set(datasets)
+            watch.note(changes)
 
     def rows(self, query: str, parameters: object = None) -> list[dict[str, Any]]:
         """A small result as dicts."""
@@ -239,6 +251,12 @@ class Lake:
         with self._idle_cursor() as cursor:
             known: dict[str, str] = dict(cursor.execute(query, parameters).fetchall())
         return known if datasets is None else {name: known.get(name, NEVER_WRITTEN) for name in datasets}
+
+    def commits(self) -> dict[int, str]:
+        """All commits of the lake, number → time. A lake that holds one goes on from the lake that it was made in."""
+        with self._idle_cursor() as cursor:
+            query = "SELECT snapshot_id, snapshot_time::VARCHAR FROM ducklake_snapshots('lake')"
+            return dict(cursor.execute(query).fetchall())
 
     @property
     def _views(self) -> str:

@@ -5,7 +5,9 @@ How a staged table meets the published one is in ``staging.py``; opening and rea
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,13 +40,14 @@ class InvalidRows(ValueError):
 
 @dataclass
 class Change:
-    """What a write did to a table, and the table's state after it."""
+    """What a write did to a table, and the table's state after it; ``before``: its data version until then."""
 
     table: str
     inserted: int = 0
     deleted: int = 0
     rows: int = 0
     data_version: str = ""
+    before: str = ""
 
 
 class Staged:
@@ -293,26 +296,29 @@ class Write:
     def _note_versions(self) -> bool:
         """Write a dataset version for each data table that changed, from the hashes of the rows that came and went."""
         versions = []
+        plans: dict[str, list[Plan]] = {}  # a table may be staged in several parts
         for plan in self._plans:
-            if plan.table in LINEAGE_TABLES:
-                continue
-            change = self.changes[plan.table.name]
+            if plan.table not in LINEAGE_TABLES:
+                plans.setdefault(plan.table.name, []).append(plan)
+        for name, parts in plans.items():
+            change = self.changes[name]
             last = self._cursor.execute(
                 "SELECT data_version, rows FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC "
                 "LIMIT 1",
-                [plan.table.name],
+                [name],
             ).fetchone()
-            old_version, old_rows = last or ("0" * 32, 0)
-            change.rows = old_rows + plan.inserted - plan.deleted
-            change.data_version = f"{int(old_version, 16) ^ plan.hash_delta:032x}"
-            if plan.inserted or plan.deleted or last is None:
+            change.before, old_rows = last or ("0" * 32, 0)
+            change.rows = old_rows + change.inserted - change.deleted
+            delta = functools.reduce(operator.xor, (part.hash_delta for part in parts))
+            change.data_version = f"{int(change.before, 16) ^ delta:032x}"
+            if change.inserted or change.deleted or last is None:
                 versions.append((change.table, change.data_version, change.rows))
         for dataset, data_version, rows in self._outputs:
             known = self._cursor.execute(
                 "SELECT data_version FROM dataset_version WHERE dataset = ? ORDER BY snapshot DESC, created_at DESC LIMIT 1",
                 [dataset],
             ).fetchone()
-            self.changes[dataset] = Change(dataset, rows=rows, data_version=data_version)
+            self.changes[dataset] = Change(dataset, rows=rows, data_version=data_version, before=known[0] if known else "0" * 32)
             if known is None or known[0] != data_version:
                 versions.append((dataset, data_version, rows))
         if not versions:

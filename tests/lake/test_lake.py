@@ -97,6 +97,21 @@ def test_writing_the_same_again_makes_no_snapshot(lake: Lake) -> None:
     assert snapshots(lake) == before
 
 
+def test_a_table_staged_in_parts_has_the_version_and_rows_of_all(lake: Lake) -> None:
+    with lake.write(RUN, "stage") as write:
+        write.sync(ITEMS, [item("a"), item("b")], where={"group": "g"})
+        write.sync(ITEMS, [{"id": "c", "group": "h", "number": 0}], where={"group": "h"})
+    assert lake.state("items") == (3, write.changes["items"].data_version)
+    assert write.changes["items"].rows == 3
+    with lake.write(RUN, "stage") as other:
+        other.sync(ITEMS, [*(item(key) for key in "ab"), {"id": "c", "group": "h", "number": 0}])
+    assert (other.changes["items"].inserted, other.changes["items"].deleted) == (0, 0)
+    with lake.write(RUN, "stage") as write:
+        write.sync(ITEMS, [item("a")], where={"group": "g"})
+        write.sync(ITEMS, [{"id": "c", "group": "h", "number": 0}], where={"group": "h"})
+    assert lake.state("items") == (2, write.changes["items"].data_version) != (2, other.changes["items"].data_version)
+
+
 def test_a_doubled_key_publishes_nothing(lake: Lake) -> None:
     with pytest.raises(InvalidRows, match=r"key \(id\) must be unique \(1 doubled, e.g. \('a',\)"), lake.write(RUN, "s") as write:
         write.append(ITEMS, [item("b")])
