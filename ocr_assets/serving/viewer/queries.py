@@ -77,13 +77,18 @@ class Filter:
 # The rows of a version of a release.
 _IN_VERSION = "SELECT * FROM released_row WHERE release = $release AND from_number <= ${0} AND ${0} <= coalesce(to_number, ${0})"
 
-_PAGE = """
-WITH page AS (
-    SELECT problem_id, triplet_id, dataset, source, difficulty, language, verdict, trusted, left(reason, 160) AS reason
-    FROM verified_triplets t WHERE {where} AND (t.problem_id, t.triplet_id) {beyond} ($problem, $triplet)
-    ORDER BY t.problem_id {order}, t.triplet_id {order} LIMIT $size
-)
-SELECT page.*, c.response_tokens FROM page LEFT JOIN token_counts c USING (triplet_id) ORDER BY problem_id, triplet_id
+_KEYS = """
+SELECT problem_id, triplet_id FROM verified_triplets t
+WHERE {where} AND t.problem_id {beyond}= $problem AND (t.problem_id {beyond} $problem OR t.triplet_id {beyond} $triplet)
+ORDER BY t.problem_id {order}, t.triplet_id {order} LIMIT $size
+"""
+
+_ROWS = """
+SELECT t.problem_id, t.triplet_id, t.dataset, t.source, t.difficulty, t.language, t.verdict, t.trusted,
+    left(t.reason, 160) AS reason, c.response_tokens
+FROM (FROM verified_triplets WHERE problem_id BETWEEN $first AND $last AND triplet_id IN (SELECT unnest($ids::VARCHAR[]))) t
+LEFT JOIN (FROM token_counts WHERE triplet_id IN (SELECT unnest($ids::VARCHAR[]))) c USING (triplet_id)
+ORDER BY t.problem_id, t.triplet_id
 """
 
 
@@ -91,8 +96,13 @@ def page(lake: ReadOnlyLake, chosen: Filter, size: int, after: Key | None = None
     """Up to ``size`` triplets that the filter lets through: the first, those after a key, or the last before one."""
     where, values = chosen.where()
     beyond, order, key = ("<", "DESC", before) if before is not None else (">", "ASC", after or Key())
-    query = _PAGE.format(where=where, beyond=beyond, order=order)
-    return lake.rows(query, {**values, "problem": key.problem_id, "triplet": key.triplet_id, "size": size})
+    query = _KEYS.format(where=where, beyond=beyond, order=order)
+    keys = lake.rows(query, {**values, "problem": key.problem_id, "triplet": key.triplet_id, "size": size})
+    if not keys:
+        return []
+    problems = [row["problem_id"] for row in keys]
+    shown = {"first": min(problems), "last": max(problems), "ids": [row["triplet_id"] for row in keys]}
+    return lake.rows(_ROWS, shown)
 
 
 def count(lake: ReadOnlyLake, chosen: Filter) -> int:
@@ -160,8 +170,8 @@ def responses(lake: ReadOnlyLake, problem_id: str, chosen: Filter | None = None,
     """The responses to a problem that the filter lets through, without their long texts (``texts``), Python first."""
     where, values = (chosen or Filter()).where()
     return lake.rows(
-        "SELECT t.triplet_id, t.response_id, t.solution_id, t.verdict_id, t.suite_id, t.language, t.verdict, t.reason, "
-        "t.trusted, t.tests_passed, t.tests_total, c.response_tokens, c.reasoning_tokens "
+        "SELECT t.problem_id, t.triplet_id, t.response_id, t.solution_id, t.verdict_id, t.suite_id, t.language, t.verdict, "
+        "t.reason, t.trusted, t.tests_passed, t.tests_total, c.response_tokens, c.reasoning_tokens "
         f"FROM verified_triplets t LEFT JOIN token_counts c USING (triplet_id) WHERE t.problem_id = $of AND {where} "
         "ORDER BY t.language DESC, t.triplet_id LIMIT $size",
         {**values, "of": problem_id, "size": size},
@@ -173,14 +183,15 @@ def texts(lake: ReadOnlyLake, response: Row) -> Row:
     (said,) = lake.rows(
         "SELECT s.reasoning, s.answer, s.code, s.parse_status, s.labels, s.fence_rule, s.syntax_error, r.content, "
         "r.sample_index, r.model, r.served_model, r.teacher, r.finish_reason, r.created_at, r.cost, r.template "
-        "FROM (FROM solutions WHERE solution_id = $solution) s JOIN (FROM r1_traces WHERE response_id = $response) r "
+        "FROM (FROM solutions WHERE problem_id = $problem AND solution_id = $solution) s "
+        "JOIN (FROM r1_traces WHERE problem_id = $problem AND response_id = $response) r "
         "USING (response_id)",
-        {"solution": response["solution_id"], "response": response["response_id"]},
+        {"problem": response["problem_id"], "solution": response["solution_id"], "response": response["response_id"]},
     ) or ({},)
     found = lake.rows(
         "SELECT tests, message, first_failure, cpu_s, memory_mb, cpu_limit_s, flags, untrusted_reason, grader_version, "
-        "isolation_level, image FROM verdicts WHERE verdict_id = $id",
-        {"id": response["verdict_id"]},
+        "isolation_level, image FROM verdicts WHERE problem_id = $problem AND verdict_id = $id",
+        {"problem": response["problem_id"], "id": response["verdict_id"]},
     )
     return {**said, "found": found[0] if found else None}
 
