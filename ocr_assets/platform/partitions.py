@@ -49,9 +49,8 @@ def events(
     provenance, and data version and metadata of its own. ``metadata``: by partition."""
     for partition in partitions:
         records = dg.AssetRecordsFilter(asset_key=context.asset_key, asset_partitions=[partition.key])
-        (found,) = context.instance.fetch_materializations(records, limit=1).records
-        event = found.asset_materialization
-        tags = {**((event.tags if event else None) or {}), DATA_VERSION_TAG: partition.version}
+        found = [record.asset_materialization for record in context.instance.fetch_materializations(records, limit=1).records]
+        tags = {**((found[0].tags if found and found[0] else None) or {}), DATA_VERSION_TAG: partition.version}
         yield dg.AssetMaterialization(context.asset_key, partition=partition.key, metadata=metadata[partition.key], tags=tags)
 
 

@@ -38,6 +38,7 @@ def paying_graph() -> dg.Definitions:
     return build_definitions(teacher=TEACHER, judges=JUDGES)
 
 
+@pytest.mark.slow
 def test_a_change_goes_through_the_graph_once_and_identical_data_starts_nothing(whole_graph: dg.Definitions) -> None:
     automated = {asset.key.to_user_string() for asset in ASSETS} - BY_HAND
     with ticks(whole_graph) as ticked:
@@ -59,6 +60,7 @@ def test_a_change_goes_through_the_graph_once_and_identical_data_starts_nothing(
         assert max(asked_for(rounds).values()) <= 4, f"some assets are made again and again: {asked_for(rounds)}"
 
 
+@pytest.mark.slow
 def test_a_change_that_changes_no_rows_of_the_next_stage_ends_there(whole_graph: dg.Definitions) -> None:
     with ticks(whole_graph) as ticked:
         by_a_person(ticked, "synthetic_questions", "evaluation_samples", "finetuned_model")
@@ -69,6 +71,7 @@ def test_a_change_that_changes_no_rows_of_the_next_stage_ends_there(whole_graph:
         assert ticked.settle() == []
 
 
+@pytest.mark.slow
 def test_what_costs_money_is_never_started_by_a_condition(paying_graph: dg.Definitions) -> None:
     with ticks(paying_graph) as ticked:
         rounds = ticked.settle()
@@ -90,6 +93,7 @@ def test_what_costs_money_is_never_started_by_a_condition(paying_graph: dg.Defin
         assert "sft_dataset" in asked_for(ticked.settle())
 
 
+@pytest.mark.slow
 def test_all_sources_exist_before_anything_follows(whole_graph: dg.Definitions) -> None:
     """Those that are switched off have a partition too; without it what follows would wait for ever."""
     with ticks(whole_graph) as ticked:
