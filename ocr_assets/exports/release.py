@@ -32,6 +32,7 @@ from ocr_assets.platform.release_folders import ReleaseFolder
 from ocr_assets.platform.settled import memory_of_step
 from ocr_assets.schema import ReleaseVersion
 from resources.lake import Lake, breaches_of
+from resources.lake.catalog import transaction
 from resources.lake.tables import Table
 from resources.settings import LakeResource, read_project
 
@@ -170,8 +171,7 @@ def _snapshot(store: Lake, what: Release) -> Iterator[_Found]:
     that no one else sees."""
     hashes, edges = f"memory.main.hashes_of_{what.name}", f"memory.main.edges_of_{what.name}"
     with contextlib.closing(store.cursor()) as cursor:
-        cursor.execute("BEGIN")
-        try:
+        with transaction(cursor):
             cursor.execute(f"CREATE OR REPLACE TABLE {edges} AS SELECT child, parent, relation, reason FROM ({what.edges})")
             cursor.execute(
                 f"CREATE OR REPLACE TABLE {hashes} AS SELECT id, parent AS parent_id, label, hash "
@@ -196,8 +196,6 @@ def _snapshot(store: Lake, what: Release) -> Iterator[_Found]:
                 labels=_rows(cursor, labels),
                 warning=warning(benchmarks, samples.BENCHMARK_NAMES),
             )
-        finally:
-            cursor.execute("COMMIT")
 
 
 def _rows(cursor: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:

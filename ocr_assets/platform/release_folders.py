@@ -85,11 +85,14 @@ class ReleaseFolder:
     def point_to(self, number: int) -> None:
         """Have ``current`` lead to version ``number``, at once."""
         link = self.path / CURRENT
-        if not link.is_symlink() or os.readlink(link) != f"v{number}":
-            beside = self.path / f".{CURRENT}"
-            beside.unlink(missing_ok=True)
-            beside.symlink_to(f"v{number}", target_is_directory=True)
-            beside.replace(link)
+        if link.is_symlink() and os.readlink(link) == f"v{number}":
+            return
+        if link.is_dir() and not link.is_symlink():  # the home was copied by something that follows links
+            shutil.rmtree(link)
+        beside = self.path / f".{CURRENT}"
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(f"v{number}", target_is_directory=True)
+        beside.replace(link)
 
     def keep(self, count: int | None) -> None:
         """Remove all versions but the newest ``count``; None: keep all."""

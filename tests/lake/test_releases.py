@@ -195,6 +195,16 @@ def test_a_release_of_before_there_were_versions_becomes_the_first(home: Path) -
     assert (taken_in["run_id"], taken_in["version"]) == (manifest["run_id"], manifest["version"])
 
 
+def test_a_home_that_was_copied_with_its_links_followed_is_released_into(home: Path) -> None:
+    assert release(home).success
+    folder = home / "releases" / "sft_dataset"
+    (folder / "current").unlink()
+    shutil.copytree(folder / "v1", folder / "current")
+    forget(home, 20)
+    assert release(home).success
+    assert (folder / "current").readlink() == Path("v2") and released(home) == ledger_of(home)[2]
+
+
 def test_old_versions_go_only_where_that_is_set_and_a_folder_that_was_removed_is_written_again(home: Path) -> None:
     folder = home / "releases" / "sft_dataset"
     for _ in range(2):
