@@ -13,8 +13,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
+if TYPE_CHECKING:  # Pydantic is imported where a key is read, so that what needs none need not wait for it
+    from pydantic import SecretStr
 
 _SHOWN = "***"
 # user:password@ in an address; the password of a libpq connection string.
@@ -31,6 +33,8 @@ class Secret:
 
     def read(self, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
         """The key as it is set now; None if it is not."""
+        from pydantic import SecretStr
+
         value = environment.get(self.variable, "").strip()
         return SecretStr(value) if value else None
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import click
 
 from ocr_assets.cli import Refused
-from ocr_assets.cli.project import existing_lake
+from ocr_assets.cli.project import asked_lake
 
 
 @click.group()
@@ -16,46 +20,81 @@ def lineage() -> None:
 @lineage.command()
 @click.argument("row_id")
 def trace(row_id: str) -> None:
-    """Every step from ROW_ID back to the raw rows, with file and row."""
+    """Every step from ROW_ID (an id or an origin such as taco/train/5) back to the raw rows, with file and row."""
     _answer("trace", row_id)
 
 
 @lineage.command()
 @click.argument("row_id")
 def why(row_id: str) -> None:
-    """Every step from ROW_ID forward, with the reason where something was dropped."""
+    """What became of ROW_ID (an id or an origin), in one line, and where each part of it ended and why."""
     _answer("why", row_id)
 
 
-def _answer(question: str, row_id: str) -> None:
-    from ocr_assets.platform.lineage import report
-
-    with existing_lake() as lake:
-        try:
-            click.echo(getattr(report, question)(lake, row_id))
-        except KeyError as error:
-            raise Refused(str(error.args[0])) from error
+@lineage.command()
+@click.argument("row_id")
+def descendants(row_id: str) -> None:
+    """Every step from ROW_ID (an id or an origin) forward."""
+    _answer("descendants", row_id)
 
 
 @lineage.command()
-def funnel() -> None:
+@click.option("--run", "run_id", help="As it was when this run had ended; the beginning of its id will do.")
+def funnel(run_id: str | None) -> None:
     """Rows in, kept and dropped by reason, at every stage."""
-    from ocr_assets.platform.lineage import report
+    _answer("funnel", run_id)
 
-    with existing_lake() as lake:
-        click.echo(report.funnel(lake))
+
+@lineage.command()
+@click.argument("dataset")
+@click.argument("old", type=int)
+@click.argument("new", type=int)
+def diff(dataset: str, old: int, new: int) -> None:
+    """What changed in DATASET, a table or a release, from version OLD to version NEW (snapshots, of a release its numbers)."""
+    _answer("diff", dataset, old, new)
+
+
+@lineage.command()
+@click.argument("dataset")
+def cost(dataset: str) -> None:
+    """What DATASET, a table or a release, cost: requests, tokens, dollars and runs in the sandbox, by stage."""
+    _answer("cost", dataset)
+
+
+@lineage.command()
+@click.argument("release")
+@click.argument("number", type=int, default=0)
+def provenance(release: str, number: int) -> None:
+    """What RELEASE stands on, in its newest version or in version NUMBER."""
+    _answer("provenance", release, number)
 
 
 @lineage.command()
 @click.argument("query")
 def sql(query: str) -> None:
     """Run QUERY on the lake and print a table, e.g. "FROM funnel"."""
-    import duckdb
-
     from ocr_assets.platform.lineage import report
 
-    with existing_lake() as lake:
+    with _asked() as lake:
+        click.echo(report.table(lake.rows(query)))
+
+
+def _answer(question: str, *about: object) -> None:
+    from ocr_assets.platform.lineage import report
+
+    with _asked() as lake:
         try:
-            click.echo(report.table(lake.rows(query)))
-        except duckdb.Error as error:
-            raise Refused(str(error)) from error
+            click.echo(getattr(report, question)(lake, *about))
+        except KeyError as error:
+            raise Refused(str(error.args[0])) from error
+
+
+@contextmanager
+def _asked() -> Iterator[Any]:
+    import duckdb
+
+    try:
+        with asked_lake() as lake:
+            yield lake
+    except duckdb.Error as error:
+        raise Refused(str(error)) from error

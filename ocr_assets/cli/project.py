@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ocr_assets.cli import Refused
@@ -12,6 +15,39 @@ def resources() -> dict[str, Any]:
     from resources.settings import resources_from_environment
 
     return dict(resources_from_environment())
+
+
+@contextmanager
+def asked_lake() -> Iterator[Any]:
+    """The project's lake, open for questions (``rows``, ``scalar``); nothing is written. Refuses where there is none.
+
+    Opened read-only, without what only writing needs, where that can be: a lake in SQLite whose macros are those of this code.
+    Any other is opened as for a run, which brings it up to date.
+    """
+    from resources.settings.project import home, read_project
+
+    place, settings = home() / "lake", read_project()
+    apart = any(
+        settings.set_by_hand("lake").get(name) or settings.section("lake").get(name) or os.environ.get(f"OCR_{name.upper()}")
+        for name in ("catalog", "data_path")
+    )
+    if not apart and (place / "catalog.sqlite").is_file():
+        import duckdb
+
+        from ocr_assets.platform.lineage import sql
+        from resources.lake.reading import ReadOnlyLake
+
+        # One thread: a question reads little, and threads that wait for each other take longer than one.
+        with ReadOnlyLake(place, threads=1) as lake:
+            try:
+                is_of_this_code = lake.scalar("SELECT lineage_version()") == sql.version()
+            except duckdb.CatalogException:  # earlier code made the lake
+                is_of_this_code = False
+            if is_of_this_code:
+                yield lake
+                return
+    with existing_lake() as opened:
+        yield opened
 
 
 def existing_lake() -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ocr_assets.platform.lineage import MACROS
+from ocr_assets.platform.lineage.macros import MACROS
 from ocr_assets.schema import TABLES
 from ocr_assets.schema.migrations import MIGRATIONS
 from resources.lake import Lake

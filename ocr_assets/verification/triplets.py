@@ -43,7 +43,9 @@ TRIPLET_EDGES = f"""
 WITH t AS ({TRIPLETS})
 SELECT triplet_id AS child, solution_id AS parent, 'derived' AS relation, reason FROM t
 UNION ALL SELECT triplet_id, verdict_id, 'derived', verdict FROM t WHERE verdict_id IS NOT NULL
-UNION ALL SELECT 'verified_triplets', s.solution_id, 'dropped', 'its problem is not among the clean ones'
+UNION ALL SELECT 'verified_triplets', s.solution_id, 'dropped',
+    CASE WHEN s.problem_id IN (SELECT problem_id FROM deduped_problems) THEN 'its problem is not among the clean ones'
+         ELSE 'its problem left its sources' END
 FROM solutions s ANTI JOIN clean_problems p USING (problem_id)
 """
 

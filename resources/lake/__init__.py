@@ -2,31 +2,60 @@
 
 ``tables.py``: what a table is; ``lake.py``: opening and reading; ``write.py`` and ``staging.py``: publishing; ``lineage.py``: the
 tables of lineage; ``history.py``: what went; ``migrations.py``: older lakes; ``catalog.py``: SQLite and PostgreSQL;
-``journal.py``: what is kept between two commits.
+``journal.py``: what is kept between two commits; ``reading.py``: asking without writing.
+
+The names are imported when they are asked for: a question at the terminal must not wait for PyArrow.
 """
 
-from resources.lake.catalog import load_extensions
-from resources.lake.history import Gone
-from resources.lake.lake import NEVER_WRITTEN, Lake, Watch
-from resources.lake.lineage import (
-    DATASET_VERSION,
-    LINEAGE_TABLES,
-    QUARANTINE,
-    RECORD_EDGE,
-    RECORD_EDGE_GONE,
-    ROW_GONE,
-    ROW_RENAMED,
-    RUN,
-    RUN_IO,
-    SCHEMA_VERSION,
-    Edge,
-    Quarantined,
-    RunInfo,
-)
-from resources.lake.migrations import Migration, Migrator, SchemaMismatch
-from resources.lake.staging import breaches_of
-from resources.lake.tables import Column, Table
-from resources.lake.write import Change, InvalidRows, Write
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resources.lake.catalog import load_extensions
+    from resources.lake.history import Gone
+    from resources.lake.lake import NEVER_WRITTEN, Lake, Watch
+    from resources.lake.lineage import (
+        DATASET_VERSION,
+        LINEAGE_TABLES,
+        QUARANTINE,
+        RECORD_EDGE,
+        RECORD_EDGE_GONE,
+        ROW_GONE,
+        ROW_RENAMED,
+        RUN,
+        RUN_IO,
+        SCHEMA_VERSION,
+        STAGE_COUNT,
+        Edge,
+        Quarantined,
+        RunInfo,
+    )
+    from resources.lake.migrations import Migration, Migrator, SchemaMismatch
+    from resources.lake.staging import breaches_of
+    from resources.lake.tables import Column, Table
+    from resources.lake.write import Change, InvalidRows, Write
+
+_NAMES = {
+    "catalog": ("load_extensions",),
+    "history": ("Gone",),
+    "lake": ("NEVER_WRITTEN", "Lake", "Watch"),
+    "lineage": (
+        "DATASET_VERSION", "LINEAGE_TABLES", "QUARANTINE", "RECORD_EDGE", "RECORD_EDGE_GONE", "ROW_GONE", "ROW_RENAMED", "RUN",
+        "RUN_IO", "SCHEMA_VERSION", "STAGE_COUNT", "Edge", "Quarantined", "RunInfo",
+    ),
+    "migrations": ("Migration", "Migrator", "SchemaMismatch"),
+    "staging": ("breaches_of",),
+    "tables": ("Column", "Table"),
+    "write": ("Change", "InvalidRows", "Write"),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
 
 __all__ = [
     "DATASET_VERSION",
@@ -40,6 +69,7 @@ __all__ = [
     "RUN",
     "RUN_IO",
     "SCHEMA_VERSION",
+    "STAGE_COUNT",
     "Change",
     "Column",
     "Edge",

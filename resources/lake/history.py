@@ -3,8 +3,8 @@
 Called by ``staging.py`` inside the publishing transaction, before anything is deleted. The tables are declared in ``lineage.py``;
 a row that comes back keeps its history and is marked as back.
 
-Why an edge goes is found, not told: its reason changed; or the stage now leads its parent elsewhere; or something that it came
-from is gone, and then the first cause is handed down: a triplet knows which line of which file went.
+Why an edge goes is found, not told: its reason changed; or the stage now makes something else of its parent; or something that it
+came from is gone, and then the first cause is handed down: a triplet knows which line of which file went; or it is dropped now.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WITH RECURSIVE up AS (
     FROM lake.row_gone g SEMI JOIN reached USING (id) WHERE back_at IS NULL GROUP BY ALL
     UNION ALL
     SELECT child, string_agg(DISTINCT why, '; ' ORDER BY why) FROM (
-        FROM (FROM lake.record_edge_gone WHERE relation <> 'dropped') h SEMI JOIN reached ON id = h.child
+        FROM (FROM lake.record_edge_gone WHERE relation = 'derived') h SEMI JOIN reached ON id = h.child
         ANTI JOIN lake.record_edge e ON e.child = h.child QUALIFY gone_at = max(gone_at) OVER (PARTITION BY child)
     ) GROUP BY ALL
 )
@@ -64,10 +64,9 @@ class Noter:
             CREATE OR REPLACE TEMP TABLE leaving AS
             SELECT e.*, CASE
                 WHEN s.child IS NOT NULL THEN 'its reason is now: ' || s.reason
-                WHEN o.parent IS NULL THEN NULL
-                WHEN o.relation = 'dropped' THEN o.parent || ' is dropped by ' || o.child || ': ' || o.reason
-                ELSE o.parent || CASE o.relation WHEN 'derived' THEN ' became ' ELSE ' is merged into ' END || o.child
-            END AS why
+                WHEN o.relation <> 'dropped'
+                THEN o.parent || CASE o.relation WHEN 'derived' THEN ' became ' ELSE ' is merged into ' END || o.child
+            END AS why, o.parent || ' is dropped by ' || o.child || ': ' || o.reason AS dropped
             FROM lake.record_edge e SEMI JOIN {gone} g ON {_same("e", "g")} AND e.stage = g.stage
             LEFT JOIN {staged} s ON {_same("s", "e")}
             LEFT JOIN (
@@ -80,7 +79,8 @@ class Noter:
         cursor.execute(
             """
             INSERT INTO lake.record_edge_gone
-            SELECT l.* EXCLUDE (why), coalesce(l.why, c.why, l.stage || ' no longer leads from ' || l.parent || ' there'), ?, ?
+            SELECT l.* EXCLUDE (why, dropped),
+                   coalesce(l.why, c.why, l.dropped, l.stage || ' no longer leads from ' || l.parent || ' there'), ?, ?
             FROM leaving l LEFT JOIN causes c USING (parent)
             """,
             [self.run_id, self.now],
@@ -89,7 +89,8 @@ class Noter:
             cursor.execute(f"DROP TABLE {table}")
 
     def rows(self, cursor: duckdb.DuckDBPyConnection, table: str, key: str, gone: str, staged: str, how: Gone) -> None:
-        """Note the rows of ``table`` whose ``key`` is in ``gone`` and not ``staged``, and that staged ones that went are back."""
+        """Note the rows of ``table`` whose ``key`` is in ``gone`` and not ``staged``, and that staged ones that went are back;
+        and those that are staged under another label."""
         cursor.execute(
             f"""
             INSERT INTO lake.row_gone
@@ -97,6 +98,17 @@ class Noter:
             FROM lake.{table} t SEMI JOIN {gone} g ON g."{key}" = t."{key}" ANTI JOIN {staged} s ON s."{key}" = t."{key}"
             """,
             [self.run_id, self.now],
+        )
+        # A row that people know by another name now has not gone; but it left the place of that name.
+        cursor.execute(
+            f"""
+            INSERT INTO lake.row_gone
+            SELECT '{table}', t."{key}", {how.label}, 'it stands elsewhere now: ' || s.label, ?, ?,
+                   (SELECT id FROM lake.current_snapshot()), ?
+            FROM lake.{table} t SEMI JOIN {gone} g ON g."{key}" = t."{key}"
+            JOIN (SELECT t."{key}", {how.label} AS label FROM {staged} t) s ON s."{key}" = t."{key}" AND s.label <> {how.label}
+            """,
+            [self.run_id, self.now, self.now],
         )
         back = f"dataset = '{table}' AND back_at IS NULL AND id IN (SELECT \"{key}\" FROM {staged})"
         if cursor.execute(f"SELECT 1 FROM lake.row_gone WHERE {back} LIMIT 1").fetchone():

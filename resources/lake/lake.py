@@ -226,6 +226,22 @@ class Lake:
 
         retry(once)
 
+    def note_counts(self, run_id: str, stage: str, counts: Sequence[tuple[int, str, str, int]]) -> None:
+        """Note what became of a stage's rows (place, outcome, reason, rows) now that ``run_id`` wrote it, if that is news."""
+        query = "SELECT place, outcome, reason, rows FROM stage_count WHERE stage = ? QUALIFY noted_at = max(noted_at) OVER ()"
+        counts = counts or [(0, "in", "", 0)]  # that there are none any more is a count, too
+
+        rows = [(run_id, place, stage, outcome, reason, count) for place, outcome, reason, count in counts]
+
+        def note() -> None:
+            with contextlib.closing(self.plain_cursor()) as cursor, transaction(cursor):
+                cursor.executemany("INSERT INTO stage_count VALUES (?, ?, ?, ?, ?, ?, now())", rows)
+
+        with self._idle_cursor() as cursor:
+            noted = cursor.execute(query, [stage]).fetchall()
+        if sorted(noted) != sorted(counts):
+            self.locked(note)
+
     def query_version(self, query: str, salt: str = "") -> str:
         """Order-free hash of a query's rows and ``salt``: equal rows, equal version. Reads the whole result."""
         xor = self.scalar(f"SELECT bit_xor(md5_number(to_json(q)::VARCHAR)) FROM ({query}) q") or 0

@@ -62,6 +62,16 @@ class _RowRenamed(TypedDict):
     renamed_at: datetime
 
 
+class _StageCount(TypedDict):
+    run_id: str
+    place: Annotated[int, "Of the stage in the order in which data flows"]
+    stage: str
+    outcome: Annotated[str, "in: rows that the stage takes in; else what became of them"]
+    reason: str
+    rows: int
+    noted_at: datetime
+
+
 class _QuarantineRow(Quarantined):
     stage: str
     scope: str
@@ -114,14 +124,31 @@ RECORD_EDGE_GONE = Table(
     ("child", "parent", "relation", "stage", "gone_at"),
     "Lineage that is no more: edges as they were, and what became of them.",
 )
-ROW_GONE = Table("row_gone", _RowGone, ("dataset", "id", "gone_at"), "Rows that left their source.")
+ROW_GONE = Table("row_gone", _RowGone, ("dataset", "id", "gone_at"), "Rows that left their source, or their place in it.")
 ROW_RENAMED = Table("row_renamed", _RowRenamed, ("old_id",), "Ids that a migration replaced.")
+STAGE_COUNT = Table(
+    "stage_count",
+    _StageCount,
+    ("stage", "noted_at", "outcome", "reason"),
+    "What became of a stage's rows, as counted when a run had written it.",
+)
 QUARANTINE = Table("quarantine", _QuarantineRow, ("stage", "scope", "file", "row"), "Source rows that could not be used.")
 RUN = Table("run", _Run, ("run_id",), "Runs that wrote to the lake.")
 DATASET_VERSION = Table("dataset_version", _DatasetVersion, ("dataset", "snapshot"), "Versions of every dataset.")
 RUN_IO = Table("run_io", _RunIo, ("run_id", "stage", "direction", "dataset"), "What each run read and wrote.")
 SCHEMA_VERSION = Table("schema_version", _SchemaVersion, ("version",), "Versions of the tables' shapes, and their migrations.")
-LINEAGE_TABLES = (RECORD_EDGE, RECORD_EDGE_GONE, ROW_GONE, ROW_RENAMED, QUARANTINE, RUN, DATASET_VERSION, RUN_IO, SCHEMA_VERSION)
+LINEAGE_TABLES = (
+    RECORD_EDGE,
+    RECORD_EDGE_GONE,
+    ROW_GONE,
+    ROW_RENAMED,
+    STAGE_COUNT,
+    QUARANTINE,
+    RUN,
+    DATASET_VERSION,
+    RUN_IO,
+    SCHEMA_VERSION,
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A lake that exists, opened to be read and nothing else: nothing is created, migrated, locked or noted.
 
-For pages and questions beside runs that write. A lake that is written too is ``lake.py``.
+For pages and questions beside runs that write. A lake that is written too is ``lake.py``. No PyArrow is loaded here: a question
+at the terminal must not wait for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from resources.lake.catalog import Catalog
+from resources.lake.catalog import Catalog, use_lake
 
 
 class NoLake(RuntimeError):
@@ -21,16 +22,26 @@ class NoLake(RuntimeError):
 class ReadOnlyLake:
     """``with ReadOnlyLake(home) as lake: lake.rows("FROM funnel")``. Threads may share it; each query sees what is committed.
 
-    ``home``, ``catalog``, ``data_path``, ``memory_limit``: as of ``Lake``. Raises ``NoLake``.
+    ``home``, ``catalog``, ``data_path``, ``memory_limit``: as of ``Lake``. ``threads``: how many a query uses; None: all cores.
+    Raises ``NoLake``.
     """
 
-    def __init__(self, home: Path, catalog: str | None = None, data_path: str | None = None, memory_limit: str = "2GB") -> None:
+    def __init__(
+        self,
+        home: Path,
+        catalog: str | None = None,
+        data_path: str | None = None,
+        memory_limit: str = "2GB",
+        threads: int | None = None,
+    ) -> None:
         if catalog is None and not (home / "catalog.sqlite").is_file():
             raise NoLake(f"there is no lake in {home}; run `ocr-assets run` first, or set OCR_HOME to a project's folder")
         trusted = {"allow_unsigned_extensions": "true"}  # pip installed them, as everything here
         self._connection = duckdb.connect(config={"memory_limit": memory_limit, **trusted})
-        self._connection.execute("SET TimeZone = 'UTC'")
         try:
+            if threads is not None:
+                self._connection.execute(f"SET threads = {threads}")
+            self._connection.execute("SET TimeZone = 'UTC'")
             Catalog(home, catalog, data_path).attach(self._connection, read_only=True)
         except BaseException:
             self._connection.close()
@@ -39,8 +50,9 @@ class ReadOnlyLake:
     def rows(self, query: str, parameters: object = None) -> list[dict[str, Any]]:
         """A result as dicts."""
         with self._connection.cursor() as cursor:
-            cursor.execute("SET search_path = 'system.main,lake.main'")
-            return [dict(row) for row in cursor.execute(query, parameters).to_arrow_table().to_pylist()]
+            result = use_lake(cursor).execute(query, parameters)
+            names = [column[0] for column in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def scalar(self, query: str, parameters: object = None) -> Any:
         """The first value of the first row."""

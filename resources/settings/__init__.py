@@ -5,28 +5,41 @@ What belongs here: names, types, defaults, bounds and variables of settings, and
 themselves are in the packages beside; heavy ones are imported only when used, so the code server starts in seconds. Keys are no
 settings (``resources/secrets.py``). A stage has a settings model of its own, filled by the same
 ``environment.py``.
+
+Apart from ``project.py`` they bring Dagster with them, so they are imported when they are asked for: a command that only asks a
+question must not wait for it.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from resources.settings.automation import AutomationSettings
-from resources.settings.base import Settings
-from resources.settings.embedder import EmbedderResource
-from resources.settings.environment import WrongSetting, environment_defaults, from_environment, given
-from resources.settings.evaluation import BenchmarksResource, EvaluatedResource
-from resources.settings.lake import LakeResource
-from resources.settings.models import JudgesResource, TeacherResource, prices_of
-from resources.settings.project import Project, read_project
-from resources.settings.sandbox import SandboxResource
-from resources.settings.sources import BUNDLED, SourcesResource
-from resources.settings.synthesis import SynthesisResource
-from resources.settings.tokenizer import TokenizerResource
-from resources.settings.training import TrainingResource
-from resources.settings.warnings import WarningSettings
+if TYPE_CHECKING:
+    from resources.settings.every import (
+        BUNDLED,
+        RESOURCES,
+        AutomationSettings,
+        BenchmarksResource,
+        EmbedderResource,
+        EvaluatedResource,
+        JudgesResource,
+        LakeResource,
+        Project,
+        SandboxResource,
+        SourcesResource,
+        SynthesisResource,
+        TeacherResource,
+        TokenizerResource,
+        TrainingResource,
+        WarningSettings,
+        WrongSetting,
+        environment_defaults,
+        from_environment,
+        prices_of,
+        read_project,
+        resources_from_environment,
+    )
 
 __all__ = [
     "BUNDLED",
@@ -53,40 +66,8 @@ __all__ = [
     "resources_from_environment",
 ]
 
-# The name by which assets ask for a resource, which is its section in ``ocr.toml`` → its settings.
-RESOURCES: Mapping[str, type[Settings]] = {
-    resource.section: resource
-    for resource in (
-        LakeResource,
-        SourcesResource,
-        SynthesisResource,
-        TeacherResource,
-        JudgesResource,
-        EvaluatedResource,
-        BenchmarksResource,
-        EmbedderResource,
-        TokenizerResource,
-        TrainingResource,
-        SandboxResource,
-    )
-}
 
-
-def resources_from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, Settings]:
-    """All resources by name, each field from who gave it (``environment.py``), else its default. Raises ``WrongSetting``."""
-    project = read_project(environment)
-    return {name: _prefilled(resource, environment, project) for name, resource in RESOURCES.items()}
-
-
-def _prefilled(resource: type[Settings], environment: Mapping[str, str], project: Project) -> Settings:
-    """The resource, of a class whose defaults are what was given: a launchpad that sets one field leaves the others alone."""
-    found = given(resource, environment, project=project)
-    if not found:
-        return resource()
-    filled = from_environment(resource, environment, project=project)
-    own: Any = type(resource.__name__, (resource,), {"__module__": resource.__module__, "__doc__": resource.__doc__})
-    for name in found:
-        own.model_fields[name].default = getattr(filled, name)
-    own.model_rebuild(force=True)
-    prefilled: Settings = own(**{name: getattr(filled, name) for name in found})
-    return prefilled
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.every"), name)

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from ocr_assets.grading.grade import ungradable
-from ocr_assets.platform.lineage import MACROS
+from ocr_assets.platform.lineage.macros import MACROS
 from ocr_assets.programs.suites import suite_from_json
 from ocr_assets.verification.triplets import TRIPLETS
 from ocr_assets.verification.ungraded import UNGRADED

@@ -10,7 +10,7 @@ import pytest
 from ocr_assets.generation import request_loop
 from ocr_assets.generation.prompts import PromptTemplate, load_templates
 from ocr_assets.platform import progress
-from ocr_assets.platform.lineage import MACROS
+from ocr_assets.platform.lineage.macros import MACROS
 from ocr_assets.problems.decontamination import judging
 from ocr_assets.problems.decontamination.decide import ORDERS, decide
 from ocr_assets.problems.decontamination.judging import Judge, judge_request

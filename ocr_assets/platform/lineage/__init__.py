@@ -1,11 +1,8 @@
-"""Questions about where rows come from and what became of them.
+"""Questions about where rows come from, what became of them, and what any version of a table or release holds.
 
-``macros.sql`` holds the views and macros stored in the lake; ``report.py`` prints their answers for people.
-The edges themselves are written by each stage through ``resources/lake/lake.py``.
+The views and macros that are stored in the lake: ``views.sql`` (what people and stages read), ``funnel.sql`` (rows by stage and
+fate), ``questions.sql`` (questions about a row), ``versions.sql`` (about versions, costs and releases); docs/questions.md
+documents them. ``sql.py`` reads them, ``macros.py`` makes them fit the declared tables, ``report.py`` prints answers for people.
+The edges themselves are written by each stage through ``resources/lake/write.py``; what went is noted by
+``resources/lake/history.py``.
 """
-
-from importlib.resources import files
-
-MACROS = files(__name__).joinpath("macros.sql").read_text(encoding="utf-8")
-
-__all__ = ["MACROS"]
