@@ -33,7 +33,7 @@ def project(folder: Path, text: str) -> dict[str, str]:
     return {"OCR_PROJECT": str(folder / "ocr.toml")}
 
 
-def test_what_is_set_by_hand_outweighs_the_environment_and_that_the_file_and_that_the_default(tmp_path: Path) -> None:
+def test_by_hand_comes_before_the_environment_then_the_file_then_the_default(tmp_path: Path) -> None:
     environment = project(tmp_path, "[teacher]\nkind = 'endpoint'\nconcurrency = 3\nmax_requests = 5\n")
     found = from_environment(TeacherResource, environment)
     assert (found.kind, found.concurrency, found.max_requests, found.timeout_s) == ("endpoint", 3, 5, 3600)
@@ -96,7 +96,7 @@ def test_home_is_the_same_with_and_without_dagster(tmp_path: Path, text: str, en
         ("[teacher]\nkey = 'sk-hunter2'\n", "ocr.toml, line 2: key in [teacher]: keys are only ever environment variables: OCR_TEA"),
         ("[teacher]\nOCR_TEACHER_KEY = 'hunter2'\n", "keys are only ever environment variables: OCR_TEACHER_KEY, "),
         ("OCR_TEACHER_KEY = 'hunter2'\n", "ocr.toml, line 1: OCR_TEACHER_KEY: keys are only ever environment variables"),
-        ("[teacher]\nurl = 'https://me:hunter2@host/v1'\n", "ocr.toml, line 2: teacher.url='https://***@host/v1': a user name"),
+        ("[teacher]\nurl = 'https://me:hunter2@host/v1'\n", "ocr.toml, line 2: teacher.url='https://***@host/v1': a user name"),  # pragma: allowlist secret
         ("[teacher]\nkind = 'magic'\n", "ocr.toml, line 2: teacher.kind='magic': give 'recorded', 'endpoint' or 'vllm'"),
         ("[teacher]\n# kind\nconcurrency = 0\n", "ocr.toml, line 3: teacher.concurrency=0: give a value greater than or equal to 1"),
         ("[teacher]\nkind =\n", "this is no TOML: Invalid value (at line 2, column 7)"),
