@@ -21,10 +21,9 @@ from tests.support.judging_on import judge
 from tests.support.killing import said_at_the_end
 from tests.support.lakes import new_lake
 from tests.support.rows import problem, put_problems
-from tests.support.size import size
 
 ROOT = Path(__file__).resolve().parents[2]
-PROBLEMS, MOST, CONCURRENCY, KILLS = size(10, 40), 4, 4, size(3, 12)
+PROBLEMS, MOST, CONCURRENCY, KILLS = 8, 4, 4, 4
 RIGHT, WRONG = "a, b = map(int, input().split())\nprint(a + b)", "a, b = map(int, input().split())\nprint(a - b)"
 REFERENCES = [
     {"language": "python", "code": RIGHT, "correct": True, "source": "x"},
@@ -113,7 +112,8 @@ def test_side_by_side_the_solved_stop_costing_during_the_run(
     assert found == expected
 
 
-@pytest.mark.sized
+@pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_kills_of_either_lose_nothing(
     one_after_the_other: tuple[dict[str, list[dict[str, Any]]], set[int]], tmp_path: Path
 ) -> None:

@@ -39,7 +39,7 @@ def ask(home: Path, url: str, concurrency: int, most: int) -> str:
 
 
 def main(home: str, url: str, concurrency: str, most: str) -> None:
-    endpoint.FIRST_WAIT_S, batches.COMMIT_S, following.POLL_S, plan.LOOK_S = 0.01, 0.2, 0.1, 0.1
+    endpoint.FIRST_WAIT_S, batches.COMMIT_S, following.POLL_S, plan.LOOK_S = 0.01, 0.5, 0.5, 0.5
     print(ask(Path(home), url, int(concurrency), int(most)))
 
 

@@ -18,19 +18,19 @@ from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.pool import Pool
 
 
-def judge(home: Path, pool: Pool, patience_s: float) -> None:
+def judge(home: Path, pool: Pool, patience_s: float, pause_s: float = 0.0) -> None:
     """Judge what there is, and what comes until nobody has asked for so long."""
     journals = home / "journal"
     with project_lake(home / "lake") as store, StageLock(journals, FOLLOWER) as lock:
         place = Workplace(store, RunInfo("following"), journals, nullcontext(pool), True, print)
-        settings = FollowSettings(ValidationSettings(mutants=1), pause_s=0.1, patience_s=patience_s)
+        settings = FollowSettings(ValidationSettings(mutants=1), pause_s=pause_s, patience_s=patience_s)
         Following(place, settings, lock).follow()
 
 
 def main(home: str, patience: str) -> None:
-    batches.COMMIT_ROWS, batches.COMMIT_S = 5, 0.2
+    batches.COMMIT_ROWS, batches.COMMIT_S = 5, 0.5
     with DockerSandbox(workers=2) as pool:
-        judge(Path(home), pool, float(patience))
+        judge(Path(home), pool, float(patience), pause_s=1.0)
 
 
 if __name__ == "__main__":
