@@ -15,12 +15,13 @@ from ocr_assets.problems.decontamination.clean import label_problems
 from ocr_assets.problems.dedup.deduplicate import deduplicate
 from ocr_assets.problems.dedup.settings import DedupSettings
 from ocr_assets.problems.sources.read import read_source, store_rows
-from ocr_assets.schema import R1_TRACES, RELEASE_VERSION, RELEASED_ROW, SOLUTIONS, VERDICTS, VERIFIED_TRIPLETS
+from ocr_assets.schema import R1_TRACES, RELEASE_VERSION, RELEASED_ROW, SCREENED, SOLUTIONS, VERDICTS, VERIFIED_TRIPLETS
 from ocr_assets.verification.triplets import TRIPLET_EDGES
 from resources.lake import Lake, RunInfo
 from tests.support.lakes import new_lake
 from tests.support.rows import row_of
 
+FIRST_SNAPSHOT = 20
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 PAGE = Path(__file__).parents[2] / "docs" / "questions.md"
 STATEMENTS = ["add two numbers", "sort the list", "add two numbers", "count the stones", "find the way"]
@@ -46,6 +47,9 @@ def refresh(lake: Lake, folder: Path, run: str) -> None:
     with lake.write(RunInfo(run), "deduped_problems") as write:
         deduplicate(lake, write, lambda: lake.write(RunInfo(run), "deduped_problems"), DedupSettings())
     _count(lake, run, "deduped_problems")
+    with lake.write(RunInfo(run), "contamination_report") as write:
+        subjects = lake.rows("SELECT problem_id FROM problems")
+        write.sync(SCREENED, [row_of(SCREENED, subject=row["problem_id"]) for row in subjects])
     with lake.write(RunInfo(run), "clean_problems") as write:
         label_problems(lake, write, lambda texts: [4000 if "stones" in text else 1 for text in texts])
     _count(lake, run, "clean_problems")
@@ -168,6 +172,10 @@ def _count(lake: Lake, run: str, stage: str) -> None:
 
 def build(lake: Lake, folder: Path) -> None:
     """Two rounds: everything; then the second line is deleted, and another grader finds the second answer right."""
+    # The page names snapshots; how many it takes to make an empty lake changes with the tables.
+    with lake.plain_cursor() as cursor:
+        while lake.scalar("SELECT id FROM lake.current_snapshot()") < FIRST_SNAPSHOT:
+            cursor.execute("INSERT INTO row_renamed VALUES ('raw_old', 'raw_new', 'a migration', now())")
     refresh(lake, written(folder / "taco", STATEMENTS), "run-one")
     ask_and_judge(lake, "run-one", _ANSWERS)
     release(lake, "run-one", 1)
