@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +18,8 @@ import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 _BUSY = ("database is locked", "conflict", "failed to commit ducklake transaction", "busy")
+_FULL = ("disk is full", "no space left")
+_NOTHING_LEFT = 1 << 20  # bytes
 _WAIT_S = 120
 Result = TypeVar("Result")
 
@@ -35,6 +38,10 @@ def load_extensions(connection: duckdb.DuckDBPyConnection, *, postgres: bool = F
                 "install it with: pip install 'ocr-assets[postgres]'"
             ) from error
         connection.execute(f"LOAD '{folder / f'{extension}.duckdb_extension'}'")
+
+
+class DiskFull(OSError):
+    """A write could not be finished, and left everything as it was; the message names the folder."""
 
 
 class Catalog:
@@ -118,11 +125,27 @@ def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def retry(action: Callable[[], Result]) -> Result:
     """Run ``action``, again while another process holds the catalog, for at most two minutes."""
-    busy = retry_if_exception(lambda error: isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in _BUSY))
+    busy = retry_if_exception(lambda error: isinstance(error, duckdb.Error) and _says(error, _BUSY) and not _says(error, _FULL))
     retrying = Retrying(
         retry=busy, stop=stop_after_delay(_WAIT_S), wait=wait_random_exponential(multiplier=0.1, max=5), reraise=True
     )
     return retrying(action)
+
+
+@contextlib.contextmanager
+def disk_of(folder: Path) -> Iterator[None]:
+    """Say in one line that the disk is full, where that is why the block failed. Raises ``DiskFull``."""
+    try:
+        yield
+    except duckdb.Error as error:
+        # SQLite tells of files that it cannot enlarge as errors of the disk.
+        if _says(error, _FULL) or (_says(error, ("i/o error",)) and shutil.disk_usage(folder).free < _NOTHING_LEFT):
+            raise DiskFull(f"{folder}: the disk is full, and nothing was written; make room and run again ({error})") from error
+        raise
+
+
+def _says(error: BaseException, signs: Iterable[str]) -> bool:
+    return any(sign in str(error).lower() for sign in signs)
 
 
 def spill_folder(home: Path) -> Path:

@@ -22,7 +22,7 @@ import duckdb
 import pyarrow as pa
 
 from resources.lake import migrations
-from resources.lake.catalog import Catalog, retry, spill_folder, transaction, use_lake
+from resources.lake.catalog import Catalog, DiskFull, disk_of, retry, spill_folder, transaction, use_lake
 from resources.lake.lineage import LINEAGE_TABLES, SCHEMA_VERSION, RunInfo
 from resources.lake.migrations import Migration, Migrator, SchemaMismatch
 from resources.lake.reads import ReadingCursor, ReadTables
@@ -206,7 +206,8 @@ class Lake:
         A write that changes nothing makes no snapshot.
         """
         # A stage that commits as it goes writes within its write: each of its commits has the inputs read so far.
-        write = Write(self, run, stage, scope, outer=[other for other in self._writing if other.stage == stage])
+        with disk_of(self.home):
+            write = Write(self, run, stage, scope, outer=[other for other in self._writing if other.stage == stage])
         self._writing = [*self._writing, write]
         try:
             yield write
@@ -216,13 +217,20 @@ class Lake:
             write.close()
 
     def locked(self, action: Callable[[], None]) -> None:
-        """Run ``action``, a whole transaction, while no other process writes; again if the catalog was busy all the same."""
+        """Run ``action``, a whole transaction, while no other process writes; again if the catalog was busy all the same.
+
+        Raises ``DiskFull``."""
         assert self._connection is not None
         connection = self._connection
 
         def once() -> None:
             with self._catalog.writer_lock(connection):
-                action()
+                try:
+                    with disk_of(self.home):
+                        action()
+                except DiskFull:
+                    self._remove_uncommitted()
+                    raise
 
         retry(once)
 
@@ -241,6 +249,15 @@ class Lake:
             noted = cursor.execute(query, [stage]).fetchall()
         if sorted(noted) != sorted(counts):
             self.locked(note)
+
+    def _remove_uncommitted(self) -> None:
+        """Give back the room of data files that no commit names; call it while no other process can be writing any.
+
+        Only in a folder that is this lake's alone: another lake's files are named by no commit of ours either."""
+        if self.catalog is not None or self.data_path is not None:
+            return
+        with contextlib.suppress(duckdb.Error), contextlib.closing(self.plain_cursor()) as cursor:
+            cursor.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)")
 
     def query_version(self, query: str, salt: str = "") -> str:
         """Order-free hash of a query's rows and ``salt``: equal rows, equal version. Reads the whole result."""

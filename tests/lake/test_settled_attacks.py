@@ -33,20 +33,22 @@ class Home:
     def __init__(self, root: Path, folder: str = "") -> None:
         self.root, self.folder = root, folder
         self.store = new_lake(root / "lake").open()
-        self.run("first")
+        self.run()
 
     @property
     def memory(self) -> Memory:
         resources = {"lake": LakeResource(home=str(self.root)), "sources": SourcesResource(taco=self.folder, apps="")}
         return Memory.of(prompts, {}, resources)
 
-    def run(self, word: str, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """The asset as ``publish`` runs it; ``meanwhile`` happens between its reading and its commit, or after that."""
+    def run(self, word: str = "", meanwhile: Callable[[], object] = lambda: None) -> None:
+        """The asset as ``publish`` runs it: it reads and writes ``word``, or nothing. ``meanwhile`` happens before its commit."""
         memory = self.memory
-        with self.store.watch() as watch, self.store.write(RUN, "prompts") as write:
+        with self.store.watch() as watch:
             self.store.rows("FROM judge_votes")
             meanwhile()
-            write.sync(PROMPTS, [prompt(word)])
+            if word:
+                with self.store.write(RUN, "prompts") as write:
+                    write.sync(PROMPTS, [prompt(word)])
         memory.remember(self.store, watch)
 
     def another_run_writes(self, word: str) -> None:
@@ -114,7 +116,7 @@ def test_what_changes_in_or_behind_a_folder_counts(tmp_path: Path, change: Calla
     (folder / "subset.toml").write_text('title = "Own"\n[seeds]\npath = "../seeds"\n')
     home = Home(tmp_path / "home", str(folder))
     (folder / "round").unlink()
-    home.run("second")
+    home.run()
     assert home.is_settled
     change(folder)
     assert not home.is_settled
@@ -139,7 +141,7 @@ def test_files_beside_the_lake_count(tmp_path: Path, place: str) -> None:
     assert home.is_settled
     file.write_text("22")
     assert not home.is_settled
-    home.run("second")
+    home.run()
     assert home.is_settled
     shutil.rmtree(tmp_path / place.split("/")[0])
     assert not home.is_settled
@@ -150,7 +152,7 @@ def test_a_file_that_changes_while_it_is_read_counts(tmp_path: Path) -> None:
     release.parent.mkdir(parents=True)
     release.write_text("1")
     home = Home(tmp_path)
-    home.run("second", meanwhile=lambda: release.write_text("22"))
+    home.run(meanwhile=lambda: release.write_text("22"))
     assert not home.is_settled
 
 
