@@ -19,18 +19,25 @@ import docker
 import pytest
 
 from ocr_assets.grading.batch import Item, grade_many
+from ocr_assets.grading.settings import GradingSettings
+from ocr_assets.programs.published import limits, stdin_test
 from ocr_assets.programs.suites import suite_from_json
-from ocr_assets.schema import Verdict
+from ocr_assets.schema import SOLUTIONS, Verdict
+from ocr_assets.verification.judging import Workplace, judge_new
+from resources.lake import RunInfo
 from resources.sandbox import connection, docker_pool
 from resources.sandbox.api import Program, Run, RunLimits, SandboxUnavailable
 from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.reaper import LABEL, owner
+from tests.support.lakes import new_lake
 from tests.support.own_engine import OwnEngine
+from tests.support.rows import problem, put_problems, row_of
 from tests.support.size import FULL, size
 
 pytestmark = pytest.mark.alone  # its faults, and what it counts, are of the whole host
 
 ROOT = Path(__file__).resolve().parents[2]
+SUITE_TESTS = [stdin_test(n, f"{n} {n + 1}\n", f"{2 * n + 1}\n", "official") for n in range(3)]
 LIMITS = RunLimits(cpu_s=20, wall_s=120, memory_mb=128)
 SUITE = suite_from_json(
     {
@@ -230,6 +237,46 @@ def test_an_engine_that_stays_away_is_told_with_the_remedy(own_engine: OwnEngine
         finally:
             own_engine.start()
         assert pool.execute(Program("python", "print(2)", [Run()], LIMITS)).runs[0].stdout == b"2\n"
+
+
+JUDGED = "solution_id, suite_id, verdict, tests_passed, tests_total, first_failure, message, grader_version"
+
+
+@pytest.mark.parametrize("come_and_go", [False, True], ids=["undisturbed", "stopped and started"])
+def test_an_engine_that_goes_while_verdicts_are_written_changes_no_row(
+    own_engine: OwnEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, come_and_go: bool
+) -> None:
+    """From the lake through the stage's journal to the lake: as an administrator stops the engine, and starts it again."""
+    monkeypatch.setenv("DOCKER_HOST", own_engine.url)
+    work = items(48)
+    with new_lake(tmp_path / "lake") as lake, lake.write(RunInfo("test"), "test") as write:
+        put_problems(write, [problem(0, suite_id="s", tests=SUITE_TESTS, limits=limits())])
+        key = problem(0)["problem_id"]
+        write.sync(SOLUTIONS, [row_of(SOLUTIONS, parse_status="ok", **{**item_fields(item), "problem_id": key}) for item in work])
+    with DockerSandbox(workers=2) as pool, new_lake(tmp_path / "lake") as lake:
+        place = Workplace(lake, RunInfo("judging"), tmp_path / "journal", contextlib.nullcontext(pool), True, print)
+
+        def disturb() -> None:
+            while not list((tmp_path / "journal").glob("verdicts/*.jsonl")):
+                time.sleep(0.01)
+            own_engine.stop()
+            time.sleep(0.5)
+            own_engine.start()
+
+        disturber = threading.Thread(target=disturb if come_and_go else lambda: None)
+        disturber.start()
+        with place.journal("verdicts") as journal:
+            counts, _ = judge_new(place, journal, GradingSettings())
+        disturber.join()
+        assert counts["sandbox_error"] == 0 and counts.total() == len(work)
+        rows = lake.rows(f"SELECT {JUDGED} FROM verdicts ORDER BY ALL")
+    assert [row["solution_id"].partition("-")[2] for row in rows] == [row["verdict"] for row in rows], "as each was written to be"
+    assert len({row["solution_id"] for row in rows}) == len(rows) == len(work)
+    assert list((tmp_path / "journal").rglob("*.jsonl")) == []
+
+
+def item_fields(item: Item) -> dict[str, object]:
+    return {name: item[name] for name in ("solution_id", "language", "code")}
 
 
 def of_this_process() -> set[str]:
