@@ -105,7 +105,7 @@ def test_what_went_and_came_back_is_no_difference(tmp_path: Path) -> None:
 
 
 def test_many_edges_are_asked_as_a_few_are(tmp_path: Path) -> None:
-    """How long it takes with a million is measured by ``python -m tests.benchmarks lake`` (docs/questions.md)."""
+    """A million of them with ``make test-long``; few here."""
     rows = size(20_000, 1_000_000)
     with new_lake(tmp_path / "lake") as lake:
         with lake.plain_cursor() as cursor:
