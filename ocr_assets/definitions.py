@@ -34,7 +34,14 @@ from ocr_assets.synthesis.assets import question_screening, synthetic_questions
 from ocr_assets.traces.assets import r1_traces, solutions
 from ocr_assets.training.assets import finetuned_model, packed_sft, training_mix
 from ocr_assets.verification.assets import suite_quality, suite_validation, verdicts, verified_triplets
-from resources.settings import AutomationSettings, WrongSetting, from_environment, read_project, resources_from_environment
+from resources.settings import (
+    AutomationSettings,
+    OpenLineageSettings,
+    WrongSetting,
+    from_environment,
+    read_project,
+    resources_from_environment,
+)
 
 ASSETS = [
     raw_problems,
@@ -71,6 +78,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     """The definitions, with resources replaced by name: ``build_definitions(teacher=TeacherResource(kind="endpoint", …))``."""
     refuse_unknown(read_project(), ASSETS)
     resources = {**resources_from_environment(), **overrides}
+    from_environment(OpenLineageSettings, section="openlineage")  # a wrong one is refused now, not in each step
     automation = from_environment(AutomationSettings, section="automation")
     assets = governed(ASSETS, automation, resources)
     conditioned = [spec.key for asset in assets for spec in asset.specs if spec.automation_condition is not None]

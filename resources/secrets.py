@@ -44,7 +44,10 @@ JUDGE_KEY = Secret("OCR_JUDGE_KEY", "Key of the judges' server; `basic:user:pass
 EVALUATED_KEY = Secret(
     "OCR_EVALUATED_KEY", "Key of the server of models under evaluation; `basic:user:password` for HTTP basic authentication"
 )
-SECRETS = (TEACHER_KEY, JUDGE_KEY, EVALUATED_KEY)
+OPENLINEAGE_KEY = Secret(
+    "OCR_OPENLINEAGE_KEY", "Key of the server that OpenLineage events go to; `basic:user:password` for HTTP basic authentication"
+)
+SECRETS = (TEACHER_KEY, JUDGE_KEY, EVALUATED_KEY, OPENLINEAGE_KEY)
 
 
 def authorization(key: SecretStr | None) -> str:

@@ -24,7 +24,7 @@ from ocr_assets import samples
 from ocr_assets.exports import ledger
 from ocr_assets.exports.card import BENCHMARKS, card_text, warning
 from ocr_assets.exports.writer import write_release
-from ocr_assets.platform import plots, publish
+from ocr_assets.platform import openlineage, plots, publish
 from ocr_assets.platform.assets import Results
 from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.publish import picture, run_info
@@ -76,7 +76,7 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release
     store, folder = lake_of_run(lake), ReleaseFolder(lake.releases, what.name)
     is_own = context.asset_key.path[-1] == what.name
     memory = memory_of_step(context, lake)
-    with folder.locked():
+    with folder.locked(), openlineage.told(context, store, what.table):
         if is_own and (last := publish.last_if_settled(context, store, memory)):
             yield publish.unchanged(context, store, what.table, {**last, "released now": dg.MetadataValue.bool(False)})
             return

@@ -18,7 +18,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ocr_assets.platform import partitions, plots
+from ocr_assets.platform import openlineage, partitions, plots
 from ocr_assets.platform.assets import CHECK, ROWS_LOST, Results, watched
 from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.run_details import run_info
@@ -58,7 +58,8 @@ def replace(
     Raises:
         TypeError: ``body`` staged nothing of the table, or committed rows of it itself.
     """
-    yield from _publish(context, lake_resource, table, body, after, as_you_go=False)
+    with openlineage.told(context, lake_of_run(lake_resource), table):
+        yield from _publish(context, lake_resource, table, body, after, as_you_go=False)
 
 
 def append(
@@ -76,7 +77,8 @@ def append(
     Raises:
         TypeError: ``body`` staged rows of the table in the last write.
     """
-    yield from _publish(context, lake_resource, table, body, after, as_you_go=True)
+    with openlineage.told(context, lake_of_run(lake_resource), table):
+        yield from _publish(context, lake_resource, table, body, after, as_you_go=True)
 
 
 def _publish(

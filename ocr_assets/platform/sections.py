@@ -12,12 +12,16 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 from pydantic import BaseModel
 
-from resources.settings import RESOURCES, AutomationSettings, Project, WarningSettings
+from resources.settings import RESOURCES, AutomationSettings, OpenLineageSettings, Project, WarningSettings
 from resources.settings.environment import section_fields
 from resources.settings.project import RELEASES
 
 # Sections of the graph itself, that are neither a resource nor an asset.
-GRAPH_SECTIONS: Mapping[str, type[BaseModel]] = {"automation": AutomationSettings, "warnings": WarningSettings}
+GRAPH_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "automation": AutomationSettings,
+    "warnings": WarningSettings,
+    "openlineage": OpenLineageSettings,
+}
 
 
 def sections(assets: Iterable[dg.AssetsDefinition]) -> dict[str, type[BaseModel]]:

@@ -200,6 +200,7 @@ _ELSEWHERE = {
     "OCR_TEACHER_URL": "give it as OCR_TEACHER_KEY=basic:user:password",
     "OCR_EVALUATED_URL": "give it as OCR_EVALUATED_KEY=basic:user:password",
     "OCR_JUDGE_URL": "give it as OCR_JUDGE_KEY=basic:user:password",
+    "OCR_OPENLINEAGE_URL": "give it as OCR_OPENLINEAGE_KEY=basic:user:password",
     "OCR_CATALOG": "give it as PGPASSWORD or in ~/.pgpass, where PostgreSQL's own client looks",
 }
 

@@ -13,6 +13,7 @@ from resources.settings.environment import WrongSetting, environment_defaults, f
 from resources.settings.evaluation import BenchmarksResource, EvaluatedResource
 from resources.settings.lake import LakeResource
 from resources.settings.models import JudgesResource, TeacherResource, prices_of
+from resources.settings.openlineage import OpenLineageSettings
 from resources.settings.project import Project, read_project
 from resources.settings.sandbox import SandboxResource
 from resources.settings.sources import BUNDLED, SourcesResource
@@ -30,6 +31,7 @@ __all__ = [
     "EvaluatedResource",
     "JudgesResource",
     "LakeResource",
+    "OpenLineageSettings",
     "Project",
     "SandboxResource",
     "SourcesResource",
