@@ -1,8 +1,9 @@
 """OpenLineage events: read by the client's own classes, complete, and nobody's burden."""
 
 import json
-import multiprocessing
 import socket
+import subprocess
+import sys
 import threading
 import typing
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,6 @@ from ocr_assets.platform import publish
 from ocr_assets.platform.assets import Results, lake_asset
 from ocr_assets.schema import PROMPTS, VERDICTS
 from resources.lake import Lake, Write
-from resources.openlineage import append_line
 from resources.settings import LakeResource, OpenLineageSettings, WrongSetting, from_environment
 from tests.support.lakes import new_lake
 
@@ -242,18 +242,18 @@ def test_a_target_is_tried_again_and_its_next_fault_is_said_again(home: Path, mo
     assert len(targets.send({}, str(file))) == 1
 
 
-def _append(file: str, name: str, size: int) -> None:
-    for number in range(200):
-        append_line(file, json.dumps([name, number, "x" * size]).encode())
+_WRITER = """
+import json, sys
+for number in range(200):
+    append_line(sys.argv[1], json.dumps([sys.argv[2], number, "x" * 20_000]).encode())
+"""
 
 
 def test_two_processes_add_whole_lines(tmp_path: Path) -> None:
     file = tmp_path / "lineage.ndjson"
-    writers = [multiprocessing.get_context("spawn").Process(target=_append, args=(str(file), name, 20_000)) for name in "ab"]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
+    root = Path(__file__).resolve().parents[2]
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(file), name], cwd=root) for name in "ab"]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     for name in "ab":
         assert [number for who, number, _ in lines if who == name] == list(range(200))
