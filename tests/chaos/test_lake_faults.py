@@ -2,10 +2,9 @@
 
 import contextlib
 import os
-import sqlite3
+import select
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -117,26 +116,29 @@ def test_a_disk_that_is_full_says_so_before_an_answer_counts_as_kept(small_disk:
         journal.clear()
 
 
+# Another process: SQLite's locks hold nobody off within one, and the lake has an SQLite of its own.
+HOLDER = """
+import sqlite3, sys, time
+other = sqlite3.connect(sys.argv[1], isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+print("free", flush=True)
+other.execute("ROLLBACK")
+"""
+
+
+@pytest.mark.sized
 def test_a_catalog_that_is_busy_for_a_while_is_waited_for(tmp_path: Path) -> None:
     """As when a backup tool or another client of SQLite holds it: 31 s in the full size, beyond SQLite's own patience."""
     with new_lake(tmp_path) as lake:
         publish(lake, 1)
-        held, free = threading.Event(), threading.Event()
-
-        def hold() -> None:
-            with contextlib.closing(sqlite3.connect(tmp_path / "catalog.sqlite", isolation_level=None)) as other:
-                other.execute("BEGIN IMMEDIATE")
-                held.set()
-                free.wait(600)
-                other.execute("ROLLBACK")
-
-        holder = threading.Thread(target=hold)
-        holder.start()
-        held.wait()
-        threading.Timer(size(2, 31), free.set).start()
-        publish(lake, 2)
-        assert free.is_set(), "it was not written while the other held the catalog"
-        holder.join()
+        command = [sys.executable, "-c", HOLDER, str(tmp_path / "catalog.sqlite"), str(size(2, 31))]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+            publish(lake, 2)
+            ready, _, _ = select.select([holder.stdout], [], [], 0)
+            assert ready, "it was written while the other held the catalog"
         assert numbers(lake) == ["002"]
         assert lake.state("prompts")[0] == ROWS
 
