@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import IO, ClassVar
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from resources import runs
 from resources.lake import Lake, Migration, Table
 from resources.settings.base import Settings
 
@@ -57,6 +58,11 @@ class LakeResource(Settings):
         return Lake(self.root / "lake", self.catalog, self.data_path, self.memory_limit, tables, setup_sql, migrations)
 
     _held: Lake | None = PrivateAttr(None)
+    _alive: IO[str] | None = PrivateAttr(None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        if context.run is not None and context.instance is not None:
+            self._alive = runs.hold(context.instance, context.run.run_id)
 
     def held(self, make: Callable[[], Lake]) -> Lake:
         """The run's lake: opened by the first asset that wants it, closed when the run ends. Opening one takes longer than most
@@ -69,3 +75,6 @@ class LakeResource(Settings):
         if self._held is not None:
             self._held.close()
             self._held = None
+        if self._alive is not None:
+            runs.let_go(self._alive)
+            self._alive = None
