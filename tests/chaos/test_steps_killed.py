@@ -27,7 +27,7 @@ LONGEST_S = 6.0  # that a step is left alive; most take less
 OWN_TABLES = {"run", "run_io", "stage_count", "dataset_version"}
 OWN_COLUMNS = {
     "created_at", "run_id", "snapshot", "endpoint", "latency_s", "attempts", "cpu_s", "memory_mb", "host_speed", "python_need_s",
-    "cpp_need_s", "retrieved_at", "read_at",
+    "cpp_need_s", "wall_s", "graded_at",
 }  # fmt: skip
 
 
