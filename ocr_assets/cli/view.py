@@ -25,6 +25,8 @@ def view(host: str, port: int) -> None:
     """Read rows in a browser: by filter, responses side by side, two versions, progress."""
     from ocr_assets.serving.viewer.serve import NotInstalled, serve
 
+    if not host.strip():  # the server would take it for every address of this machine
+        raise Refused("--host: give an address to listen on, such as 127.0.0.1")
     existing_lake()
     click.echo(f"view: http://{host}:{port} (stop with Ctrl-C)", err=True)
     try:

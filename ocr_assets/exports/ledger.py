@@ -60,10 +60,10 @@ def hash_text(column: str = "hash") -> str:
 
 
 def take_in(store: Lake, run: RunInfo, folder: ReleaseFolder, table: Table, profile: str) -> None:
-    """Tell the lake of versions that lie there and that it does not know: those of before it kept a ledger, or of a lake that was
-    lost. What they were made of is known where the lake still has their edges."""
+    """Tell the lake of versions that lie there whole and that it does not know: those of before it kept a ledger, or of a lake
+    that was lost. What they were made of is known where the lake still has their edges."""
     last = int(newest(store, folder.name)["number"])
-    for number in (number for number in folder.numbers if number > last):
+    for number in (number for number in folder.numbers if number > last and folder.is_whole(number)):
         manifest, path = folder.manifest(number), folder.version(number)
         files = [str(file) for file in sorted((path / "data").glob("*.parquet"))]
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)

@@ -91,7 +91,8 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release
                         raise dg.Failure(message, allow_retries=False)
                     is_new = found.version != before["version"]
                     number = int(before["number"]) + is_new
-                    if is_new or number not in folder.numbers:  # a folder that somebody removed is written again
+                    # What somebody removed or damaged is written again.
+                    if is_new or not folder.is_whole(number, found.version):
                         _build(context, what, found, folder, number)
                 if is_new:
                     row = _version_row(context, what, found, number, f"{lake.releases.name}/{what.name}/v{number}")

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from ocr_assets.platform.sections import GRAPH_SECTIONS
 from ocr_assets.schema import RELEASES as BUNDLED_TABLES
 from ocr_assets.schema import TABLES
 from resources.lake import LINEAGE_TABLES
-from resources.settings import Project, WrongSetting
+from resources.settings import RESOURCES, Project, WrongSetting
 from resources.settings.project import RELEASES
 
 # The releases that are always there → profile. A section named as one sets its filters.
@@ -24,6 +25,7 @@ BUNDLED: Mapping[str, str] = {
 PROFILES = tuple(BUNDLED.values())
 ANSWERS = ("ocr", "kodcode_sft_r1")  # profiles whose rows are answers, to be trained on
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_LONGEST = 100  # it is part of names of files and tables
 _TAKEN = {table.name for table in (*TABLES, *LINEAGE_TABLES)}
 
 
@@ -46,6 +48,10 @@ def wrong_name(name: str) -> str | None:
     """Why a release cannot have this name, which is also that of a folder, an asset and a dataset; None: it can."""
     if not _NAME.fullmatch(name):
         return "the name of a release begins with a letter and has small letters, digits and _"
+    if len(name) > _LONGEST:
+        return f"the name of a release has at most {_LONGEST} characters"
+    if name in RESOURCES or name in GRAPH_SECTIONS:
+        return f"[{name}] is a section of settings; give another name"
     if name in _TAKEN:
         return f"{name} is a table of the lake; give another name"
     return None

@@ -64,7 +64,7 @@ class Catalog:
         load_extensions(connection, postgres=self.is_postgres)
         # DuckLake repeats a commit that others overtook; ten times, its default, is too few for eight writers.
         connection.execute("SET ducklake_max_retry_count = 100")
-        options = f"DATA_PATH '{self._data_path}'"
+        options = f"DATA_PATH {_text(self._data_path)}"
         if self._address.startswith("sqlite:"):
             # WAL lets people read while a run writes; the timeout lets two writers queue instead of failing.
             options += ", META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 30000"
@@ -72,10 +72,10 @@ class Catalog:
             options += ", OVERRIDE_DATA_PATH true"
         if read_only:
             options += ", READ_ONLY"
-        retry(lambda: connection.execute(f"ATTACH IF NOT EXISTS 'ducklake:{self._address}' AS lake ({options})"))
+        retry(lambda: connection.execute(f"ATTACH IF NOT EXISTS {_text(f'ducklake:{self._address}')} AS lake ({options})"))
         if self.is_postgres and not read_only:
-            server = self._address.removeprefix("postgres:").replace("'", "''")
-            connection.execute(f"ATTACH IF NOT EXISTS '{server}' AS lake_lock (TYPE postgres)")
+            server = _text(self._address.removeprefix("postgres:"))
+            connection.execute(f"ATTACH IF NOT EXISTS {server} AS lake_lock (TYPE postgres)")
         use_lake(connection)
 
     @contextlib.contextmanager
@@ -142,6 +142,11 @@ def disk_of(folder: Path) -> Iterator[None]:
         if _says(error, _FULL) or (_says(error, ("i/o error",)) and shutil.disk_usage(folder).free < _NOTHING_LEFT):
             raise DiskFull(f"{folder}: the disk is full, and nothing was written; make room and run again ({error})") from error
         raise
+
+
+def _text(value: str) -> str:
+    """A text in SQL."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _says(error: BaseException, signs: Iterable[str]) -> bool:

@@ -132,7 +132,10 @@ def _from_file(field: FieldInfo, value: Any, folder: Path) -> Any:
     value, kind = _typed(field, value), _extra(field, "path")
     if not kind or not isinstance(value, str) or not value.strip() or value in _NO_PATHS or ":" in value:
         return value
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:  # a home of nobody; the setting itself says what is wrong with it
+        return value
     if kind != "or name" or value.startswith(".") or (folder / path).exists():
         return str(folder / path)
     return value

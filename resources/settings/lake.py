@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import IO, ClassVar
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from resources import runs
 from resources.lake import Lake, Migration, Table
 from resources.settings.base import Settings
+from resources.settings.project import as_folder
 
 
 class LakeResource(Settings):
@@ -36,6 +37,12 @@ class LakeResource(Settings):
     memory_limit: str = Field(
         "4GB", description="DuckDB's memory; beyond it spills to disk", json_schema_extra={"env": "OCR_MEMORY_LIMIT"}
     )
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_a_folder(cls, value: str) -> str:
+        as_folder(value)
+        return value
 
     @property
     def root(self) -> Path:

@@ -113,11 +113,11 @@ def read_project(environment: Mapping[str, str] = os.environ) -> Project:
         return Project(overrides=overrides)
     try:
         content = file.read_bytes()
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # some editors begin a file with a mark
         sections = tomllib.loads(text)
     except OSError as error:
         raise WrongSetting(f"wrong setting: {file}: it cannot be read ({error.strerror or error})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also numbers and nesting beyond what is read
         raise WrongSetting(f"wrong setting: {file}: this is no TOML: {error}") from None
     lines = _lines(text)
     project = Project(file, hashlib.sha256(content).hexdigest(), sections, overrides, lines)
@@ -132,13 +132,26 @@ def read_project(environment: Mapping[str, str] = os.environ) -> Project:
     return Project(file, project.digest, with_home, overrides, lines)
 
 
+def as_folder(text: str) -> Path:
+    """A folder's name as its absolute path, from the current folder on. Raises ``ValueError`` in one line."""
+    if not text.strip() or "\0" in text:
+        raise ValueError("give the name of a folder")
+    try:
+        return Path(text).expanduser().resolve()
+    except RuntimeError:
+        raise ValueError("give a folder; there is no such user") from None
+
+
 def home(environment: Mapping[str, str] = os.environ) -> Path:
     """The folder of lake, releases, cache and Dagster's own files, which is ``[lake] home``. Raises ``WrongSetting``."""
     project = read_project(environment)
-    chosen = project.set_by_hand("lake").get("home") or environment.get("OCR_HOME")
-    if chosen:
-        return Path(str(chosen)).expanduser().resolve()
-    return (project.folder / Path(str(project.section("lake").get("home", HOME))).expanduser()).resolve()
+    by_hand = project.set_by_hand("lake").get("home") or environment.get("OCR_HOME")
+    chosen = str(by_hand or project.section("lake").get("home", HOME))
+    try:
+        folder = as_folder(chosen)
+    except ValueError as error:
+        raise WrongSetting(f"wrong setting: lake.home={chosen!r}: {error}") from None
+    return folder if by_hand else (project.folder / Path(chosen).expanduser()).resolve()
 
 
 def as_set(section: str, name: str, text: str) -> str:

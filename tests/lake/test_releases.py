@@ -1,5 +1,6 @@
 """Releases have names, versions that stay, and a ledger in the lake; no run changes one that it was not asked for."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from ocr_assets.exports.profiles import PROFILES
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.release_folders import ReleaseFolder
 from resources.lake import RunInfo
+from resources.lake.reading import ReadOnlyLake
 from resources.settings import LakeResource
 from tests.support.lakes import unpack_old_lake
 
@@ -215,3 +217,83 @@ def test_old_versions_go_only_where_that_is_set_and_a_folder_that_was_removed_is
     shutil.rmtree(folder / "v3")
     assert release(home).success and set(ledger_of(home)) == {1, 2, 3}
     assert released(home) == ledger_of(home)[3]
+
+
+def test_a_newest_version_that_was_damaged_or_is_another_is_written_again_and_set_aside(home: Path) -> None:
+    assert release(home).success
+    first = released(home)
+    forget(home, 20)
+    assert release(home).success
+    folder, second = home / "releases" / "sft_dataset", released(home)
+    (folder / "v2").rename(home / "lost")
+    shutil.copytree(folder / "v1", folder / "v2")
+    assert release(home).success and released(home) == second == ledger_of(home)[2], "files are what the ledger says"
+    shard = next((folder / "v2" / "data").glob("*.parquet"))
+    shard.write_bytes(shard.read_bytes()[:1000])
+    assert release(home).success and released(home) == second
+    assert sorted(path.name for path in folder.glob("v*")) == ["v1", "v2", "v2.replaced", "v2.replaced-2"]
+    assert released(home, version="v1") == first and set(ledger_of(home)) == {1, 2}
+
+
+def version(folder: Path, version: str = "a", shard: bytes = b"rows") -> None:
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "python-00000.parquet").write_bytes(shard)
+    listed = {"data/python-00000.parquet": hashlib.sha256(b"rows").hexdigest()}
+    manifest = {"version": version, "created_at": "2026-01-01T00:00:00+00:00", "files": listed}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_only_whole_folders_are_versions_and_what_lies_in_the_way_is_set_aside(tmp_path: Path) -> None:
+    folder = ReleaseFolder(tmp_path, "mine")
+    for name in ("v1", "v03", "v2.replaced", "v4"):
+        version(folder.path / name)
+    (folder.version(2) / "data").mkdir(parents=True)
+    (folder.version(4) / "manifest.json").write_text('{"ver')
+    assert folder.numbers == [1]
+    version(folder.version(5), shard=b"ro")
+    assert folder.numbers == [1, 5] and folder.is_whole(1, "a") and not folder.is_whole(1, "b") and not folder.is_whole(5)
+    assert not folder.is_whole(2) and not folder.is_whole(4)
+    for _ in range(2):
+        version(folder.building(2))
+        folder.put(2)
+    assert folder.is_whole(2) and (folder.path / "v2.replaced").is_dir() and (folder.path / "v2.replaced-3").is_dir()
+
+
+def test_recovery_removes_only_what_was_being_built_and_takes_no_note_for_a_release(tmp_path: Path) -> None:
+    folder = ReleaseFolder(tmp_path, "mine")
+    version(folder.version(1))
+    (folder.version(1) / "README.md").write_text("the card")
+    (folder.path / "README.md").write_text("a note")
+    (folder.path / "data").mkdir()
+    (folder.path / ".v1.swp").write_text("an editor's")
+    (folder.path / ".vscode").mkdir()
+    (folder.building(2)).mkdir()
+    (folder.building(2) / "manifest.json").write_text('{"ver')
+    folder.recover(2, "b")
+    assert (folder.version(1) / "README.md").read_text() == "the card" and (folder.path / "README.md").read_text() == "a note"
+    assert sorted(path.name for path in folder.path.glob(".v*")) == [".v1.swp", ".vscode"]
+
+
+def test_a_kill_while_old_versions_are_removed_leaves_no_half_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ReleaseFolder(tmp_path, "mine")
+    for number in (1, 2):
+        version(folder.version(number))
+
+    def die(path: Path) -> None:
+        (path / "data" / "python-00000.parquet").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(shutil, "rmtree", die)
+        folder.keep(1)
+    assert folder.numbers == [2]
+    folder.recover(2, "a")
+    assert [path.name for path in folder.path.iterdir()] == ["v2"]
+
+
+def test_a_lake_lies_also_in_a_folder_whose_name_is_a_text_of_sql(tmp_path: Path) -> None:
+    place = tmp_path / "o'brien" / "lake"
+    with project_lake(place):
+        pass
+    with ReadOnlyLake(place) as lake:
+        assert lake.scalar("SELECT count(*) FROM release_version") == 0

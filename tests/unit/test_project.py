@@ -99,6 +99,11 @@ def test_home_is_the_same_with_and_without_dagster(tmp_path: Path, text: str, en
         ("[teacher]\nurl = 'https://me:hunter2@host/v1'\n", "ocr.toml, line 2: teacher.url='https://***@host/v1': a user name"),  # pragma: allowlist secret
         ("[teacher]\nkind = 'magic'\n", "ocr.toml, line 2: teacher.kind='magic': give 'recorded', 'endpoint' or 'vllm'"),
         ("[teacher]\n# kind\nconcurrency = 0\n", "ocr.toml, line 3: teacher.concurrency=0: give a value greater than or equal to 1"),
+        ("a = " + "[" * 5000, "this is no TOML: maximum recursion depth"),
+        ("[teacher]\nconcurrency = " + "9" * 5000, "this is no TOML: Exceeds the limit"),
+        ("[lake]\nhome = ' '\n", "ocr.toml, line 2: lake.home=' ': give the name of a folder"),
+        ("[lake]\nhome = 'a\\u0000'\n".replace("'", '"'), "give the name of a folder"),
+        ("[lake]\nhome = '~nobody-of-this-name/x'\n", "give a folder; there is no such user"),
         ("[teacher]\nkind =\n", "this is no TOML: Invalid value (at line 2, column 7)"),
         ("[r1_traces]\ntop_p = 2\n", "ocr.toml, line 2: r1_traces.top_p=2: give a value less than or equal to 1"),
     ],
@@ -113,6 +118,24 @@ def test_a_wrong_file_is_refused_in_one_line_that_says_where(tmp_path: Path, tex
         from_environment(TraceSettings, environment, section="r1_traces")
     assert str(error.value).startswith("wrong setting: ") and said in str(error.value)
     assert "\n" not in str(error.value) and "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("chosen", ["", " ", "~nobody-of-this-name", "a\\u0000b"])
+def test_a_home_that_is_no_folder_is_refused_also_without_dagster(tmp_path: Path, chosen: str) -> None:
+    with pytest.raises(WrongSetting, match=r"lake\.home=.*: give "):
+        home(project(tmp_path, f'[lake]\nhome = "{chosen}"\n'))
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    assert read_project(project(tmp_path, "\ufeff[teacher]\nmodel = 'a'\n")).section("teacher") == {"model": "a"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("a" * 101, "at most 100 characters"), ("sources", "a section of settings"), ("warnings", "a section of")]
+)
+def test_a_release_has_no_name_that_is_no_folder_or_another_section(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(WrongSetting, match=why):
+        named_releases(read_project(project(tmp_path, f"[releases.{name}]\nprofile = 'ocr'\n")))
 
 
 def test_a_password_given_by_hand_is_refused_without_being_shown() -> None:

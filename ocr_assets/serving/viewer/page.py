@@ -95,7 +95,7 @@ def rows_page(lake: ReadOnlyLake) -> None:
         keys.append(Key(rows[-1]["problem_id"], rows[-1]["triplet_id"]))
         st.rerun()
     place.caption(f"page {len(keys)}")
-    if picked.selection.rows:
+    if picked.selection.rows and picked.selection.rows[0] < len(rows):  # a run may have taken rows away since the click
         open_problem(rows[picked.selection.rows[0]]["problem_id"])
 
 
