@@ -22,6 +22,8 @@ _SHOWN = "***"
 # user:password@ in an address; the password of a libpq connection string.
 _USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]+(?=@)")
 _PASSWORD = re.compile(r"(\bpassword\s*=\s*)('[^']*'|[^\s'\"]+)", re.IGNORECASE)
+# A key in the query of an address.
+_IN_QUERY = re.compile(r"(?<=[?&])((?:api[-_]?)?key|(?:access[-_]?)?token|secret|signature|sig)=[^&\s'\"]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ def authorization(key: SecretStr | None) -> str:
 
 
 def has_password(text: str) -> bool:
-    """Whether ``text`` holds ``user:password@`` in an address or ``password=`` of a database connection."""
-    return bool(_USER_INFO.search(text) or _PASSWORD.search(text))
+    """Whether ``text`` holds ``user:password@`` or ``?key=`` in an address or ``password=`` of a database connection."""
+    return any(pattern.search(text) for pattern in (_USER_INFO, _PASSWORD, _IN_QUERY))
 
 
 def hidden(text: str, keys: Iterable[SecretStr | None] = ()) -> str:
@@ -73,4 +75,4 @@ def hidden(text: str, keys: Iterable[SecretStr | None] = ()) -> str:
             for written in sorted({value, sent, value.removeprefix("basic:"), value.rpartition(":")[2]}, key=len, reverse=True):
                 if len(written) > 3:  # shorter ones are no keys, and would black out ordinary words
                     text = text.replace(written, _SHOWN)
-    return _PASSWORD.sub(rf"\1{_SHOWN}", _USER_INFO.sub(_SHOWN, text))
+    return _IN_QUERY.sub(rf"\1={_SHOWN}", _PASSWORD.sub(rf"\1{_SHOWN}", _USER_INFO.sub(_SHOWN, text)))

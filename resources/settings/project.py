@@ -100,7 +100,7 @@ class Project:
         if _LIKE_A_KEY.search(name):
             variables = ", ".join(secret.variable for secret in SECRETS)
             return f"wrong setting: {self.place(*path)}: {name}{within}: keys are only ever environment variables: {variables}"
-        return f"wrong setting: {self.place(*path)}: there is no {noun} {name}{within}; there are {', '.join(known)}"
+        return hidden(f"wrong setting: {self.place(*path)}: there is no {noun} {name}{within}; there are {', '.join(known)}")
 
 
 def read_project(environment: Mapping[str, str] = os.environ) -> Project:
