@@ -212,7 +212,7 @@ def test_a_target_that_does_not_take_events_is_one_warning(
     monkeypatch.setenv("OCR_OPENLINEAGE_KEY", KEY)
     monkeypatch.setattr(targets, "PATIENCE_S", 0.2 if answer == "no answer" else 30)
     with socket.create_server(("127.0.0.1", 0)) as silent, server() as (elsewhere, lost):
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/?api_key=in-the-address"
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/?tenant=in-the-address"
         if answer == "refused connection":
             silent.close()
         with server(401 if answer == "401" else 302, elsewhere) as (answering, posted):
@@ -244,6 +244,7 @@ def test_a_target_is_tried_again_and_its_next_fault_is_said_again(home: Path, mo
 
 _WRITER = """
 import json, sys
+from resources.openlineage import append_line
 for number in range(200):
     append_line(sys.argv[1], json.dumps([sys.argv[2], number, "x" * 20_000]).encode())
 """
