@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 import dagster as dg
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ocr_assets import samples
 from ocr_assets.automation.jobs import LANE, refresh
@@ -25,13 +25,14 @@ RETRY_S = 3600  # how long a source that could not be read is left alone
 
 class Cursor(BaseModel):
     """What a sensor remembers. ``seen``: the source's state at the last tick, ``asked``: the one that it was read for,
-    ``number``: of that reading, so that a state which comes back is read again; ``at``: when (seconds since 1970)."""
+    ``number``: of that reading, so that a state which comes back is read again; ``at``: when (seconds since 1970). A sensor
+    that remembers nothing counts from the time on: the names of earlier readings are taken."""
 
     model_config = ConfigDict(frozen=True)
 
     seen: str = ""
     asked: str = ""
-    number: int = 0
+    number: int = Field(default_factory=lambda: int(time.time()))
     at: float = 0.0
 
     def run_key(self, source: str) -> str:

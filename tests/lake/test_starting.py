@@ -128,7 +128,9 @@ def test_a_sensor_starts_a_refresh_when_files_changed_and_stay_as_they_are(insta
 
     assert tick() == ([], "local changed; it is read when it stays as it is")
     (first,), _ = tick()
-    assert (first.partition_key, first.run_key) == ("local", f"local:1:{Cursor.model_validate_json(_cursor(started)).asked}")
+    cursor = Cursor.model_validate_json(_cursor(started))
+    assert (first.partition_key, first.run_key) == ("local", f"local:{cursor.number}:{cursor.asked}")
+    assert cursor.number > 1_700_000_000, "a sensor whose cursor was reset names no reading as one before"
     run = started.run(first, dg.DagsterRunStatus.STARTED)
     assert tick() == ([], "local is as it was when it was last read")
 
