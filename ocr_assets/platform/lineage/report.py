@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from ocr_assets.platform.visible import visible
+
 
 class Asked(Protocol):
     """A lake that is open, for reading at least."""
@@ -169,5 +171,5 @@ def _number(value: Any) -> Any:
 
 
 def _short(text: str, limit: int) -> str:
-    text = " ".join(text.split())
+    text = visible(" ".join(text.split()))
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import streamlit as st
 
+from ocr_assets.platform.visible import visible
 from ocr_assets.serving.viewer import queries
 from ocr_assets.serving.viewer.queries import Filter, Key, Row, Versions
 from resources.lake.at_work import progress
@@ -49,14 +50,15 @@ def counted(_lake: ReadOnlyLake, state: str, chosen: Filter) -> int:
 
 def plain(text: str | None, language: str | None = None, height: int | None = None) -> None:
     """Untrusted text, to be read and nothing else."""
-    text = text or ""
+    text = visible(text or "")
     cut = "" if len(text) <= EXCERPT else f"\n… {len(text) - EXCERPT:,} more characters"
     st.code(text[:EXCERPT] + cut, language=language, wrap_lines=language is None, height=height or "content")
 
 
 def table(rows: Sequence[Mapping[str, Any]], **options: Any) -> Any:
     """Rows as a table; its cells are text."""
-    return st.dataframe([dict(row) for row in rows], hide_index=True, width="stretch", **options)
+    shown = [{name: visible(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
+    return st.dataframe(shown, hide_index=True, width="stretch", **options)
 
 
 def mark(verdict: str | None) -> str:
@@ -303,6 +305,9 @@ def main() -> None:
                 plain(str(error))
             except (duckdb.CatalogException, duckdb.BinderException) as error:
                 st.warning("Other code wrote this lake: a run of this version brings it up to date.")
+                plain(str(error))
+            except duckdb.Error as error:  # a catalog that is busy for long, files that upkeep removed
+                st.warning("The lake did not answer just now; load the page again.")
                 plain(str(error))
 
         shown.__name__ = show.__name__
