@@ -153,7 +153,7 @@ def test_a_step_that_fails_says_so_without_what_is_secret(home: Path, monkeypatc
     file = home / "lineage.ndjson"
     monkeypatch.setenv("OCR_OPENLINEAGE_FILE", str(file))
     monkeypatch.setenv("OCR_TEACHER_KEY", KEY)
-    message = f"no answer of http://me:hunter2@host/ with {KEY}"
+    message = f"no answer of http://me:hunter2@host/ with {KEY}"  # pragma: allowlist secret
     assert not run(home, fault=ConnectionError(message)).success
     assert not run(home, prompt("a", content=None)).success  # breaks the declaration
     _, failed, _, invalid = map(parsed, events_of(file))
