@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -330,3 +331,46 @@ def test_the_row_that_the_documents_follow_has_come_that_way(demo: Demo) -> None
                               [next(row_id for row_id in named if row_id.startswith("trip_"))])  # fmt: skip
     assert len(named) == 8 and named == {step[end] for step in steps for end in ("id", "parent")}
     assert walked == {"verdict": "wrong_answer", "tests_passed": 3, "tests_total": 8}, "as docs/architecture.md tells it"
+
+
+# ---- choices that last: here, since it begins with the demo's home ------------------------------------------------
+
+PROJECT = """
+[releases.accepted]
+profile = "ocr"
+keep = "accepted"
+
+[r1_traces]
+python_samples = 7
+"""
+
+
+def test_releases_have_names_and_a_plain_run_changes_no_other(demo: Demo, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo[0], home, symlinks=True)
+    before = (home / "releases" / "sft_dataset" / "current" / "manifest.json").read_text()
+    (tmp_path / "ocr.toml").write_text(PROJECT)
+    project = {"OCR_PROJECT": str(tmp_path / "ocr.toml")}
+
+    done = run("run", "--select", "r1_traces", "--select", "group:release", "--set", "accepted.languages=[\"cpp\"]",
+               "--set", "accepted.release_as=mine", home=home, **project)  # fmt: skip
+    assert "mine: " in done.stderr and "r1_traces: 0 teacher requests" in done.stderr
+    assert not (home / "releases" / "accepted").exists(), "what was made has another name"
+    run("run", "--only", "accepted", home=home, **project)
+    manifests = {
+        name: json.loads((home / "releases" / name / "current" / "manifest.json").read_text()) for name in ("mine", "accepted")
+    }
+    assert manifests["accepted"]["filters"]["keep"] == "accepted" == manifests["mine"]["filters"]["keep"]
+    assert set(manifests["mine"]["rows"]) == {"cpp"} and set(manifests["accepted"]["rows"]) == {"cpp", "python"}
+    assert (home / "releases" / "sft_dataset" / "current" / "manifest.json").read_text() == before
+
+    refused = run("run", "--select", "sft_dataset", "--set", "sft_dataset.keep=accepted", home=home, check=False, **project)
+    assert refused.returncode == 1
+    assert "sft_dataset: keep='accepted' is not what the project says of this release" in refused.stderr
+    assert (home / "releases" / "sft_dataset" / "current" / "manifest.json").read_text() == before
+    with open_lake(home) as lake:
+        (row,) = lake.rows("SELECT configuration, project FROM run ORDER BY started_at DESC LIMIT 1")
+        assert json.loads(row["project"])["file"] == str(tmp_path / "ocr.toml")
+        (first,) = lake.rows("SELECT r.configuration FROM run r JOIN release_version v USING (run_id) WHERE v.release = 'mine'")
+        assert json.loads(first["configuration"])["assets"]["r1_traces"]["python_samples"] == 7
+        assert json.loads(first["configuration"])["assets"]["accepted"]["languages"] == ["cpp"]
