@@ -52,5 +52,5 @@ def test_outside_a_checkout_it_is_the_version_of_the_package(checkout: Path, mon
 
 
 def test_a_folder_that_was_never_installed_has_no_version(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(version, "_PACKAGE", "ocr-assets-of-nobody")
+    monkeypatch.setattr(version, "PACKAGE", "ocr-assets-of-nobody")
     assert code_version() == "0"
