@@ -85,6 +85,17 @@ def test_rows_are_filtered_paged_and_opened(address: str, page: Page) -> None:
     expect(page.get_by_text(f"{PROBLEMS} responses")).to_be_visible()
 
 
+def test_who_goes_back_before_a_problem_is_drawn_stays_with_the_rows(address: str, page: Page) -> None:
+    page.goto(address)
+    for row in (1, 2, 3):
+        expect(page.get_by_text(f"{PROBLEMS * ANSWERS:,} responses")).to_be_visible()
+        page.locator("[data-testid=stDataFrame]").first.click(position={"x": 18, "y": 18 + 35 * row})
+        page.get_by_role("button", name="all rows").click()
+        expect(page.get_by_text(f"{PROBLEMS * ANSWERS:,} responses")).to_be_visible()
+        page.wait_for_timeout(1000)
+        expect(page.get_by_text(f"{PROBLEMS * ANSWERS:,} responses")).to_be_visible()
+
+
 def test_progress_of_who_asks_and_who_follows_is_one_page(address: str, home: Path, page: Page) -> None:
     journals = home / "lake" / "journal"
     with StageLock(journals, "r1_traces") as asker, StageLock(journals, "follow") as follower:

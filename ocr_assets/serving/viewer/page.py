@@ -85,7 +85,8 @@ def rows_page(lake: ReadOnlyLake) -> None:
         column_order=order,
         on_select="rerun",
         selection_mode="single-row",
-        key=f"rows-{len(keys)}-{hash(chosen)}",
+        # A new table after each opened problem: a quick "all rows" would find the selection still there, and open it again.
+        key=f"rows-{len(keys)}-{hash(chosen)}-{st.session_state.get('opened', 0)}",
         height=640,
     )
     st.caption("A click on the left of a row opens its problem, with all its responses that the filter lets through.")
@@ -98,16 +99,9 @@ def rows_page(lake: ReadOnlyLake) -> None:
         st.rerun()
     place.caption(f"page {len(keys)}")
     if picked.selection.rows and picked.selection.rows[0] < len(rows):  # a run may have taken rows away since the click
-        open_problem(rows[picked.selection.rows[0]]["problem_id"])
-
-
-def open_problem(problem_id: str | None) -> None:
-    """Go to a problem, or back to the rows."""
-    if problem_id is None:
-        st.query_params.clear()
-    else:
-        st.query_params["problem"] = problem_id
-    st.rerun()
+        st.session_state["opened"] = st.session_state.get("opened", 0) + 1
+        st.query_params["problem"] = rows[picked.selection.rows[0]]["problem_id"]
+        st.rerun()
 
 
 def filter_of_sidebar(lake: ReadOnlyLake, state: str) -> Filter:
@@ -145,8 +139,7 @@ def filter_of_sidebar(lake: ReadOnlyLake, state: str) -> Filter:
 
 def problem_page(lake: ReadOnlyLake, name: str, chosen: Filter) -> None:
     """A problem and its responses side by side."""
-    if st.button("◀ all rows"):
-        open_problem(None)
+    st.button("◀ all rows", on_click=st.query_params.clear)
     problem_id = queries.problem_of(lake, name)
     problem = queries.problem(lake, problem_id) if problem_id else None
     if problem is None:
