@@ -78,8 +78,8 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     """The definitions, with resources replaced by name: ``build_definitions(teacher=TeacherResource(kind="endpoint", …))``."""
     refuse_unknown(read_project(), ASSETS)
     resources = {**resources_from_environment(), **overrides}
-    from_environment(OpenLineageSettings, section="openlineage")  # a wrong one is refused now, not in each step
-    automation = from_environment(AutomationSettings, section="automation")
+    from_environment(OpenLineageSettings)  # a wrong one is refused now, not in each step
+    automation = from_environment(AutomationSettings)
     assets = governed(ASSETS, automation, resources)
     conditioned = [spec.key for asset in assets for spec in asset.specs if spec.automation_condition is not None]
     try:

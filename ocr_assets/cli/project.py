@@ -53,8 +53,9 @@ def asked_lake() -> Iterator[Any]:
 def existing_lake() -> Any:
     """The project's lake, not yet open. Refuses where there is none: a question must not create an empty lake."""
     from ocr_assets.platform.lake import project_lake
+    from resources.lake.reading import NoLake
 
     lake = resources()["lake"]
     if lake.catalog is None and not (lake.root / "lake" / "catalog.sqlite").is_file():
-        raise Refused(f"there is no lake in {lake.root}; run `ocr-assets run` first, or set OCR_HOME to a project's folder")
+        raise Refused(str(NoLake(lake.root)))
     return project_lake(lake)

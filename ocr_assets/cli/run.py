@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ocr_assets.cli import Refused, choosing
-from ocr_assets.cli.project import existing_lake
+from ocr_assets.cli.project import asked_lake
 
 if TYPE_CHECKING:
     from resources.lake import Lake
@@ -219,7 +219,7 @@ def _what_to_look_at(home: Path) -> None:
     """Rows at each stage, where the release lies, how to open the UI, and lineage questions to try."""
     from ocr_assets.platform.lineage import report
 
-    with existing_lake() as lake:
+    with asked_lake() as lake:
         if lake.scalar("SELECT count(*) FROM funnel"):
             click.echo("\nRows at each stage: what came in, what was kept, what was left out and why.\n")
             click.echo(report.funnel(lake))

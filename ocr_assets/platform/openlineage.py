@@ -57,7 +57,7 @@ def told(context: dg.AssetExecutionContext, lake: Lake, table: Table) -> Iterato
 
     ``table``: what the step publishes; its name is that of the lake's stage. A target that fails is a warning, never an error.
     """
-    settings = from_environment(OpenLineageSettings, section="openlineage")
+    settings = from_environment(OpenLineageSettings)
     if not settings.file and not settings.url:
         yield
         return

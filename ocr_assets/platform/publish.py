@@ -171,12 +171,11 @@ def published(
 
     ``before``: how many rows there were. The others: see ``page``.
     """
-    counts = lake.rows("SELECT place, outcome, reason, rows FROM funnel WHERE stage = ?", [context.asset_key.path[-1]])
-    lake.note_counts(
-        context.run.run_id,
-        context.asset_key.path[-1],
-        [(row["place"], row["outcome"], row["reason"], row["rows"]) for row in counts],
-    )
+    stage = context.asset_key.path[-1]
+    counts = lake.rows("SELECT place, outcome, reason, rows FROM funnel WHERE stage = ?", [stage])
+    lake.note_counts(context.run.run_id, stage, [(row["place"], row["outcome"], row["reason"], row["rows"]) for row in counts])
+    if fates is None and stage == table.name:
+        fates = [{name: row[name] for name in ("outcome", "reason", "rows")} for row in counts]
     figures = figures_of(lake, table, relation or table.name, rows, before)
     numbers = {name: value for name, value in figures.items() if value is not None}
     return dg.MaterializeResult(

@@ -18,9 +18,7 @@ from resources.settings.project import RELEASES
 
 # Sections of the graph itself, that are neither a resource nor an asset.
 GRAPH_SECTIONS: Mapping[str, type[BaseModel]] = {
-    "automation": AutomationSettings,
-    "warnings": WarningSettings,
-    "openlineage": OpenLineageSettings,
+    model.section: model for model in (AutomationSettings, WarningSettings, OpenLineageSettings)
 }
 
 
@@ -44,15 +42,21 @@ def section_of(asset: dg.AssetsDefinition) -> str:
 def settings_of(asset: dg.AssetsDefinition) -> type[BaseModel] | None:
     """The settings model of an asset's configuration, with its own defaults (of ``class XConfig(XSettings, dg.Config)``:
     ``XSettings``); None: it has none."""
+    config = config_class(asset)
+    if config is None:
+        return None
+    own = [base for base in config.__mro__ if issubclass(base, BaseModel) and not issubclass(base, dg.Config)]
+    return own[0] if own and own[0].model_fields else config
+
+
+def config_class(asset: dg.AssetsDefinition) -> type[BaseModel] | None:
+    """The class of an asset's configuration, if it has one."""
     from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction  # what an asset was made of
 
     function = asset.op.compute_fn
     assert isinstance(function, DecoratedOpFunction)
     config = typing.get_type_hints(function.decorated_fn).get("config")
-    if config is None:
-        return None
-    own = [base for base in config.__mro__ if issubclass(base, BaseModel) and not issubclass(base, dg.Config)]
-    return own[0] if own and own[0].model_fields else config  # type: ignore[no-any-return]
+    return config if config is None or issubclass(config, BaseModel) else None
 
 
 def refuse_unknown(project: Project, assets: Iterable[dg.AssetsDefinition]) -> None:
@@ -61,4 +65,4 @@ def refuse_unknown(project: Project, assets: Iterable[dg.AssetsDefinition]) -> N
     project.refuse_unknown({**{name: fields for name, fields in known.items() if "." not in name}, RELEASES: None})
 
 
-__all__ = ["GRAPH_SECTIONS", "refuse_unknown", "section_of", "sections", "settings_of"]
+__all__ = ["GRAPH_SECTIONS", "config_class", "refuse_unknown", "section_of", "sections", "settings_of"]

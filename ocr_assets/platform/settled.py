@@ -17,16 +17,15 @@ import os
 import re
 import sysconfig
 import tomllib
-import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import BaseModel
 
 from ocr_assets.platform.assets import FILES_READ, FILES_WRITTEN
+from ocr_assets.platform.sections import config_class
 from resources.lake import NEVER_WRITTEN, Lake, Watch
 from resources.settings import LakeResource, WarningSettings, from_environment
 
@@ -42,14 +41,14 @@ class _NeverSettled(Exception):
 
 @dataclass(frozen=True)
 class Now:
-    """A lake as it is now: versions of all its datasets, and its commits, number → time."""
+    """A lake as it is now. ``versions``: of all its datasets, read once for many assets."""
 
+    store: Lake
     versions: Mapping[str, str]
-    commits: Mapping[int, str]
 
     @classmethod
     def of(cls, store: Lake) -> Now:
-        return cls(store.versions(), store.commits())
+        return cls(store, store.versions())
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Memory:
         try:
             known = json.loads(self.path.read_text(encoding="utf-8"))
             number, when = known["commit"]
-            if now.commits.get(number) != when or known["decided_by"] != self.decided_by:
+            if known["decided_by"] != self.decided_by or now.store.time_of_commit(number) != when:
                 return False
             as_known = bool(known["tables"] == {name: now.versions.get(name, NEVER_WRITTEN) for name in known["tables"]})
             return as_known and known["own_files"] == self._own_files()
@@ -114,16 +113,13 @@ class Memory:
         """That the asset ran to its end, having read and written what ``watch`` saw, and left nothing undone."""
         if self.decided_by is None or watch.disturbed:
             return
-        commits = store.commits()
-        if not commits:
-            return
         own = {self.table: watch.at_start.get(self.table, NEVER_WRITTEN)}
         try:
             state = {
                 "decided_by": self.decided_by,
                 "own_files": self._own_files(),
                 "tables": {**watch.read(), **own, **watch.written},
-                "commit": max(commits.items()),
+                "commit": store.last_commit(),
             }
         except _NeverSettled:
             return
@@ -148,16 +144,6 @@ def memory_of_step(context: dg.AssetExecutionContext, lake: LakeResource) -> Mem
 def partitions_of(context: dg.AssetExecutionContext) -> list[str]:
     """The partitions that a step makes; none, where the asset has none, whatever partition the run is about."""
     return [] if context.assets_def.partitions_def is None else list(context.partition_keys)
-
-
-def config_class(asset: dg.AssetsDefinition) -> type[BaseModel] | None:
-    """The class of an asset's configuration, if it has one."""
-    from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction  # what an asset was made of
-
-    function = asset.op.compute_fn
-    assert isinstance(function, DecoratedOpFunction)
-    config = typing.get_type_hints(function.decorated_fn).get("config")
-    return config if config is None or issubclass(config, BaseModel) else None
 
 
 def _deciders(asset: dg.AssetsDefinition, config: Mapping[str, Any], resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -281,4 +267,4 @@ def _code() -> str:
 # Taken when the code is loaded: a server that runs for days does not run what was written to the files since.
 _CODE = _code()
 
-__all__ = ["AGAIN", "Memory", "Now", "config_class", "memory_of_step"]
+__all__ = ["AGAIN", "Memory", "Now", "memory_of_step", "partitions_of"]

@@ -34,7 +34,7 @@ def figures_of(lake: Lake, table: Table, relation: str, rows: int, before: int) 
 
 def warnings_of(key: dg.AssetKey, table: Table, figures: Figures) -> Sequence[dg.AssetCheckResult]:
     """The results of the checks that warn; one without a number passes."""
-    limits = from_environment(WarningSettings, section="warnings").model_dump()
+    limits = from_environment(WarningSettings).model_dump()
     return [_held(key, figure, figures[figure.name], limits) for figure in watched(table)]
 
 

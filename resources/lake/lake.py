@@ -31,6 +31,7 @@ from resources.lake.write import Change, Write
 
 log = logging.getLogger(__name__)
 NEVER_WRITTEN = "0" * 32  # the data version of a dataset without any
+_COMMITS = "__ducklake_metadata_lake.ducklake_snapshot"  # ducklake_snapshots() reads the changes of all of them, too
 _INLINED = "data_inlining_row_limit"  # DuckLake's option: how few rows of an insert go into the catalog
 
 
@@ -285,11 +286,19 @@ class Lake:
             known: dict[str, str] = dict(cursor.execute(query, parameters).fetchall())
         return known if datasets is None else {name: known.get(name, NEVER_WRITTEN) for name in datasets}
 
-    def commits(self) -> dict[int, str]:
-        """All commits of the lake, number → time. A lake that holds one goes on from the lake that it was made in."""
+    def last_commit(self) -> tuple[int, str]:
+        """Number and time of the newest commit. A lake that has the same one goes on from the lake that it was made in."""
         with self._idle_cursor() as cursor:
-            query = "SELECT snapshot_id, snapshot_time::VARCHAR FROM ducklake_snapshots('lake')"
-            return dict(cursor.execute(query).fetchall())
+            query = f"SELECT snapshot_id, snapshot_time::VARCHAR FROM {_COMMITS} ORDER BY ALL DESC LIMIT 1"
+            number, when = cursor.execute(query).fetchall()[0]
+            return number, when
+
+    def time_of_commit(self, number: int) -> str | None:
+        """When a commit was made; None: the lake has no such commit."""
+        with self._idle_cursor() as cursor:
+            query = f"SELECT snapshot_time::VARCHAR FROM {_COMMITS} WHERE snapshot_id = ?"
+            found = cursor.execute(query, [number]).fetchone()
+            return found[0] if found else None
 
     @property
     def _views(self) -> str:

@@ -18,6 +18,9 @@ from resources.lake.catalog import Catalog, use_lake
 class NoLake(RuntimeError):
     """There is no lake where one should be read; the message says what to do."""
 
+    def __init__(self, home: Path) -> None:
+        super().__init__(f"there is no lake in {home}; run `ocr-assets run` first, or set OCR_HOME to a project's folder")
+
 
 class ReadOnlyLake:
     """``with ReadOnlyLake(home) as lake: lake.rows("FROM funnel")``. Threads may share it; each query sees what is committed.
@@ -35,7 +38,7 @@ class ReadOnlyLake:
         threads: int | None = None,
     ) -> None:
         if catalog is None and not (home / "catalog.sqlite").is_file():
-            raise NoLake(f"there is no lake in {home}; run `ocr-assets run` first, or set OCR_HOME to a project's folder")
+            raise NoLake(home)
         trusted = {"allow_unsigned_extensions": "true"}  # pip installed them, as everything here
         self._connection = duckdb.connect(config={"memory_limit": memory_limit, **trusted})
         try:

@@ -3,6 +3,7 @@ switched on in the UI. What the schedules, sensors and conditions are is in ``oc
 
 from __future__ import annotations
 
+from typing import ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -13,6 +14,7 @@ ALL = "all"
 class AutomationSettings(BaseModel):
     """Which sources are read again by themselves, and whether assets follow what they are made from."""
 
+    section: ClassVar[str] = "automation"
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     refresh: str = Field(

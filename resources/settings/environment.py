@@ -53,8 +53,10 @@ def given(
 ) -> dict[str, Given]:
     """Field name → its value and who gave it, for the fields that somebody set.
 
-    ``section``: the name by which ``ocr.toml`` and ``--set`` know the model; a resource knows its own. ``project``: what was read
-    of ``ocr.toml``; if it is not given, it is read. Raises ``WrongSetting`` at a field that there is not.
+    ``section``: the name by which ``ocr.toml`` and ``--set`` know the model; resources and the graph's own settings know theirs.
+    ``project``: what was read of ``ocr.toml``; if it is not given, it is read.
+
+    Raises ``WrongSetting`` at a field that there is not.
     """
     section = section or getattr(model, "section", "")
     found: dict[str, Given] = {}

@@ -3,7 +3,7 @@ an event says is in ``ocr_assets/platform/openlineage.py``."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -14,6 +14,7 @@ from resources.settings.environment import refuse_passwords
 class OpenLineageSettings(BaseModel):
     """Where OpenLineage events of the assets' steps go."""
 
+    section: ClassVar[str] = "openlineage"
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str = Field(

@@ -3,12 +3,15 @@ is declared with each table (``ocr_assets/schema``)."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class WarningSettings(BaseModel):
     """Limits of the numbers that are watched. A number beyond its limit is a warning on the asset's page."""
 
+    section: ClassVar[str] = "warnings"
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_rows_lost: float = Field(

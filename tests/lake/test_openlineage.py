@@ -265,6 +265,6 @@ def test_wrong_targets_are_refused() -> None:
     password = "http://me:hunter2@host/api/v1/lineage"  # pragma: allowlist secret
     for url, advice in [("file:///tmp/x", "http://"), ("localhost:5000", "http://"), (password, "OCR_OPENLINEAGE_KEY")]:
         with pytest.raises(WrongSetting, match=advice) as refused:
-            from_environment(OpenLineageSettings, {"OCR_OPENLINEAGE_URL": url}, section="openlineage")
+            from_environment(OpenLineageSettings, {"OCR_OPENLINEAGE_URL": url})
         assert "hunter2" not in str(refused.value)
         assert "OCR_OPENLINEAGE_URL" in str(refused.value)

@@ -199,10 +199,14 @@ def test_a_restored_catalog_of_the_same_rows_is_not_the_lake_that_was_left(tmp_p
 
 
 def test_a_limit_of_warnings_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ocr_assets.platform import settled
-    from resources.settings import WarningSettings
-
+    project = tmp_path / "ocr.toml"
+    project.write_text("")
+    monkeypatch.setenv("OCR_PROJECT", str(project))
     home = Home(tmp_path)
-    other = WarningSettings(max_rows_lost=0.987)
-    monkeypatch.setattr(settled, "from_environment", lambda settings: other)
-    assert not home.is_settled
+    assert home.is_settled
+    project.write_text("[warnings]\nmax_rows_lost = 0.9\n")
+    assert not home.is_settled, "a limit of the project file"
+    home.run()
+    assert home.is_settled
+    monkeypatch.setenv("OCR_MAX_ROWS_LOST", "0.8")
+    assert not home.is_settled, "a limit of the environment"
