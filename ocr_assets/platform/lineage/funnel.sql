@@ -4,7 +4,15 @@
 -- Three stages make new rows instead of sorting those of the stage before, and count what they made: contamination_report its pairs
 -- of a problem and a benchmark item, r1_traces its responses, of which a problem has several, synthetic_questions what it asked for.
 CREATE OR REPLACE VIEW funnel AS
-WITH synthetic_answers AS (
+-- What is needed of tables that are read twice, read once: in a small lake most of the time goes into opening them.
+WITH raw_problems AS MATERIALIZED (SELECT raw_id, dataset FROM main.raw_problems),
+quarantine AS MATERIALIZED (SELECT scope, reason FROM main.quarantine WHERE stage = 'raw_problems'),
+deduped_problems AS MATERIALIZED (SELECT problem_id, suite_id FROM main.deduped_problems),
+contamination_report AS MATERIALIZED (SELECT problem_id, decision FROM main.contamination_report),
+clean_problems AS MATERIALIZED (SELECT problem_id, contamination FROM main.clean_problems),
+verified_triplets AS MATERIALIZED (SELECT triplet_id, solution_id, verdict FROM main.verified_triplets),
+synthetic_questions AS MATERIALIZED (SELECT question_id, status, subset, reason FROM main.synthetic_questions),
+synthetic_answers AS (
     SELECT 'synthetic_attempts' AS stage, attempt_id AS subject_id, failure, parse_status FROM synthetic_attempts
     UNION ALL SELECT 'style_conversions', conversion_id, failure, parse_status FROM style_conversions
     UNION ALL SELECT 'kodcode_responses', response_id, failure, parse_status FROM kodcode_responses
@@ -23,7 +31,7 @@ WITH synthetic_answers AS (
 ), fates(place, stage, outcome, reason) AS (
     SELECT 1, 'raw_problems', 'kept', dataset FROM raw_problems
     UNION ALL SELECT 1, 'raw_problems', 'quarantined', scope || ': ' || regexp_extract(reason, '^[^:]+')
-        FROM quarantine WHERE stage = 'raw_problems'
+        FROM quarantine
     UNION ALL SELECT 2, 'deduped_problems',
         CASE e.relation WHEN 'derived' THEN 'kept' WHEN 'merged_into' THEN 'merged' ELSE 'waiting' END,
         CASE e.relation WHEN 'derived' THEN 'distinct' WHEN 'merged_into' THEN e.reason ELSE 'not compared yet' END
@@ -78,7 +86,7 @@ WITH synthetic_answers AS (
 ), counted AS (
     SELECT place, stage, 'in' AS outcome, reason, rows FROM (
         SELECT 1 AS place, 'raw_problems' AS stage, 'source rows' AS reason,
-            (SELECT count(*) FROM raw_problems) + (SELECT count(*) FROM quarantine WHERE stage = 'raw_problems') AS rows
+            (SELECT count(*) FROM raw_problems) + (SELECT count(*) FROM quarantine) AS rows
         UNION ALL SELECT 2, 'deduped_problems', 'raw_problems', count(*) FROM raw_problems
         UNION ALL SELECT 3, 'contamination_report', 'pairs of ' || count(DISTINCT problem_id) || ' problems', count(*)
             FROM contamination_report
