@@ -34,10 +34,14 @@ def _encoding(vocabulary: Path) -> tiktoken.Encoding:
 
 
 class QwenTokenizer:
-    """Token counts of texts. Markers such as ``<|endoftext|>`` inside a text count as the plain text they are."""
+    """Token counts of texts. Markers such as ``<|endoftext|>`` inside a text count as the plain text they are.
+
+    ``vocabulary``: the file that was loaded.
+    """
 
     def __init__(self, vocabulary: Path | None = None) -> None:
-        self._encoding = _encoding(vocabulary or qwen_vocabulary())
+        self.vocabulary = vocabulary or qwen_vocabulary()
+        self._encoding = _encoding(self.vocabulary)
         self._threads = os.cpu_count() or 1
 
     def count(self, texts: Sequence[str]) -> list[int]:

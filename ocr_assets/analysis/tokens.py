@@ -1,58 +1,111 @@
-"""Token counts of every triplet and their distributions.
+"""What is counted of every triplet: Qwen tokens of its texts, and how its reasoning ends. A row of ``token_counts`` each.
 
-``count_tokens`` is the only place that tokenizes; the distributions are one SQL query over its rows. Tokens are Qwen's,
-since the papers train Qwen2.5 models.
+This is the only place of the stage that reads texts, each once; distributions are queries over the counts (``distributions.py``).
+Tokens are Qwen's, since the papers train Qwen2.5 models.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ocr_assets.schema import TokenCount
+from ocr_assets.analysis.loops import repeated_tail
+from ocr_assets.platform.progress import Progress
+from ocr_assets.schema import TOKEN_COUNTS, TokenCount
+from resources.lake import Lake, RunInfo
+from resources.models.reasoning import CLOSE, OPEN
+from resources.tokenizer import QwenTokenizer
 
-# What still has to be counted: a triplet's texts never change under its id, so a counted triplet stays counted.
-UNCOUNTED = """
-SELECT t.triplet_id, t.question, s.reasoning, t.solution,
-       concat(r.reasoning, r.content) AS response
-FROM verified_triplets t JOIN solutions s USING (solution_id) JOIN r1_traces r ON r.response_id = t.response_id
-ANTI JOIN token_counts c ON c.triplet_id = t.triplet_id
-"""
+STAGE = "token_statistics"
+COUNTING_VERSION = "2"  # raise it where the same texts count otherwise
+BATCH_CHARACTERS = 8_000_000  # of texts that are counted at once
+COMMIT_ROWS = 20_000  # a killed run loses no more than these
 
-# quantile_disc: a count that really occurs, not an average of two.
-DISTRIBUTIONS = """
-WITH texts AS (
-    UNPIVOT (SELECT triplet_id, question_tokens AS question, reasoning_tokens AS reasoning,
-                    solution_tokens AS solution, response_tokens AS response FROM token_counts)
-    ON question, reasoning, solution, response INTO NAME text VALUE tokens
-), groups AS (
-    SELECT triplet_id, unnest(['all', 'source', 'language', 'verdict']) AS grouping,
-           unnest(['all', source, language, coalesce(verdict, 'no verdict')]) AS value
-    FROM verified_triplets
-)
-SELECT grouping, value, text, count(*) AS rows, sum(tokens)::BIGINT AS total, avg(tokens) AS mean,
-       min(tokens) AS minimum, quantile_disc(tokens, 0.05) AS p05, quantile_disc(tokens, 0.25) AS p25,
-       quantile_disc(tokens, 0.5) AS p50, quantile_disc(tokens, 0.75) AS p75, quantile_disc(tokens, 0.95) AS p95,
-       quantile_disc(tokens, 0.99) AS p99, max(tokens) AS maximum
-FROM texts JOIN groups USING (triplet_id) GROUP BY grouping, value, text
+# A triplet's texts never change under its id, so what was counted in this way stays counted. Parameter: counter.
+_OWED = """
+SELECT triplet_id, problem_id, solution_id FROM verified_triplets
+ANTI JOIN (FROM token_counts WHERE counter = $counter) USING (triplet_id)
 """
+# All of a response stands in its solution; answers to one problem share its question.
+UNCOUNTED = f"""
+SELECT t.triplet_id, t.problem_id, s.reasoning, s.answer, s.code FROM solutions s JOIN ({_OWED}) t USING (solution_id)
+"""
+QUESTIONS = f"""
+SELECT problem_id, any_value(question) AS question FROM verified_triplets SEMI JOIN ({_OWED}) USING (problem_id)
+GROUP BY problem_id
+"""
+Count = Callable[[Sequence[str]], Sequence[int]]
+
+
+def counter_of(tokenizer: QwenTokenizer) -> str:
+    """The name of this way to count, by version and vocabulary: what was counted otherwise is counted anew."""
+    return f"{COUNTING_VERSION}-{hashlib.sha256(tokenizer.vocabulary.read_bytes()).hexdigest()[:12]}"
+
+
+def count_new(store: Lake, run: RunInfo, tokenizer: QwenTokenizer, say: Callable[[str], object]) -> int:
+    """Count the triplets that were not counted yet, in commits of ``COMMIT_ROWS``. Returns how many that were."""
+    counter = counter_of(tokenizer)
+    parameters = {"counter": counter}
+    if not store.scalar(f"SELECT count(*) FROM ({_OWED})", parameters):
+        return 0
+    questions: dict[str, int] = {}
+    for batch in batches(store.stream(QUESTIONS, parameters), ("question",)):
+        counts = tokenizer.count([row["question"] for row in batch])
+        questions |= dict(zip((row["problem_id"] for row in batch), counts, strict=True))
+    rows = count_tokens(store.stream(UNCOUNTED, parameters), questions, tokenizer.count, counter)
+    done = 0
+    with Progress("token_statistics", None, say, "triplets") as progress:
+        while part := list(islice(rows, COMMIT_ROWS)):
+            with store.write(run, STAGE) as write:
+                write.upsert(TOKEN_COUNTS, part)
+            done += len(part)
+            progress.add(len(part))
+    return done
 
 
 def count_tokens(
-    rows: Iterable[Mapping[str, Any]], count: Callable[[Sequence[str]], Sequence[int]], batch: int = 512
+    rows: Iterable[Mapping[str, Any]], questions: Mapping[str, int], count: Count, counter: str = COUNTING_VERSION
 ) -> Iterator[TokenCount]:
-    """Rows of ``UNCOUNTED`` in, one ``TokenCount`` each out. ``count`` gives the tokens of each of a batch of texts."""
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, batch)):
-        texts = [row[name] or "" for row in chunk for name in ("question", "reasoning", "solution", "response")]
-        counts = count(texts)
-        for position, row in enumerate(chunk):
-            question, reasoning, solution, response = counts[4 * position : 4 * position + 4]
+    """Rows of ``UNCOUNTED`` in, one ``TokenCount`` each out.
+
+    ``questions``: problem → tokens of its question. ``count`` gives the tokens of each of a batch of texts. A response is counted
+    as it is trained on: reasoning between both think tags, then the answer.
+    """
+    opening, closing = count([f"{OPEN}\n", f"\n{CLOSE}"])
+    names = ("reasoning", "answer", "code")
+    for batch in batches(rows, names):
+        counts = iter(count([row[name] or "" for row in batch for name in names]))
+        for row, reasoning, answer, code in zip(batch, counts, counts, counts, strict=True):
+            tail = repeated_tail(row["reasoning"] or "")
+            tags = 0 if row["reasoning"] is None else opening + (0 if row["answer"] is None else closing)
             yield {
                 "triplet_id": row["triplet_id"],
-                "question_tokens": question,
+                "question_tokens": questions[row["problem_id"]],
                 "reasoning_tokens": reasoning,
-                "solution_tokens": solution,
-                "response_tokens": response,
+                "solution_tokens": code,
+                "response_tokens": tags + reasoning + answer,
+                "repeated_share": tail.length / len(row["reasoning"].rstrip()) if tail else 0.0,
+                "repeated_period": tail.period if tail else None,
+                "counter": counter,
             }
+
+
+def batches(
+    rows: Iterable[Mapping[str, Any]], texts: Sequence[str], characters: int = BATCH_CHARACTERS
+) -> Iterator[list[Mapping[str, Any]]]:
+    """The rows in lists whose ``texts`` have about so many characters together, at least one row each."""
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += sum(len(row[name] or "") for name in texts)
+        if size >= characters:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+__all__ = ["COUNTING_VERSION", "QUESTIONS", "UNCOUNTED", "batches", "count_new", "count_tokens", "counter_of"]

@@ -11,8 +11,10 @@ modules; how they are stored is in ``resources/lake``; the plots are drawn in ``
 from __future__ import annotations
 
 import base64
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -279,6 +281,23 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
+def pictures(folder: Path, plots: Mapping[str, bytes]) -> dict[str, dg.MarkdownMetadataValue]:
+    """Plots (title → PNG) as the UI shows them, and as files ``<title>.png`` in ``folder``, where those of other titles go.
+
+    The asset declares the folder among those that it ``writes`` (``lake_asset``).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {title: re.sub(r"\W+", "_", title.lower()).strip("_") + ".png" for title in plots}
+    for file in folder.glob("*.png"):
+        if file.name not in names.values():
+            file.unlink()
+    for title, png in plots.items():
+        building = folder / f".{names[title]}.building"
+        building.write_bytes(png)
+        building.replace(folder / names[title])
+    return {title: picture(png, title) for title, png in plots.items()}
+
+
 __all__ = [
     "After",
     "Body",
@@ -286,6 +305,7 @@ __all__ = [
     "failed",
     "funnel",
     "picture",
+    "pictures",
     "preview",
     "published",
     "replace",

@@ -5,7 +5,7 @@ their keys; ``TABLES`` lists those of the lake in the order the data flows, ``RE
 Behaviour does not belong here: the stage folders hold it.
 """
 
-from ocr_assets.schema.analysis import TOKEN_COUNTS, TOKEN_STATISTICS, TokenCount, TokenStatistic
+from ocr_assets.schema.analysis import LENGTH_OUTCOMES, TOKEN_COUNTS, TOKEN_STATISTICS, LengthOutcome, TokenCount, TokenStatistic
 from ocr_assets.schema.decontamination import (
     BENCHMARK_ITEMS,
     CONTAMINATION_REPORT,
@@ -170,6 +170,7 @@ TABLES = (
     VERIFIED_TRIPLETS,
     TOKEN_COUNTS,
     TOKEN_STATISTICS,
+    LENGTH_OUTCOMES,
     RELEASE_VERSION,
     RELEASED_ROW,
     TRAINING_MIX,
@@ -208,6 +209,7 @@ __all__ = [
     "KODCODE_RL",
     "KODCODE_SFT_R1",
     "KODCODE_V1",
+    "LENGTH_OUTCOMES",
     "NEAR_INDEX",
     "PACKED_MIXES",
     "PACKED_SFT",
@@ -270,6 +272,7 @@ __all__ = [
     "KodCodeResponse",
     "KodCodeRow",
     "Language",
+    "LengthOutcome",
     "Limits",
     "Method",
     "MixState",

@@ -1,4 +1,4 @@
-"""Token counts and their distributions."""
+"""Token counts of triplets, what they add up to, and how length and success go together."""
 
 from __future__ import annotations
 
@@ -6,22 +6,39 @@ from typing import Annotated, Literal, TypedDict
 
 from resources.lake.tables import Table
 
+BUDGETS = (4096, 8192, 12288, 16384, 24576, 32768)  # tokens that an answer may have: a column fit_… each
+HISTOGRAM_BINS = 21
+Level = Literal["easy", "medium", "hard", "unknown"]
+
 
 class TokenCount(TypedDict):
-    """Qwen tokens of one triplet's texts."""
+    """Qwen tokens of one triplet's texts, and how its reasoning ends."""
 
     triplet_id: Annotated[str, "Hash of solution and suite"]
     question_tokens: Annotated[int, "Of the question"]
     reasoning_tokens: Annotated[int, "Of the reasoning"]
     solution_tokens: Annotated[int, "Of the code"]
-    response_tokens: Annotated[int, "The whole response"]
+    response_tokens: Annotated[int, "The whole response: reasoning between think tags, and answer"]
+    repeated_share: Annotated[
+        float | None,
+        "Share of the reasoning that its end repeats: the longest end that is a text said three times or more in a row, of 200 "
+        "characters at least; 0: it does not end so",
+    ]
+    repeated_period: Annotated[int | None, "Characters of what is repeated; null: nothing is"]
+    counter: Annotated[str | None, "Version of our counting and hash of the vocabulary; rows of another one are counted anew"]
 
 
 class TokenStatistic(TypedDict):
     """Distribution of token counts over one group of triplets."""
 
-    grouping: Annotated[Literal["all", "source", "language", "verdict"], "Column grouped by"]
-    value: Annotated[str, "Value of the grouping column; 'all' for all"]
+    grouping: Annotated[
+        Literal[
+            "all", "source", "language", "verdict", "difficulty", "teacher", "source × verdict", "language × verdict",
+            "difficulty × verdict", "teacher × verdict", "every",
+        ],
+        "Columns grouped by; every: source, language, verdict, difficulty and teacher",
+    ]  # fmt: skip
+    value: Annotated[str, "Value of the grouping column, of several a JSON list; 'all' for all"]
     text: Annotated[Literal["question", "reasoning", "solution", "response"], "Which text was counted"]
     rows: Annotated[int, "Triplets in the group"]
     total: Annotated[int, "Sum of tokens"]
@@ -34,9 +51,47 @@ class TokenStatistic(TypedDict):
     p95: Annotated[float, "Quantile 0.95"]
     p99: Annotated[float, "Quantile 0.99"]
     maximum: Annotated[int, "Most tokens"]
+    source: Annotated[str | None, "Platform; null: all"]
+    language: Annotated[str | None, "python or cpp; null: all"]
+    verdict: Annotated[str | None, "Verdict, or 'no verdict'; null: all"]
+    difficulty: Annotated[Level | None, "By what the source says of the problem; null: all"]
+    teacher: Annotated[str | None, "Model that answered; null: all"]
+    truncated_share: Annotated[float | None, "Share of the responses that were cut off"]
+    looped_share: Annotated[float | None, "Share of those whose reasoning ends in a loop: repeated_share above 0"]
+    fit_4k: Annotated[float | None, "Share of the texts that have at most 4,096 tokens"]
+    fit_8k: Annotated[float | None, "At most 8,192"]
+    fit_12k: Annotated[float | None, "At most 12,288"]
+    fit_16k: Annotated[float | None, "At most 16,384"]
+    fit_24k: Annotated[float | None, "At most 24,576"]
+    fit_32k: Annotated[float | None, "At most 32,768"]
+    histogram: Annotated[
+        list[int] | None, "Texts by length: the n-th number, from 0, counts lengths of n binary digits (0, 1, 2 to 3, 4 to 7 …)"
+    ]
 
 
-TOKEN_COUNTS = Table("token_counts", TokenCount, ("triplet_id",), "Tokens of each triplet.")
+class LengthOutcome(TypedDict):
+    """What became of responses whose reasoning has about one length, per difficulty."""
+
+    difficulty: Annotated[Literal["easy", "medium", "hard", "unknown", "all"], "By what the source says of the problem"]
+    from_tokens: Annotated[int, "Fewest tokens of reasoning"]
+    to_tokens: Annotated[int | None, "Fewer than these; null: any number"]
+    rows: Annotated[int, "Responses"]
+    judged: Annotated[int, "Of them those that were judged: no fault of the sandbox, no suite that cannot judge"]
+    accepted: Annotated[int, "Of those, accepted"]
+    accepted_share: Annotated[float | None, "accepted / judged"]
+    pass_rate: Annotated[float | None, "Mean share of tests that the judged ones pass"]
+    truncated_share: Annotated[float, "Share of the responses that were cut off"]
+    looped_share: Annotated[float, "Share of those whose reasoning ends in a loop"]
+
+
+TOKEN_COUNTS = Table(
+    "token_counts", TokenCount, ("triplet_id",), "Tokens of each triplet, and whether its reasoning ends in a loop."
+)
 
 
 TOKEN_STATISTICS = Table("token_statistics", TokenStatistic, ("grouping", "value", "text"), "Token distributions.")
+
+
+LENGTH_OUTCOMES = Table(
+    "length_outcomes", LengthOutcome, ("difficulty", "from_tokens"), "Length of the reasoning against success, per difficulty."
+)

@@ -154,10 +154,13 @@ _ORIGINS: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
     "TokenStatistic": (
         {},
         {
-            "value": "verified_triplets.source, verified_triplets.language, verified_triplets.verdict",
+            "value": "verified_triplets.source, verified_triplets.language, verified_triplets.verdict, r1_traces.model",
+            "difficulty": "verified_triplets.difficulty",
+            "truncated_share": "solutions.labels",
+            "looped_share": "solutions.reasoning",
             **dict.fromkeys(
                 ("total", "mean", "minimum", "p50", "p99", "maximum"),
-                "verified_triplets.question, solutions.reasoning, verified_triplets.solution, r1_traces.content",
+                "verified_triplets.question, solutions.reasoning, solutions.answer, solutions.code",
             ),
         },
     ),

@@ -17,18 +17,10 @@ import pyarrow.parquet as pq
 
 from ocr_assets.platform.release_folders import ReleaseFolder, manifest_of
 from ocr_assets.platform.releases import named_releases, wrong_name
+from ocr_assets.statistics.levels import LEVEL
 from resources.settings import read_project
 
 Form = Literal["answers", "conversations"]
-
-# Which words of the sources mean easy, medium and hard. Numbers are Codeforces' ratings, below 100 the levels of CodeContests.
-LEVEL = """CASE
-    WHEN try_cast(difficulty AS DOUBLE) >= 1900 OR try_cast(difficulty AS DOUBLE) BETWEEN 3 AND 5 THEN 'hard'
-    WHEN try_cast(difficulty AS DOUBLE) >= 1300 OR try_cast(difficulty AS DOUBLE) = 2 THEN 'medium'
-    WHEN try_cast(difficulty AS DOUBLE) >= 100 OR try_cast(difficulty AS DOUBLE) = 1 THEN 'easy'
-    WHEN lower(difficulty) IN ('hard', 'very_hard', 'competition', 'fail') THEN 'hard'
-    WHEN lower(difficulty) IN ('medium', 'medium_hard', 'interview') THEN 'medium'
-    WHEN lower(difficulty) IN ('easy', 'introductory') THEN 'easy' END"""
 
 
 @dataclass(frozen=True)
