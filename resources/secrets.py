@@ -49,7 +49,10 @@ EVALUATED_KEY = Secret(
 OPENLINEAGE_KEY = Secret(
     "OCR_OPENLINEAGE_KEY", "Key of the server that OpenLineage events go to; `basic:user:password` for HTTP basic authentication"
 )
-SECRETS = (TEACHER_KEY, JUDGE_KEY, EVALUATED_KEY, OPENLINEAGE_KEY)
+SERVE_TOKEN = Secret(
+    "OCR_SERVE_TOKEN", "Token that requests to `ocr-assets serve` have to show; needed where others than this machine reach it"
+)
+SECRETS = (TEACHER_KEY, JUDGE_KEY, EVALUATED_KEY, OPENLINEAGE_KEY, SERVE_TOKEN)
 
 
 def authorization(key: SecretStr | None) -> str:

@@ -61,11 +61,19 @@ class GradedOnce:
             graded = grade(self._sandbox, language, code, suite, self._settings)
         except BaseException as error:
             if first:
+                self._forget(key)
                 future.set_exception(error)
             raise
         if first:
+            if graded["verdict"] == "sandbox_error":
+                self._forget(key)
             future.set_result(graded)
         return graded
+
+    def _forget(self, key: str) -> None:
+        """What is no verdict is not remembered: the next equal program is graded."""
+        with self._lock:
+            self._known.pop(key, None)
 
 
 def grade_many(

@@ -86,11 +86,11 @@ class Verifier:
         extra = {name: value for name, value in solution.items() if name not in taken}
         head = {"solution_id": solution["solution_id"], "problem_id": solution["problem_id"]}
         if solution["code"] is None:
-            return {**head, **_no_verdict(NO_PROGRAM), "verdict": "compile_error", "fingerprint": "", **extra}
+            return {**head, **no_verdict(NO_PROGRAM), "verdict": "compile_error", "fingerprint": "", **extra}
         suite_hash = self._suites.hashes.get(problem_id)
         if suite_hash is None:
             reason = self._suites.refused.get(problem_id, f"is not in {self._place}")
-            return {**head, **_no_verdict(f"problem {problem_id} {reason}"), "fingerprint": "", **extra}
+            return {**head, **no_verdict(f"problem {problem_id} {reason}"), "fingerprint": "", **extra}
         fingerprint = self._fingerprint(solution["language"], solution["code"], suite_hash)
         earlier = self._known.find(str(solution["solution_id"]), fingerprint) if self._known else None
         if earlier is not None:
@@ -98,7 +98,7 @@ class Verifier:
             verdict = {name: earlier.get(name) for name in VERDICT_FIELDS}
         else:
             suite = self._suites.suite(problem_id)
-            verdict = _public(self._once.grade(suite_hash, solution["language"], solution["code"], suite))
+            verdict = public(self._once.grade(suite_hash, solution["language"], solution["code"], suite))
         row = {**head, **verdict, "fingerprint": fingerprint, **extra}
         if self._known and row != earlier:
             self._known.add(row)
@@ -209,6 +209,11 @@ def _unusable(solution: dict[str, Any]) -> str | None:
     return None
 
 
+def suite_hash(suite: Suite) -> str:
+    """By which a suite is known: the same tests, limits, checker and rule of comparison have the same."""
+    return content_id("suite", json_text(suite))
+
+
 class Suites:
     """Suites by their problems' ids, compressed in memory: one is needed again for each of its problem's solutions.
 
@@ -223,7 +228,7 @@ class Suites:
     def add(self, problem_id: str, suite: Suite) -> None:
         """Hold a problem's suite."""
         text = json_text(suite).encode("utf-8", "surrogatepass")
-        self.hashes[problem_id] = content_id("suite", text.decode("utf-8", "surrogatepass"))
+        self.hashes[problem_id] = suite_hash(suite)
         self._suites[problem_id] = zlib.compress(text, 1)
 
     def suite(self, problem_id: str) -> Suite:
@@ -231,9 +236,9 @@ class Suites:
         return suite
 
 
-def suites_in(path: Path, refuse: Refuse) -> Suites:
-    """The suites of a file of problems."""
-    suites = Suites()
+def suites_in(path: Path, refuse: Refuse, suites: Suites | None = None) -> Suites:
+    """The suites of a file of problems, added to ``suites`` where there are some already."""
+    suites = suites or Suites()
     for number, problem in read_jsonl(path, refuse):
         place = place_of(path, number)
         if "problem_id" not in problem:
@@ -251,12 +256,14 @@ def suites_in(path: Path, refuse: Refuse) -> Suites:
     return suites
 
 
-def _public(graded: Graded) -> dict[str, Any]:
+def public(graded: Graded) -> dict[str, Any]:
+    """A verdict as users see it."""
     fields = {name: graded[name] for name in VERDICT_FIELDS if name != "trusted"}  # type: ignore[literal-required]
     return {**fields, "trusted": graded["untrusted_reason"] is None and graded["verdict"] not in ("sandbox_error", "ungradable")}
 
 
-def _no_verdict(message: str) -> dict[str, Any]:
+def no_verdict(message: str) -> dict[str, Any]:
+    """The same fields where nothing was run, and why."""
     return {
         "verdict": "sandbox_error", "tests_passed": 0, "tests_total": 0, "first_failure": None, "cpu_s": 0.0,
         "wall_s": 0.0, "memory_mb": 0.0, "tests": [], "message": message, "image": "", "isolation_level": "",

@@ -40,7 +40,9 @@ def order(source: str) -> tuple[str, ...]:
     return ("gnu++20", "gnu++23", "gnu++17") if _OF_20.search(source) else USUAL
 
 
-def execute(sandbox: Sandbox, program: Program, until: Callable[[int, RunOutcome], bool], *, reserved: bool = False) -> Outcome:
+def execute(
+    sandbox: Sandbox, program: Program, until: Callable[[int, RunOutcome], bool] | None, *, reserved: bool = False
+) -> Outcome:
     """``sandbox.execute``, a C++ program by the first standard that takes it (else with the first one's complaint)."""
     if program.language != "cpp":
         return sandbox.execute(program, until, reserved=reserved)
