@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from ocr_assets.analysis.assets import token_statistics
+from ocr_assets.analysis.assets import subsets, token_statistics
 from ocr_assets.automation import JOBS, governed, schedules, sensors
 from ocr_assets.evaluation.assets import (
     benchmark_problems,
@@ -62,6 +62,7 @@ ASSETS = [
     verdicts,
     verified_triplets,
     token_statistics,
+    subsets,
     *RELEASE_ASSETS,
     training_mix,
     packed_sft,

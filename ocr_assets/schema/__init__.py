@@ -5,7 +5,18 @@ their keys; ``TABLES`` lists those of the lake in the order the data flows, ``RE
 Behaviour does not belong here: the stage folders hold it.
 """
 
-from ocr_assets.schema.analysis import LENGTH_OUTCOMES, TOKEN_COUNTS, TOKEN_STATISTICS, LengthOutcome, TokenCount, TokenStatistic
+from ocr_assets.schema.analysis import (
+    LENGTH_OUTCOMES,
+    SUBSET_ROWS,
+    SUBSETS,
+    TOKEN_COUNTS,
+    TOKEN_STATISTICS,
+    LengthOutcome,
+    Subset,
+    SubsetRow,
+    TokenCount,
+    TokenStatistic,
+)
 from ocr_assets.schema.decontamination import (
     BENCHMARK_ITEMS,
     CONTAMINATION_REPORT,
@@ -171,6 +182,8 @@ TABLES = (
     TOKEN_COUNTS,
     TOKEN_STATISTICS,
     LENGTH_OUTCOMES,
+    SUBSET_ROWS,
+    SUBSETS,
     RELEASE_VERSION,
     RELEASED_ROW,
     TRAINING_MIX,
@@ -230,6 +243,8 @@ __all__ = [
     "SOLUTIONS",
     "STATEMENT_KEYS",
     "STYLE_CONVERSIONS",
+    "SUBSETS",
+    "SUBSET_ROWS",
     "SUITE_QUALITY",
     "SUITE_VALIDATION",
     "SYNTHETIC_ATTEMPTS",
@@ -307,6 +322,8 @@ __all__ = [
     "StatementKey",
     "Style",
     "StyleConversion",
+    "Subset",
+    "SubsetRow",
     "SuiteQuality",
     "SuiteValidation",
     "SyntheticAttempt",

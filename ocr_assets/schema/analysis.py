@@ -84,6 +84,43 @@ class LengthOutcome(TypedDict):
     looped_share: Annotated[float, "Share of those whose reasoning ends in a loop"]
 
 
+class Subset(TypedDict):
+    """A named subset of the triplets, with its statistics: the first rows of its family's order."""
+
+    subset: Annotated[str, "Its name: that of the family, with a size if it is not all of it (scale_25k)"]
+    family: Annotated[str, "The definition that it belongs to"]
+    title: Annotated[str, "For people"]
+    definition: Annotated[str, "JSON of the family's definition, seed among it"]
+    query: Annotated[str, "SELECT of its triplet_id, which gives the same rows on any copy of the lake"]
+    snapshot: Annotated[int, "Version of the lake that it was drawn from"]
+    asked_rows: Annotated[int | None, "Rows it asks for; null: all of the family"]
+    rows: Annotated[int, "Rows it has: those of subset_rows whose position is smaller"]
+    data_version: Annotated[str, "Hash of its triplet ids: equal rows, equal version"]
+    problems: Annotated[int, "Problems"]
+    python_share: Annotated[float | None, "Share of its rows in Python"]
+    judged: Annotated[int, "Rows that were judged: no fault of the sandbox, no suite that cannot judge"]
+    accepted_share: Annotated[float | None, "Share of the judged rows that are accepted"]
+    pass_rate: Annotated[float | None, "Mean share of tests that the judged rows pass"]
+    trusted_share: Annotated[float | None, "Share of rows whose verdict can be trusted"]
+    easy_share: Annotated[float | None, "Share of rows of easy problems, by what the source says"]
+    medium_share: Annotated[float | None, "The same of medium ones"]
+    hard_share: Annotated[float | None, "The same of hard ones"]
+    tokens: Annotated[int, "Qwen tokens of questions and responses together"]
+    median_response_tokens: Annotated[int | None, "Of the responses"]
+    p95_response_tokens: Annotated[int | None, "Quantile 0.95"]
+    truncated_share: Annotated[float | None, "Share of responses that were cut off"]
+    looped_share: Annotated[float | None, "Share of those whose reasoning ends in a loop"]
+    sources: Annotated[str, "JSON: source → rows"]
+
+
+class SubsetRow(TypedDict):
+    """A triplet's place in the order of a family of subsets."""
+
+    family: Annotated[str, "The family"]
+    triplet_id: Annotated[str, "The triplet"]
+    position: Annotated[int, "From 0; a subset of n rows holds those below n"]
+
+
 TOKEN_COUNTS = Table(
     "token_counts", TokenCount, ("triplet_id",), "Tokens of each triplet, and whether its reasoning ends in a loop."
 )
@@ -95,3 +132,9 @@ TOKEN_STATISTICS = Table("token_statistics", TokenStatistic, ("grouping", "value
 LENGTH_OUTCOMES = Table(
     "length_outcomes", LengthOutcome, ("difficulty", "from_tokens"), "Length of the reasoning against success, per difficulty."
 )
+
+
+SUBSETS = Table("subsets", Subset, ("subset",), "Named subsets of the triplets, nested within their family, with statistics.")
+
+
+SUBSET_ROWS = Table("subset_rows", SubsetRow, ("family", "triplet_id"), "Which triplets each family of subsets holds, in order.")

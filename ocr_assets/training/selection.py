@@ -1,7 +1,7 @@
 """A mix as SQL: which rows of the releases it trains on, in which seeded order, how often.
 
-What may stand in a mix is in ``mixes/definition.py``; how releases are read is in ``releases.py``. Everything here is a SELECT
-over labels: no text of a release is read.
+What may stand in a mix is in ``mixes/definition.py``; how releases are read is in ``releases.py``, how labelled rows are chosen
+and ordered in ``statistics/choosing.py``. Everything here is a SELECT over labels: no text of a release is read.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ocr_assets.schema import content_id
+from ocr_assets.statistics.choosing import among, chosen, quoted
 from ocr_assets.training.mixes.definition import Part, TrainingMix
 from ocr_assets.training.releases import ReleaseFiles, find_release
 
 # Each part's rows without copies, in the order in which a bound takes them.
-_COLUMNS = "part, release, released_id, problem_id, language, verdict, difficulty, rank"
+_COLUMNS = "part, release, released_id, problem_id, language, verdict, difficulty, place, rank"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def choose(mix: TrainingMix, mixes: Mapping[str, TrainingMix], releases: Path, c
     if rows is None:
         return Chosen(None, inputs, missing)
     most = min((count(query) if (query := _copied(other, read)) else 0 for other, read in others), default=None)
-    bound = "" if most is None else f"ORDER BY part, rank, released_id, copy LIMIT {most}"
+    bound = "" if most is None else f"ORDER BY part, place, rank, released_id, copy LIMIT {most}"
     query = f"""
 SELECT 'ex_' || left(md5(concat_ws('|', '{mix.name}', release, released_id, copy)), 20) AS example_id, '{mix.name}' AS mix, part,
        release, released_id, copy, row_number() OVER (ORDER BY md5(rank || copy), released_id) - 1 AS position, problem_id,
@@ -92,37 +93,12 @@ def _rows(mix: TrainingMix, found: Sequence[ReleaseFiles | None]) -> str | None:
 
 
 def _part(index: int, part: Part, release: ReleaseFiles, seed: int, taken: str) -> str:
-    name = _text(release.name)
-    query = f"""
-SELECT {index} AS part, {name} AS release, released_id, problem_id, language, verdict, difficulty,
-       md5(concat_ws('|', {seed}, {name}, released_id)) AS rank
-FROM (SELECT *, {name} AS release FROM ({release.labels()}) WHERE {_conditions(part)}) {taken}"""
-    if part.least_answers > 1:
-        query += f" QUALIFY count(*) OVER (PARTITION BY problem_id, language) >= {part.least_answers}"
-    if part.per_problem is not None:
-        place = "row_number() OVER (PARTITION BY problem_id, language ORDER BY rank, released_id)"
-        query = f"SELECT * FROM ({query}) QUALIFY {place} <= {part.per_problem}"
-    bound = f" ORDER BY rank, released_id LIMIT {part.rows}" if part.rows is not None else ""
-    return f"SELECT {_COLUMNS} FROM ({query}){bound}"
-
-
-def _conditions(part: Part) -> str:
-    verdict = "coalesce(verdict, 'none')"
-    conditions = [
-        f"{column} IN ({', '.join(map(_text, allowed))})"
-        for column, allowed in (
-            ("language", part.languages), (verdict, part.verdicts), ("level", part.levels), ("difficulty", part.difficulties),
-            ("dataset", part.datasets), ("source", part.sources), ("style", part.styles), ("subset", part.subsets),
-        )
-        if allowed
-    ]  # fmt: skip
-    if part.without_verdicts:
-        conditions.append(f"{verdict} NOT IN ({', '.join(map(_text, part.without_verdicts))})")
-    if part.parsed:
-        conditions.append("parsed")
-    if part.trusted is not None:
-        conditions.append(f"trusted = {str(part.trusted).lower()}")
-    return " AND ".join(conditions) or "true"
+    name = quoted(release.name)
+    rows = f"SELECT * FROM (SELECT *, {name} AS release FROM ({release.labels()})) {taken}"
+    more = [among(column, allowed) for column, allowed in (("style", part.styles), ("subset", part.subsets)) if allowed]
+    query = chosen(rows, part, seed, release.name, "released_id", more)
+    bound = f" ORDER BY place, rank, released_id LIMIT {part.rows}" if part.rows is not None else ""
+    return f"SELECT {_COLUMNS} FROM (SELECT *, {index} AS part FROM ({query})){bound}"
 
 
 def _copies(part: Part) -> str:
@@ -132,7 +108,3 @@ def _copies(part: Part) -> str:
     if rest == 0:
         return str(whole)
     return f"{whole} + (('0x' || right(rank, 8))::BIGINT < {int(rest * 2**32)})::BIGINT"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ocr_assets.schema import Language, Style, VerdictName
+from ocr_assets.schema import Style
+from ocr_assets.statistics.choosing import Conditions
 from ocr_assets.training.recipes.definition import Recipe, faults, load_recipe
 
 FOLDER = Path(__file__).parent
-Level = Literal["easy", "medium", "hard"]
 
 
 class _Base(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
-class Part(_Base):
+class Part(Conditions):
     """Rows of one release: all, or those that every condition holds for. Rows that an earlier part of the mix chose are left
     out, so a mix is nested in another one whose first parts are the same."""
 
@@ -32,26 +32,10 @@ class Part(_Base):
         description="a release's name (sft_dataset, kodcode_sft_r1, or one of ocr.toml); or a folder of Parquet files in "
         "OpenCodeReasoning's or KodCode's columns",
     )
-    languages: tuple[Language, ...] = Field((), description="Only these; none: all")
-    verdicts: tuple[VerdictName | Literal["none"], ...] = Field((), description="Only these; `none`: nothing was run")
-    without_verdicts: tuple[VerdictName | Literal["none"], ...] = Field((), description="Not these")
-    parsed: bool = Field(True, description="Only answers that end and hold code: one that was cut off teaches never to end")
-    trusted: bool | None = Field(None, description="Only rows whose verdict can (true) or cannot be trusted")
-    levels: tuple[Level, ...] = Field((), description="Only problems as hard, by what their source says")
-    difficulties: tuple[str, ...] = Field((), description="Only these words of the sources, e.g. VERY_HARD")
-    datasets: tuple[str, ...] = Field((), description="Only rows of these: taco, apps, code_contests, codeforces, local")
-    sources: tuple[str, ...] = Field((), description="Only rows of these platforms")
     styles: tuple[Style, ...] = Field((), description="Only these styles (KodCode)")
     subsets: tuple[str, ...] = Field((), description="Only these subsets, as released (KodCode)")
-    least_answers: int = Field(1, ge=1, description="Only problems with so many answers that fulfil the rest")
-    per_problem: int | None = Field(None, ge=1, description="At most so many answers of a problem and language")
     rows: int | None = Field(None, ge=1, description="At most so many rows; none: all")
     weight: float = Field(1.0, gt=0, description="Copies of each row; of a broken number the rest is drawn by the seed")
-
-    @field_validator("verdicts", "without_verdicts")
-    @classmethod
-    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(value))
 
 
 class TrainingMix(_Base):
