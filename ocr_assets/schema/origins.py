@@ -164,6 +164,21 @@ _ORIGINS: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
             ),
         },
     ),
+    "Subset": (
+        {},
+        {
+            "rows": "verified_triplets.triplet_id",
+            "problems": "verified_triplets.problem_id",
+            "accepted_share": "verified_triplets.verdict",
+            "pass_rate": "verified_triplets.pass_rate",
+            "trusted_share": "verified_triplets.trusted",
+            "hard_share": "verified_triplets.difficulty",
+            "tokens": "verified_triplets.question, solutions.reasoning, solutions.answer",
+            "truncated_share": "solutions.labels",
+            "looped_share": "solutions.reasoning",
+            "sources": "verified_triplets.source",
+        },
+    ),
     "SftRow": (
         {
             "verified_triplets": _LABELS,

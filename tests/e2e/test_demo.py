@@ -185,6 +185,7 @@ READ_BY_HAND = {
         "suite_quality",
     },
     "token_statistics": {"r1_traces", "solutions", "verified_triplets"},
+    "subsets": {"verified_triplets", "solutions", "token_counts"},
     "sft_dataset": {"verified_triplets", "solutions", "r1_traces", "clean_problems", "token_counts"},
 }
 

@@ -33,7 +33,8 @@ def test_more_samples_until_some_pass_are_a_job_of_their_own() -> None:
     definitions = build_definitions()
     job = definitions.resolve_job_def("sample_until_passing")
     selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert selected == {"r1_traces", "solutions", "verdicts", "verified_triplets", "token_statistics", "sft_dataset"}
+    followed = {"solutions", "verdicts", "verified_triplets", "token_statistics", "subsets", "sft_dataset"}
+    assert selected == {"r1_traces"} | followed
     assert job.run_config == {"ops": {"r1_traces": {"config": {"until_passing": 1}}}}
     assert job.description is not None and "reads solutions and verdicts" in job.description
     assert TraceSettings().policies() == {"python": Fixed(6), "cpp": Fixed(2)}, "elsewhere no policy looks at verdicts"
