@@ -54,7 +54,7 @@ def write(folder: Path) -> dict[str, str]:
         "OCR_EVALUATED_MODELS": ",".join([f"untrained={folder / 'untrained'}", *EVALUATED[1:]]),
         "OCR_EVALUATION_BENCHMARKS": str(folder / "benchmarks"),
         "OCR_EVALUATION_SAMPLES": "1",
-        "OCR_EVALUATION_MAX_TOKENS": "192",
+        "OCR_EVALUATION_MAX_TOKENS": "128",
     }
     lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
     (folder / "loop.env").write_text(lines, encoding="utf-8")
