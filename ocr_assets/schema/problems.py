@@ -150,7 +150,7 @@ class CleanProblem(TypedDict):
     question_tokens: Annotated[int, "Qwen tokens of the statement"]
 
 
-TEST_SUITES = Table("test_suites", TestSuite, ("suite_id",), "Test suites, each stored once.")
+TEST_SUITES = Table("test_suites", TestSuite, ("suite_id",), "Test suites, each stored once.", known_by_id=True)
 
 
 RAW_PROBLEMS = Table(

@@ -40,7 +40,13 @@ class ReleasedRow(TypedDict):
     to_number: Annotated[int | None, "Last version that holds it; null: the newest does"]
 
 
-RELEASE_VERSION = Table("release_version", ReleaseVersion, ("release", "number"), "What was released, a row a version.")
+RELEASE_VERSION = Table(
+    "release_version", ReleaseVersion, ("release", "number"), "What was released, a row a version.", known_by_id=True
+)
 RELEASED_ROW = Table(
-    "released_row", ReleasedRow, ("release", "id", "from_number"), "Which rows stood in which versions of a release."
+    "released_row",
+    ReleasedRow,
+    ("release", "id", "from_number"),
+    "Which rows stood in which versions of a release.",
+    known_by_id=True,
 )

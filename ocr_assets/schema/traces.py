@@ -83,7 +83,7 @@ class Solution(TypedDict):
 R1_TRACES = Table("r1_traces", Response, ("response_id",), "The teacher's raw responses.", figures=(TRUNCATED,))
 
 
-PROMPTS = Table("prompts", Prompt, ("prompt_hash", "template_hash"), "Prompts as they were sent.")
+PROMPTS = Table("prompts", Prompt, ("prompt_hash", "template_hash"), "Prompts as they were sent.", known_by_id=True)
 
 
 SOLUTIONS = Table("solutions", Solution, ("solution_id",), "Responses taken apart.")

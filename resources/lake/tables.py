@@ -96,7 +96,8 @@ class Table:
 
     ``key`` identifies a row for ever (ids are content hashes); ``doc`` is one sentence for people. ``partition``: the column
     that names a row's partition, where the table's asset has partitions; ``fate``: SQL of what became of a row and why, for the
-    page of a partition. ``figures``: the numbers that are watched.
+    page of a partition. ``figures``: the numbers that are watched. ``known_by_id``: several stages add rows, which are found by
+    ids that stand elsewhere and never change; so rows that one stage adds are no news for another.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Table:
     partition: str | None = None
     fate: tuple[str, str] = ("'kept'", "''")
     figures: tuple[Figure, ...] = ()
+    known_by_id: bool = False
 
     def __post_init__(self) -> None:
         missing = {*self.key, *([self.partition] if self.partition else [])} - {column.name for column in self.columns}

@@ -13,9 +13,10 @@ from ocr_assets.platform import publish
 from ocr_assets.platform.assets import lake_asset
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.settled import AGAIN
-from ocr_assets.schema import JUDGE_VOTES, PROMPTS
+from ocr_assets.schema import JUDGE_VOTES, STATEMENT_KEYS
 from resources.lake import Lake, RunInfo, Write
 from resources.settings import LakeResource, SourcesResource
+from tests.support.rows import row_of
 
 
 class _Config(dg.Config):
@@ -34,29 +35,31 @@ class Project:
     def materialize(self, **tags: str) -> Mapping[str, Any]:
         project = self
 
-        @lake_asset(PROMPTS)
-        def prompts(context: dg.AssetExecutionContext, config: _Config, lake: LakeResource, sources: SourcesResource) -> Any:
-            """Prompts."""
+        @lake_asset(STATEMENT_KEYS)
+        def statement_keys(
+            context: dg.AssetExecutionContext, config: _Config, lake: LakeResource, sources: SourcesResource
+        ) -> Any:
+            """Keys."""
 
             def body(store: Lake, write: Write) -> Mapping[str, Any]:
                 project.ran += 1
                 if project.fails:
                     raise RuntimeError("the network is gone")
                 votes = store.scalar("SELECT count(*) FROM judge_votes")
-                row = {"prompt_hash": config.word, "template": "t", "template_hash": "h", "messages": str(votes)}
-                write.sync(PROMPTS, [row])
+                row = row_of(STATEMENT_KEYS, raw_id=config.word, statement_key=str(votes))
+                write.sync(STATEMENT_KEYS, [row])
                 return {publish.LEFT: project.left, "of its own": project.ran}
 
-            yield from publish.replace(context, lake, PROMPTS, body)
+            yield from publish.replace(context, lake, STATEMENT_KEYS, body)
 
         resources = {"lake": LakeResource(home=str(self.home)), "sources": self.sources}
-        config = {"ops": {"prompts": {"config": self.words}}}
+        config = {"ops": {"statement_keys": {"config": self.words}}}
         done = dg.materialize(
-            [prompts], instance=self.instance, resources=resources, run_config=config, tags=tags, raise_on_error=False
+            [statement_keys], instance=self.instance, resources=resources, run_config=config, tags=tags, raise_on_error=False
         )
         if not done.success:
             return {}
-        (event,) = done.asset_materializations_for_node("prompts")
+        (event,) = done.asset_materializations_for_node("statement_keys")
         return {name: value.value for name, value in event.metadata.items()}
 
     def vote(self, name: str) -> None:
@@ -113,12 +116,12 @@ def _other_input(project: Project) -> None:
 
 
 def _own_rows_gone(project: Project) -> None:
-    with project_lake(project.home / "lake") as lake, lake.write(RunInfo("by hand"), "prompts") as write:
-        write.sync(PROMPTS, [])
+    with project_lake(project.home / "lake") as lake, lake.write(RunInfo("by hand"), "statement_keys") as write:
+        write.sync(STATEMENT_KEYS, [])
 
 
 def _unfinished_journal(project: Project) -> None:
-    folder = project.home / "lake" / "journal" / "prompts"
+    folder = project.home / "lake" / "journal" / "statement_keys"
     folder.mkdir(parents=True)
     (folder / "1.jsonl").write_text("paid for", encoding="utf-8")
 
@@ -193,7 +196,7 @@ def test_a_ui_that_was_never_told_is_told(project: Project) -> None:
 
 
 def test_a_damaged_memory_is_none(project: Project) -> None:
-    (memory,) = (project.home / "lake" / "settled").glob("prompts*.json")
+    (memory,) = (project.home / "lake" / "settled").glob("statement_keys*.json")
     for text in ("", "{", "[]", '{"decided_by": {}}'):
         memory.write_text(text, encoding="utf-8")
         project.materialize()

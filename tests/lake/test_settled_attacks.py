@@ -12,7 +12,7 @@ import pytest
 from ocr_assets.platform.assets import lake_asset
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.settled import Memory, Now
-from ocr_assets.schema import PROMPTS
+from ocr_assets.schema import PROMPTS, STATEMENT_KEYS
 from resources.lake import RunInfo
 from resources.settings import LakeResource, SourcesResource
 from tests.support.lakes import new_lake
@@ -21,9 +21,9 @@ from tests.support.rows import row_of
 RUN = RunInfo("run")
 
 
-@lake_asset(PROMPTS, reads=["releases"], writes=["training/packed"])
-def prompts(context: dg.AssetExecutionContext, lake: LakeResource, sources: SourcesResource) -> Any:
-    """Prompts."""
+@lake_asset(STATEMENT_KEYS, reads=["releases"], writes=["training/packed"])
+def statement_keys(context: dg.AssetExecutionContext, lake: LakeResource, sources: SourcesResource) -> Any:
+    """Keys."""
     yield from ()
 
 
@@ -38,7 +38,7 @@ class Home:
     @property
     def memory(self) -> Memory:
         resources = {"lake": LakeResource(home=str(self.root)), "sources": SourcesResource(taco=self.folder, apps="")}
-        return Memory.of(prompts, {}, resources)
+        return Memory.of(statement_keys, {}, resources)
 
     def run(self, word: str = "", meanwhile: Callable[[], object] = lambda: None) -> None:
         """The asset as ``publish`` runs it: it reads and writes ``word``, or nothing. ``meanwhile`` happens before its commit."""
@@ -47,21 +47,21 @@ class Home:
             self.store.rows("FROM judge_votes")
             meanwhile()
             if word:
-                with self.store.write(RUN, "prompts") as write:
-                    write.sync(PROMPTS, [prompt(word)])
+                with self.store.write(RUN, "statement_keys") as write:
+                    write.sync(STATEMENT_KEYS, [key(word)])
         memory.remember(self.store, watch)
 
     def another_run_writes(self, word: str) -> None:
         with project_lake(self.root / "lake") as lake, lake.write(RunInfo("other"), "other") as write:
-            write.append(PROMPTS, [prompt(word)])
+            write.append(STATEMENT_KEYS, [key(word)])
 
     @property
     def is_settled(self) -> bool:
         return self.memory.holds(Now.of(self.store))
 
 
-def prompt(word: str) -> Mapping[str, Any]:
-    return row_of(PROMPTS, prompt_hash=word, template_hash="h")
+def key(word: str) -> Mapping[str, Any]:
+    return row_of(STATEMENT_KEYS, raw_id=word)
 
 
 @pytest.mark.parametrize("name", ["plain", "date=2026-01-01", "a,b", "x=y,z"])
@@ -165,8 +165,8 @@ def test_of_two_runs_at_once_neither_settles_what_the_other_wrote(tmp_path: Path
     assert home.is_settled
 
     memory = home.memory
-    with home.store.watch() as watch, home.store.write(RUN, "prompts") as write:
-        write.sync(PROMPTS, [prompt("fourth")])
+    with home.store.watch() as watch, home.store.write(RUN, "statement_keys") as write:
+        write.sync(STATEMENT_KEYS, [key("fourth")])
     home.another_run_writes("after our commit, before it is remembered")
     memory.remember(home.store, watch)
     assert not home.is_settled
@@ -178,10 +178,10 @@ def test_a_restored_catalog_of_the_same_rows_is_not_the_lake_that_was_left(tmp_p
     lake, files = tmp_path / "lake", ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm")
     memory = home.memory
     with home.store.watch() as watch:
-        with home.store.write(RUN, "prompts") as write:
-            write.sync(PROMPTS, [prompt("second")])
+        with home.store.write(RUN, "statement_keys") as write:
+            write.sync(STATEMENT_KEYS, [key("second")])
         backup = {name: (lake / name).read_bytes() for name in files if (lake / name).exists()}
-        with home.store.write(RUN, "prompts") as write:
+        with home.store.write(RUN, "statement_keys") as write:
             write.edges([{"child": "c", "parent": "p", "relation": "derived", "reason": ""}])
         memory.remember(home.store, watch)
     assert home.is_settled
@@ -191,11 +191,30 @@ def test_a_restored_catalog_of_the_same_rows_is_not_the_lake_that_was_left(tmp_p
     for name, content in backup.items():
         (lake / name).write_bytes(content)
     home.store.open()
-    assert not home.store.rows("FROM record_edge") and home.store.state("prompts")[0] == 1
+    assert not home.store.rows("FROM record_edge") and home.store.state("statement_keys")[0] == 1
     assert not home.is_settled
     with home.store.write(RunInfo("later"), "other") as write:
         write.edges([{"child": "d", "parent": "p", "relation": "derived", "reason": ""}])
     assert not home.is_settled, "the number of the lost commit was given again"
+
+
+def test_rows_that_others_add_to_a_shared_table_are_no_news(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    def another_stage_asks() -> None:
+        with project_lake(home.root / "lake") as lake, lake.write(RunInfo("other"), "other") as write:
+            write.append(PROMPTS, [row_of(PROMPTS, prompt_hash="theirs", template_hash="h")])
+
+    def asks() -> None:
+        home.store.rows("FROM prompts")
+        another_stage_asks()
+        with home.store.write(RUN, "statement_keys") as write:
+            write.append(PROMPTS, [row_of(PROMPTS, prompt_hash="ours", template_hash="h")])
+
+    home.run("first", meanwhile=asks)
+    assert home.is_settled, "another stage's prompts came while this one asked"
+    another_stage_asks()
+    assert home.is_settled, "and more of them came afterwards"
 
 
 def test_a_limit_of_warnings_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
