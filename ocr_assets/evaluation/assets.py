@@ -291,7 +291,7 @@ def evaluations(
 
 @lake_asset(
     EVALUATION_COMPARISON,
-    deps=[evaluation_verdicts, evaluation_samples, benchmark_problems],
+    deps=[evaluations, evaluation_verdicts, evaluation_samples, benchmark_problems],
     decided_by=lambda: {"settings": in_force(EvaluationConfig)},
 )
 def evaluation_comparison(
