@@ -23,7 +23,8 @@ _HEAD = """\
 """
 _RELEASES = """\
 # Releases. Each section [releases.NAME] is an asset NAME, with a folder releases/NAME of its own and versions that stay. Those
-# below are always there. One of your own needs a profile: ocr, kodcode_v1, kodcode_sft_r1 or kodcode_rl, such as
+# below are always there. One of your own needs a profile (docs/releases.md): ocr, ocr2, messages, prompt_completion, sharegpt,
+# preference, grpo, verl, open_r1, livecodebench, verify, kodcode_v1, kodcode_sft_r1 or kodcode_rl, such as
 #
 #     [releases.accepted_python]
 #     profile = "ocr"

@@ -28,6 +28,13 @@ t.benchmark_similarity, t.benchmark_instruction, t.benchmark_task_id, NULL::VARC
 t.trusted, t.kill_rate, t.statement_coverage, t.branch_coverage, t.triplet_id
 """
 
+# A question in all its styles, and questions alike.
+_GROUP = "regexp_replace(q.question_id, '_[ICO]$', '')"
+_PAIRS = """
+WITH named AS (SELECT DISTINCT question_id, regexp_replace(kodcode_id, '_[ICO]$', '') AS name FROM synthetic_triplets)
+SELECT DISTINCT a.name, b.name FROM question_pairs p JOIN named a ON a.question_id = p.question_id
+JOIN named b ON b.question_id = p.other_id WHERE a.name <> b.name"""
+
 _UNOPENED = "contains(r.content, '</think>') AND NOT contains(r.content, '<think>')"
 _LICENSES = "SELECT 'of the models that wrote it' AS license, count(*) AS rows FROM ({rows})"
 _ABOUT = """Programming questions that models wrote, each with a solution and pytest tests that were written with it and prove
@@ -63,13 +70,14 @@ def _triplets(table: Table, profile: str, settings: KodCodeSettings) -> Release:
     return Release(
         table=table,
         profile=profile,
-        rows=f"SELECT {_COLUMNS} {_from(settings)} WHERE t.dropped IS NULL ORDER BY question_id",
+        rows=f"SELECT {_COLUMNS} {_from(settings)} WHERE t.dropped IS NULL",
         edges=f"""
 SELECT CASE WHEN t.dropped IS NULL THEN t.kodcode_id ELSE '{table.name}' END AS child, t.triplet_id AS parent,
        CASE WHEN t.dropped IS NULL THEN 'derived' ELSE 'dropped' END AS relation, coalesce(t.dropped, '') AS reason
 FROM ({_selection(settings)}) t""",
         settings=settings,
-        split=None,
+        group=_GROUP,
+        pairs=_PAIRS,
         label="gpt_difficulty",
         licenses=_LICENSES,
         about=_ABOUT.format(name="KodCode-V1"),
@@ -115,14 +123,15 @@ SELECT {_COLUMNS}, 'kr1_' || left(md5(t.response_id), 20) AS id,
        t.response_id, t.model
 FROM answered t JOIN sequence s USING (triplet_id) JOIN synthetic_attempts a USING (attempt_id)
 JOIN synthetic_questions q ON q.question_id = t.question_id JOIN ({_TRIALS}) y ON y.question_id = t.question_id
-WHERE t.dropped IS NULL ORDER BY question_id, t.response_index""",
+WHERE t.dropped IS NULL""",
         edges=f"""
 SELECT CASE WHEN t.dropped IS NULL THEN 'kr1_' || left(md5(t.response_id), 20) ELSE '{table.name}' END AS child,
        t.response_id AS parent, CASE WHEN t.dropped IS NULL THEN 'derived' ELSE 'dropped' END AS relation,
        coalesce(t.dropped, '') AS reason
 FROM ({answered}) t""",
         settings=settings,
-        split=None,
+        group=_GROUP,
+        pairs=_PAIRS,
         label="r1_correctness",
         licenses=_LICENSES,
         about=_ABOUT.format(name="KodCode-V1-SFT-R1") + " Answers that fail the tests stay, labelled by `r1_correctness`.",

@@ -48,10 +48,10 @@ def record(write: Write, version: ReleaseVersion, rows: str, last: int) -> None:
     write.upsert_query(RELEASED_ROW, _CHANGES.format(rows=rows), parameters)
 
 
-def hashed(key: str, rows: str, label: str = "NULL") -> str:
-    """SELECT of ``id``, ``label`` (a column) and ``hash`` (128 bits of all columns) of released rows. A release's version is made
-    of these hashes."""
-    return f'SELECT "{key}" AS id, {label} AS label, md5_number(to_json(q)::VARCHAR) AS hash FROM ({rows}) q'
+def hashed(key: str, rows: str, label: str = "NULL", more: str = "") -> str:
+    """SELECT of ``id``, ``label`` (a column) and ``hash`` (128 bits of all columns, and of what ``more`` puts behind them) of
+    released rows. A release's version is made of these hashes."""
+    return f'SELECT "{key}" AS id, {label} AS label, md5_number(to_json(q)::VARCHAR{more}) AS hash FROM ({rows}) q'
 
 
 def hash_text(column: str = "hash") -> str:

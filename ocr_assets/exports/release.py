@@ -21,9 +21,9 @@ import duckdb
 from pydantic import BaseModel
 
 from ocr_assets import samples
-from ocr_assets.exports import ledger
+from ocr_assets.exports import ledger, splits
 from ocr_assets.exports.card import BENCHMARKS, card_text, warning
-from ocr_assets.exports.writer import write_release
+from ocr_assets.exports.writer import SPLIT, write_release
 from ocr_assets.platform import openlineage, plots, publish
 from ocr_assets.platform.assets import Results
 from ocr_assets.platform.lake import lake_of_run
@@ -42,10 +42,11 @@ class Release:
     """What is released, and what the card says of it.
 
     ``table``: the columns; its name is that of the dataset and of its folder. ``profile``: which kind of release it is.
-    ``rows``: SELECT of them, in the order of splits. ``edges``: SELECT of the lineage (child, parent, relation, reason).
-    ``settings``: which rows; another one is another version. ``split``: the column that names a row's split; null: all are
-    ``train``. ``label``: the column whose counts the card and the UI show, ``licenses``: a SELECT of license and rows over
-    ``{rows}``. ``about``: the card's first paragraph, ``example``: how its rows are read.
+    ``rows``: SELECT of them. ``edges``: SELECT of the lineage (child, parent, relation, reason). ``settings``: which rows;
+    another one is another version. ``label``: the column whose counts the card and the UI show, ``licenses``: a SELECT of license
+    and rows over ``{rows}``. ``about``: the card's first paragraph, ``example``: how its rows are read. ``split``: the column
+    that names a row's split; null: all are ``train``. ``group``: SQL of what a row is about: rows of one group, and of two that
+    ``pairs`` (a SELECT of both) joins, are all in training or all in validation.
     """
 
     table: Table
@@ -53,11 +54,13 @@ class Release:
     rows: str
     edges: str
     settings: BaseModel
-    split: str | None
     label: str
     licenses: str
     about: str
     example: str
+    split: str | None = None
+    group: str = "problem_id"
+    pairs: str = splits.NEAR_PROBLEMS
 
     @property
     def name(self) -> str:
@@ -66,6 +69,16 @@ class Release:
     @property
     def filters(self) -> dict[str, Any]:
         return self.settings.model_dump()
+
+    @property
+    def validation(self) -> float:
+        """The share of groups whose rows are for validation."""
+        return float(self.filters["validation"])
+
+    @property
+    def split_sql(self) -> str:
+        """SQL of a row's split, over the rows as q."""
+        return splits.split_sql(self.split, self.group, self.validation, splits.table_of(self.name))
 
 
 def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release, keep_versions: int | None = None) -> Results:
@@ -146,11 +159,12 @@ def _relation(what: Release, place: Path) -> str:
 @dataclass(frozen=True)
 class _Found:
     """What one snapshot of the lake holds of a release. ``hashes``: a table of id, parent_id, label and hash of its rows;
-    ``edges``: one of its lineage. ``cursor`` reads that snapshot."""
+    ``edges``: one of its lineage; ``groups``: one of what must not be split. ``cursor`` reads that snapshot."""
 
     cursor: duckdb.DuckDBPyConnection
     hashes: str
     edges: str
+    groups: str
     snapshot: int
     version: str
     rows: int
@@ -164,6 +178,7 @@ class _Found:
         with contextlib.closing(store.plain_cursor()) as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {self.hashes}")
             cursor.execute(f"DROP TABLE IF EXISTS {self.edges}")
+            cursor.execute(f"DROP TABLE IF EXISTS {self.groups}")
 
 
 @contextlib.contextmanager
@@ -171,12 +186,18 @@ def _snapshot(store: Lake, what: Release) -> Iterator[_Found]:
     """Read what is released, in one transaction as far as the block goes. Hashes and edges outlive it, in tables of this process
     that no one else sees."""
     hashes, edges = f"memory.main.hashes_of_{what.name}", f"memory.main.edges_of_{what.name}"
+    groups = splits.table_of(what.name)
     with contextlib.closing(store.cursor()) as cursor:
         with transaction(cursor):
+            # A row that changes sides is another row.
+            side = ""
+            if what.validation:
+                splits.make_groups(cursor, groups, what.pairs)
+                side = f" || ({what.split_sql})"
             cursor.execute(f"CREATE OR REPLACE TABLE {edges} AS SELECT child, parent, relation, reason FROM ({what.edges})")
             cursor.execute(
                 f"CREATE OR REPLACE TABLE {hashes} AS SELECT id, parent AS parent_id, label, hash "
-                f"FROM ({ledger.hashed(what.table.key[0], what.rows, what.label)}) LEFT JOIN "
+                f"FROM ({ledger.hashed(what.table.key[0], what.rows, what.label, side)}) LEFT JOIN "
                 f"(SELECT child, min(parent) AS parent FROM {edges} WHERE relation = 'derived' GROUP BY child) ON child = id"
             )
             breaches = breaches_of(cursor, what.table, f"({what.rows})")
@@ -189,6 +210,7 @@ def _snapshot(store: Lake, what: Release) -> Iterator[_Found]:
                 cursor=cursor,
                 hashes=hashes,
                 edges=edges,
+                groups=groups,
                 snapshot=int(snapshot),
                 version=hashlib.md5(salted.encode(), usedforsecurity=False).hexdigest(),
                 rows=int(rows),
@@ -239,7 +261,8 @@ def _build(context: dg.AssetExecutionContext, what: Release, found: _Found, fold
     licenses = _rows(found.cursor, what.licenses.format(rows=what.rows))
     write_release(
         folder.building(number),
-        found.cursor.execute(what.rows).to_arrow_reader(2048),
+        found.cursor.execute(f'''
+SELECT q.*, {what.split_sql} AS {SPLIT} FROM ({what.rows}) q ORDER BY {SPLIT}, q."{what.table.key[0]}"''').to_arrow_reader(2048),
         what.table.schema,
         manifest,
         lambda whole: card_text(
@@ -253,7 +276,6 @@ def _build(context: dg.AssetExecutionContext, what: Release, found: _Found, fold
             about=what.about,
             example=what.example,
         ),
-        split=what.split,
     )
 
 

@@ -1,4 +1,4 @@
-"""The files of ``ocr-assets verify``: problems (JSON lines) and solutions (also Parquet) in, verdicts out (docs/grading.md, §2).
+"""The files of ``ocr-assets verify``: problems and solutions (JSON lines or Parquet) in, verdicts out (docs/grading.md, §2).
 
 Unknown fields are kept and passed through. A row that cannot be used is refused with file, row and mend, and the others are
 judged all the same. What was judged before is in ``known_verdicts.py``.
@@ -27,7 +27,7 @@ from ocr_assets.grading.version import (
     SUITE_PART,
     wants_judge_macro,
 )
-from ocr_assets.platform.row_files import BadInput, Refuse, place_of, read_jsonl, read_rows
+from ocr_assets.platform.row_files import BadInput, Refuse, place_of, read_rows
 from ocr_assets.programs.suites import Suite, suite_from_json
 from ocr_assets.schema import content_id, json_text
 from resources.sandbox.api import Sandbox
@@ -239,7 +239,7 @@ class Suites:
 def suites_in(path: Path, refuse: Refuse, suites: Suites | None = None) -> Suites:
     """The suites of a file of problems, added to ``suites`` where there are some already."""
     suites = suites or Suites()
-    for number, problem in read_jsonl(path, refuse):
+    for number, problem in read_rows(path, refuse):
         place = place_of(path, number)
         if "problem_id" not in problem:
             refuse(BadInput(f"{place}: a problem needs problem_id"))

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from ocr_assets.platform.sections import GRAPH_SECTIONS
+from ocr_assets.schema import PROFILES as PROFILE_TABLES
 from ocr_assets.schema import RELEASES as BUNDLED_TABLES
 from ocr_assets.schema import TABLES
 from resources.lake import LINEAGE_TABLES
@@ -22,7 +23,7 @@ BUNDLED: Mapping[str, str] = {
     "kodcode_sft_r1": "kodcode_sft_r1",
     "kodcode_rl": "kodcode_rl",
 }
-PROFILES = tuple(BUNDLED.values())
+PROFILES = (*BUNDLED.values(), *(table.name for table in PROFILE_TABLES))
 ANSWERS = ("ocr", "kodcode_sft_r1")  # profiles whose rows are answers, to be trained on
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST = 100  # it is part of names of files and tables

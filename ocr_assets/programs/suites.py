@@ -6,6 +6,7 @@ from the problem's statement is in ``statements.py``; how outputs are graded is 
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -53,7 +54,10 @@ MOST_TIMES = 1_000.0  # that a language may get the CPU time of C++
 
 
 def suite_from_json(problem: Mapping[str, Any]) -> Suite:
-    """The suite of a problem object. Raises ``ValueError`` naming the field and the mend."""
+    """The suite of a problem object, whose parts may be JSON in a text (as in Parquet, where tests of calls have no one type).
+
+    Raises ``ValueError`` naming the field and the mend."""
+    problem = {name: _read(name, problem.get(name)) for name in SUITE_FIELDS}
     tests = problem.get("tests")
     if not isinstance(tests, list):
         raise ValueError('"tests" must be a list of tests')
@@ -65,6 +69,15 @@ def suite_from_json(problem: Mapping[str, Any]) -> Suite:
         "limits": limits_from_json(problem.get("limits")),
         "files": files_from_json(problem.get("files")),
     }
+
+
+def _read(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'"{name}" is a text that cannot be read as JSON ({error})') from error
 
 
 def test_from_json(test: Any, index: int) -> Test:

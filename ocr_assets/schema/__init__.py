@@ -1,7 +1,8 @@
 """The row types that pass between stages: the one place to learn the data, a module a stage.
 
 Each class is a row, each attribute a column: its type, whether it may be null, its meaning. Each module ends with its tables and
-their keys; ``TABLES`` lists those of the lake in the order the data flows, ``RELEASES`` what is written as files beside it.
+their keys; ``TABLES`` lists those of the lake in the order the data flows, ``RELEASES`` what is written as files beside it, and
+``PROFILES`` what can be, where a project file says so.
 Behaviour does not belong here: the stage folders hold it.
 """
 
@@ -62,7 +63,25 @@ from ocr_assets.schema.evaluation import (
     PromptStyle,
     SliceBy,
 )
-from ocr_assets.schema.exports import KODCODE_RL, KODCODE_SFT_R1, KODCODE_V1, SFT_DATASET, KodCodeAnswerRow, KodCodeRow, SftRow
+from ocr_assets.schema.exports import (
+    GRPO,
+    KODCODE_RL,
+    KODCODE_SFT_R1,
+    KODCODE_V1,
+    LIVECODEBENCH,
+    MESSAGES,
+    OCR2,
+    OPEN_R1,
+    PREFERENCE,
+    PROMPT_COMPLETION,
+    SFT_DATASET,
+    SHAREGPT,
+    VERIFY,
+    VERL,
+    KodCodeAnswerRow,
+    KodCodeRow,
+    SftRow,
+)
 from ocr_assets.schema.ids import content_id, json_text, nth_raw_id, raw_id, suite_id
 from ocr_assets.schema.problems import (
     CLEAN_PROBLEMS,
@@ -200,6 +219,7 @@ TABLES = (
     EVALUATION_POINTS,
 )
 RELEASES = (SFT_DATASET, KODCODE_V1, KODCODE_SFT_R1, KODCODE_RL)
+PROFILES = (OCR2, MESSAGES, PROMPT_COMPLETION, SHAREGPT, PREFERENCE, GRPO, VERL, OPEN_R1, LIVECODEBENCH, VERIFY)
 
 __all__ = [
     "BENCHMARK_ITEMS",
@@ -216,6 +236,7 @@ __all__ = [
     "EVALUATION_SAMPLES",
     "EVALUATION_VERDICTS",
     "FINETUNED_MODEL",
+    "GRPO",
     "HUMAN_DECISIONS",
     "JUDGE_VOTES",
     "KODCODE_RESPONSES",
@@ -223,10 +244,17 @@ __all__ = [
     "KODCODE_SFT_R1",
     "KODCODE_V1",
     "LENGTH_OUTCOMES",
+    "LIVECODEBENCH",
+    "MESSAGES",
     "NEAR_INDEX",
+    "OCR2",
+    "OPEN_R1",
     "PACKED_MIXES",
     "PACKED_SFT",
+    "PREFERENCE",
+    "PROFILES",
     "PROMPTS",
+    "PROMPT_COMPLETION",
     "QUESTION_MEASURES",
     "QUESTION_PAIRS",
     "QUESTION_SCREENING",
@@ -240,6 +268,7 @@ __all__ = [
     "SELF_VERIFICATION",
     "SEMANTIC_INDEX",
     "SFT_DATASET",
+    "SHAREGPT",
     "SOLUTIONS",
     "STATEMENT_KEYS",
     "STYLE_CONVERSIONS",
@@ -260,6 +289,8 @@ __all__ = [
     "TRAINING_MIXES",
     "VERDICTS",
     "VERIFIED_TRIPLETS",
+    "VERIFY",
+    "VERL",
     "BenchmarkItem",
     "BenchmarkProblem",
     "Checker",

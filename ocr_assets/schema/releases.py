@@ -17,7 +17,7 @@ class ReleaseVersion(TypedDict):
     release: Annotated[str, "Its name"]
     number: Annotated[int, "1, 2, 3 … within the release"]
     version: Annotated[str, "Hash of rows, settings and benchmarks: equal ones, equal version"]
-    profile: Annotated[str, "Which rows it is made of, and in which columns: ocr, kodcode_v1, kodcode_sft_r1, kodcode_rl"]
+    profile: Annotated[str, "Which rows it is made of, and in which columns (docs/releases.md)"]
     settings: Annotated[str, "The profile's filters, as JSON"]
     rows: int
     snapshot: Annotated[int, "Lake snapshot that its rows were read from: … FROM t AT (VERSION => snapshot); -1: not known"]

@@ -115,7 +115,7 @@ def test_settings_belong_to_a_name_and_others_need_one_of_their_own(home: Path) 
     assert release(home).success
     before = files(home / "releases" / "sft_dataset")
     said = failure(release(home, keep="accepted", languages=["cpp"]))
-    assert "sft_dataset: keep='accepted', languages=['cpp'] is not what the project says" in said and "release_as" in said
+    assert "sft_dataset: languages=['cpp'], keep='accepted' is not what the project says" in said and "release_as" in said
     result = release(home, keep="accepted", languages=["cpp"], release_as="accepted_cpp")
     assert result.success
     (shown,) = result.asset_materializations_for_node("sft_dataset")

@@ -15,15 +15,16 @@ from pydantic import ValidationError
 from ocr_assets import samples
 from ocr_assets.exports.card import card_text, warning
 from ocr_assets.exports.selection import rows_query, selection
-from ocr_assets.exports.settings import ReleaseSettings
-from ocr_assets.exports.sft import ABOUT, EXAMPLE, SFT
-from ocr_assets.exports.writer import Written, write_release
+from ocr_assets.exports.settings import OcrSettings, ReleaseSettings
+from ocr_assets.exports.sft import ABOUT, EXAMPLE, sft_profile
+from ocr_assets.exports.writer import SPLIT, Sizes, Written, write_release
 from ocr_assets.schema import SFT_DATASET
 from resources.models.reasoning import separate_reasoning, whole_response_sql
 
 
-def write(folder: Path, batches: Any, version: str, rows_per_shard: int = 100) -> Written:
-    return write_release(folder, batches, SFT_DATASET.schema, {"version": version}, lambda manifest: "card", rows_per_shard)
+def write(folder: Path, batches: Any, version: str, sizes: Sizes | None = None) -> Written:
+    placed = (batch.append_column(SPLIT, batch.column("language")) for batch in batches)
+    return write_release(folder, placed, SFT_DATASET.schema, {"version": version}, lambda manifest: "card", sizes)
 
 
 def rows(language: str, count: int, start: int = 0) -> list[dict]:
@@ -42,7 +43,7 @@ def test_shards_hold_every_row_once_in_order(tmp_path: Path) -> None:
         SFT_DATASET.batch(rows("cpp", 4, 3) + rows("python", 5)),
         SFT_DATASET.batch(rows("python", 9, 5)),
     ]
-    release = write(tmp_path / "out", batches, "v1", rows_per_shard=6)
+    release = write(tmp_path / "out", batches, "v1", Sizes(shard_rows=6))
     assert release.rows == {"cpp": 7, "python": 14}
     names = sorted(path.name for path in (tmp_path / "out" / "data").iterdir())
     assert names == [
@@ -228,5 +229,6 @@ def test_the_profile_has_all_columns_of_its_table_in_order() -> None:
     }.items():
         more = ", ['several_fences'] AS labels" if name == "s" else ""
         lake.execute(f"CREATE TABLE {table} AS SELECT {', '.join(f'NULL::TEXT AS {c}' for c in columns[name].split(', '))}{more}")
-    relation = lake.sql(rows_query(SFT, ReleaseSettings()))
+    lake.execute("CREATE TABLE problems AS SELECT NULL::TEXT AS problem_id, NULL::TEXT AS index")
+    relation = lake.sql(rows_query(sft_profile(OcrSettings()), OcrSettings()))
     assert relation.columns == [column.name for column in SFT_DATASET.columns]

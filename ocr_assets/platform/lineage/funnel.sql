@@ -25,9 +25,13 @@ synthetic_answers AS (
     -- The latest verdict on the suite that the solution's problem has now.
     SELECT v.solution_id, v.suite_id, max_by(v.verdict, (v.created_at, v.verdict_id)) AS verdict FROM verdicts v GROUP BY ALL
 ), triplet_releases AS (
-    -- Releases are made of triplets of the graph's first half, or of the second, which the funnel follows to its triplets.
-    SELECT release AS stage FROM release_version WHERE profile = 'ocr'
+    -- Releases are made of triplets of the graph's first half, of problems, or of the second half, which the funnel follows to its
+    -- triplets.
+    SELECT release AS stage FROM release_version
+    WHERE profile IN ('ocr', 'ocr2', 'messages', 'prompt_completion', 'sharegpt', 'preference')
     UNION SELECT stage FROM record_edge WHERE stage IN ('sft_dataset', 'ocr')
+), problem_releases AS (
+    SELECT DISTINCT release AS stage FROM release_version WHERE profile IN ('grpo', 'verl', 'open_r1', 'livecodebench', 'verify')
 ), fates(place, stage, outcome, reason) AS (
     SELECT 1, 'raw_problems', 'kept', dataset FROM raw_problems
     UNION ALL SELECT 1, 'raw_problems', 'quarantined', scope || ': ' || regexp_extract(reason, '^[^:]+')
@@ -71,6 +75,10 @@ synthetic_answers AS (
         CASE e.relation WHEN 'derived' THEN 'released' WHEN 'dropped' THEN 'dropped' ELSE 'waiting' END,
         CASE e.relation WHEN 'derived' THEN 'rows' WHEN 'dropped' THEN e.reason ELSE 'not released yet' END
         FROM verified_triplets t CROSS JOIN triplet_releases n LEFT JOIN record_edge e ON e.stage = n.stage AND e.parent = t.triplet_id
+    UNION ALL SELECT 9, n.stage,
+        CASE e.relation WHEN 'derived' THEN 'released' WHEN 'dropped' THEN 'dropped' ELSE 'waiting' END,
+        CASE e.relation WHEN 'derived' THEN 'rows' WHEN 'dropped' THEN e.reason ELSE 'not released yet' END
+        FROM clean_problems c CROSS JOIN problem_releases n LEFT JOIN record_edge e ON e.stage = n.stage AND e.parent = c.problem_id
     UNION ALL SELECT 10, 'synthetic_questions', status, CASE WHEN status = 'kept' THEN subset ELSE split_part(reason, ':', 1) END
         FROM synthetic_questions
     UNION ALL SELECT 11, 'question_screening',
@@ -96,6 +104,7 @@ synthetic_answers AS (
         UNION ALL SELECT 7, 'verdicts', 'solutions', count(*) FROM parsed
         UNION ALL SELECT 8, 'verified_triplets', 'solutions', count(*) FROM parsed
         UNION ALL SELECT 9, n.stage, 'verified_triplets', (SELECT count(*) FROM verified_triplets) FROM triplet_releases n
+        UNION ALL SELECT 9, n.stage, 'clean_problems', (SELECT count(*) FROM clean_problems) FROM problem_releases n
         UNION ALL SELECT 10, 'synthetic_questions', 'questions asked for', count(*) FROM synthetic_questions
         UNION ALL SELECT 11, 'question_screening', 'kept questions', count(*) FROM synthetic_questions WHERE status = 'kept'
         UNION ALL SELECT 12, 'synthetic_attempts', 'attempts at ' || count(DISTINCT question_id) || ' questions', count(*)
