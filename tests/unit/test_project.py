@@ -269,7 +269,7 @@ def test_a_release_s_field_that_cannot_be_is_refused_when_its_asset_is_made(
     for text, said in (
         ("keeping = 'all'", "there is no setting keeping in [releases.mine]; there are profile, validation, "),
         ("release_as = 'x'", "there is no setting release_as in [releases.mine]"),
-        ("keep = 'some'", "ocr.toml, line 3: releases.mine.keep='some': give 'all' or 'accepted'"),
+        ("keep = 'some'", "ocr.toml, line 3: releases.mine.keep='some': give 'all', 'accepted' or 'rejected'"),
     ):
         for name, value in project(tmp_path, f"[releases.mine]\nprofile = 'ocr'\n{text}\n").items():
             monkeypatch.setenv(name, value)
