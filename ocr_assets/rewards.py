@@ -9,8 +9,8 @@ A verdict of the server is the only source of a reward. What cannot be judged no
 passed without a verdict, and then raised: no fault is a reward, neither 1 nor 0.
 """
 
-from __future__ import annotations
-
+# No ``from __future__ import annotations``: verl loads the file without registering it as a module, and dataclasses look for
+# annotations that are texts in the registered one.
 import hashlib
 import http.client
 import json
