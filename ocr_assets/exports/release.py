@@ -22,7 +22,8 @@ from pydantic import BaseModel
 
 from ocr_assets import samples
 from ocr_assets.exports import ledger, splits
-from ocr_assets.exports.card import BENCHMARKS, card_text, warning
+from ocr_assets.exports.card import BENCHMARKS, card_text, not_compared, pictures, undecided_warning, warning
+from ocr_assets.exports.facts import facts_of
 from ocr_assets.exports.writer import SPLIT, write_release
 from ocr_assets.platform import openlineage, plots, publish
 from ocr_assets.platform.assets import Results
@@ -30,6 +31,7 @@ from ocr_assets.platform.lake import lake_of_run
 from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.platform.release_folders import ReleaseFolder
 from ocr_assets.platform.settled import memory_of_step
+from ocr_assets.platform.version import code_version
 from ocr_assets.schema import ReleaseVersion
 from resources.lake import Lake, breaches_of
 from resources.lake.catalog import transaction
@@ -221,6 +223,13 @@ def _snapshot(store: Lake, what: Release) -> Iterator[_Found]:
             )
 
 
+# The funnel's rows of the release that is being made, which the lake does not know yet.
+_FATES = """
+SELECT '{name}' AS stage, if(relation = 'derived', 'released', 'dropped') AS outcome,
+       if(relation = 'derived', 'rows', reason) AS reason, count(*) AS rows
+FROM {edges} GROUP BY ALL ORDER BY outcome DESC, rows DESC, reason"""
+
+
 def _rows(cursor: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
     return [dict(row) for row in cursor.execute(query).to_arrow_table().to_pylist()]
 
@@ -257,7 +266,12 @@ def _build(context: dg.AssetExecutionContext, what: Release, found: _Found, fold
         "benchmarks": found.benchmarks,
         "warning": found.warning,
     }
-    funnel = _rows(found.cursor, "SELECT stage, outcome, reason, rows FROM funnel")
+    facts = facts_of(found.cursor, what.rows, what.table.columns)
+    if told := undecided_warning(facts):
+        context.log.warning(f"{what.name}: {told}")
+    manifest |= {"code": code_version(), "undecided_share": facts.undecided, "not_compared": not_compared(found.benchmarks)}
+    funnel = _rows(found.cursor, "SELECT stage, outcome, reason, rows FROM funnel WHERE place <> 9")
+    funnel += _rows(found.cursor, _FATES.format(name=what.name, edges=found.edges))
     licenses = _rows(found.cursor, what.licenses.format(rows=what.rows))
     write_release(
         folder.building(number),
@@ -275,7 +289,9 @@ SELECT q.*, {what.split_sql} AS {SPLIT} FROM ({what.rows}) q ORDER BY {SPLIT}, q
             label=what.label,
             about=what.about,
             example=what.example,
+            facts=facts,
         ),
+        pictures=pictures(what.label, found.labels, facts),
     )
 
 

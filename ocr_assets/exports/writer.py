@@ -53,6 +53,7 @@ def write_release(
     manifest: Mapping[str, Any],
     card: Callable[[Mapping[str, Any]], str],
     sizes: Sizes | None = None,
+    pictures: Mapping[str, bytes] | None = None,
 ) -> Written:
     """Write shards, card and manifest for ``batches`` into ``folder``.
 
@@ -62,6 +63,7 @@ def write_release(
         manifest: what the manifest says beside the time, the rows per split and the files' hashes; ``version`` at least.
         card: the text of the dataset card, from the whole manifest.
         sizes: where shards and row groups end.
+        pictures: file name → PNG, laid into ``plots``.
     """
     if folder.exists():
         shutil.rmtree(folder)
@@ -73,11 +75,17 @@ def write_release(
         for name in pc.unique(names):
             shards.add(str(name), rows.filter(pc.equal(names, name)))
     shards.close()
+    if pictures:
+        (folder / "plots").mkdir()
+        for name, png in pictures.items():
+            (folder / "plots" / name).write_bytes(png)
+    written = sorted(path for part in ("data", "plots") for path in (folder / part).glob("*"))
     whole = {
         **manifest,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "rows": shards.rows,
-        "files": {str(path.relative_to(folder)): _digest(path) for path in sorted((folder / "data").glob("*.parquet"))},
+        "files": {str(path.relative_to(folder)): _digest(path) for path in written},
+        "bytes": {str(path.relative_to(folder)): path.stat().st_size for path in written},
     }
     (folder / "README.md").write_text(card(whole), encoding="utf-8")
     (folder / MANIFEST).write_text(json.dumps(whole, indent=2) + "\n")

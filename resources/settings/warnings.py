@@ -25,7 +25,7 @@ class WarningSettings(BaseModel):
         json_schema_extra={"env": "OCR_MIN_ACCEPTANCE"},
     )
     max_undecided: float = Field(
-        0.05,
+        0.01,
         ge=0,
         le=1,
         description="Share of problems whose contamination nobody has decided",
