@@ -108,7 +108,7 @@ class Lake:
             # Most openings find everything as declared, and need not wait for whoever writes.
             if not retry(self._is_up_to_date):
                 self.locked(self._bring_up_to_date)
-                self.locked(self._keep_structs_in_files)
+                self.locked(self._keep_nested_in_files)
             self._tables_read = ReadTables(connection)
         except BaseException:
             self._connection = None
@@ -315,7 +315,7 @@ class Lake:
             columns = migrations.columns_of(cursor)
             if any(columns.get(table.name) != [c.name for c in table.columns] for table in (*LINEAGE_TABLES, *self.tables)):
                 return False
-            if self._structs_in_the_catalog(cursor):
+            if self._nested_in_the_catalog(cursor):
                 return False
             version = migrations.version_of(cursor)
             row = cursor.execute("SELECT views FROM schema_version WHERE version = ?", [version]).fetchone()
@@ -355,20 +355,21 @@ class Lake:
                 cursor.execute(self.setup_sql)
                 cursor.execute("UPDATE schema_version SET views = ? WHERE version = ?", [self._views, newest])
 
-    def _structs_in_the_catalog(self, cursor: duckdb.DuckDBPyConnection) -> list[str]:
-        """Tables whose few rows DuckLake would keep in the catalog as text, though they hold structs."""
+    def _nested_in_the_catalog(self, cursor: duckdb.DuckDBPyConnection) -> list[str]:
+        """Tables whose few rows DuckLake would keep in the catalog as text, though they hold structs or lists."""
         options = cursor.execute(
             "SELECT scope_entry FROM ducklake_options('lake') WHERE option_name = ? AND value = '0'", [_INLINED]
         )
         done = {entry.rpartition(".")[2] for (entry,) in options.fetchall() if entry}
-        return [table.name for table in self.tables if table.has_structs and table.name not in done]
+        return [table.name for table in self.tables if table.is_nested and table.name not in done]
 
-    def _keep_structs_in_files(self) -> None:
-        """DuckLake keeps the rows of a small insert in the catalog, and a struct there as text that loses its backslashes: what
-        comes back is another text, or cannot be read at all (1.0 on duckdb 1.5.5; lists of structs are not concerned). So tables
-        with structs are kept in files, however few their rows. A table's options cannot be set before it is committed."""
+    def _keep_nested_in_files(self) -> None:
+        """DuckLake keeps the rows of a small insert in the catalog, and nested values there as text: a struct loses its
+        backslashes, so that another text comes back or none that can be read, and a list with a NUL in it cannot be committed (1.0
+        on duckdb 1.5.5). So tables with either are kept in files, however few their rows. A table's options cannot be set before
+        it is committed."""
         with contextlib.closing(self.plain_cursor()) as cursor:
-            for name in self._structs_in_the_catalog(cursor):
+            for name in self._nested_in_the_catalog(cursor):
                 cursor.execute(f"CALL lake.set_option('{_INLINED}', 0, table_name => '{name}')")
                 try:
                     cursor.execute(f"CALL ducklake_flush_inlined_data('lake', schema_name => 'main', table_name => '{name}')")

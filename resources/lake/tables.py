@@ -126,9 +126,9 @@ class Table:
         return pa.schema([pa.field(c.name, c.type, c.nullable, {"doc": c.doc}) for c in self.columns])
 
     @property
-    def has_structs(self) -> bool:
-        """Whether a column is a struct (not a list of such)."""
-        return any(pa.types.is_struct(column.type) or pa.types.is_map(column.type) for column in self.columns)
+    def is_nested(self) -> bool:
+        """Whether a column is a struct or a list."""
+        return any(pa.types.is_nested(column.type) for column in self.columns)
 
     def batch(self, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
         """Rows as one Arrow batch of this table's schema.

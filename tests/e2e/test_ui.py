@@ -3,7 +3,6 @@
 import json
 import re
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.graph import ROOT, open_lake
-from tests.support.ui import browser_page, running_ui, take_pictures
+from tests.support.ui import browser_page, graphql, running_ui, take_pictures
 
 ARTIFACTS = ROOT / "artifacts"
+pytestmark = pytest.mark.long  # each step is a process of four seconds; one asset of the demo is materialized in test_demo.py
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +49,6 @@ def of_two_problems(home: Path) -> dict[str, str]:
         "OCR_LOCAL": str(home / "problems"),
         "OCR_RECORDINGS": str(home / "answers"),
     }
-
-
-def graphql(address: str, query: str, **variables: object) -> dict:
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(f"{address}/graphql", body, {"Content-Type": "application/json"})
-    return json.load(urllib.request.urlopen(request, timeout=30))["data"]
 
 
 def wait_for_all_assets(address: str, timeout_s: float = 540) -> None:

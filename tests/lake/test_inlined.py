@@ -1,4 +1,4 @@
-"""Few rows at once: DuckLake would keep them in its catalog, where structs lose their backslashes."""
+"""Few rows at once: DuckLake would keep them in its catalog, where structs lose their backslashes and lists cannot hold a NUL."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from ocr_assets.programs.suites import suite_from_json, suite_row
-from ocr_assets.schema import TEST_SUITES, VERDICTS
+from ocr_assets.schema import SOLUTIONS, TEST_SUITES, VERDICTS
 from resources.lake import RunInfo
 from tests.support.lakes import new_lake
 from tests.support.rows import row_of
 
 RUN = RunInfo("test")
-TEXTS = ["a\\n", "\\", "\\\\", "'", '"', "\\'", "{'a': 1}", "[1, 2]", "NULL", " x ", "a\nb\tc", ", : ="]
+TEXTS = ["a\\n", "\\", "\\\\", "'", '"', "\\'", "{'a': 1}", "[1, 2]", "NULL", " x ", "a\nb\tc", ", : =", "a\0b"]
 
 
 def a_suite(text: str) -> dict[str, Any]:
@@ -27,7 +27,9 @@ def test_one_row_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     with new_lake(tmp_path / "lake") as lake:
         with lake.write(RUN, "x") as write:
             write.append(TEST_SUITES, [suite])
+            write.append(SOLUTIONS, [row_of(SOLUTIONS, solution_id="s", labels=[text])])
         assert lake.rows("FROM test_suites") == [suite]
+        assert lake.rows("SELECT labels FROM solutions") == [{"labels": [text]}]
 
 
 def test_suites_that_lost_their_backslashes_are_forgotten_with_their_verdicts(tmp_path: Path) -> None:

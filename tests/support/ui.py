@@ -5,6 +5,7 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -62,6 +64,29 @@ def running_ui(home: Path, **settings: str) -> Iterator[str]:
             process.wait(5)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def graphql(address: str, query: str, **variables: object) -> dict[str, Any]:
+    """What the UI's server answers."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(f"{address}/graphql", body, {"Content-Type": "application/json"})
+    data: dict[str, Any] = json.load(urllib.request.urlopen(request, timeout=30))["data"]
+    return data
+
+
+def wait_for_runs(address: str, jobs: int, timeout_s: float = 300) -> None:
+    """Until as many runs as ``jobs`` were started there by a person, and have ended well. Raises ``RuntimeError``."""
+    query = (
+        '{ runsOrError(filter: {tags: [{key: "dagster/from_ui", value: "true"}]}) { ... on Runs { results { runId status } } } }'
+    )
+    deadline = time.monotonic() + timeout_s
+    while True:
+        states = [run["status"] for run in graphql(address, query)["runsOrError"]["results"]]
+        if {"FAILURE", "CANCELED"} & {*states} or time.monotonic() > deadline:
+            raise RuntimeError(f"runs ended as {states}")
+        if len(states) >= jobs and {*states} == {"SUCCESS"}:
+            return
+        time.sleep(1)
 
 
 @contextlib.contextmanager
