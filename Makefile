@@ -11,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := ocr_assets resources sandbox_images tests
 
-.PHONY: screenshots help demo demo-loop test test-fast test-long check ui view bench clean docker-engine format docs lock
+.PHONY: screenshots help demo demo-loop test test-fast test-long check ui view bench bench-scale clean docker-engine format docs lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -86,6 +86,11 @@ view: .venv/view.stamp ## read rows in a browser: by filter, responses side by s
 bench: .venv/dev.stamp .venv/vllm.stamp docker-engine ## measured figures, as ratios within one run
 	@echo "bench: measuring; this takes some minutes"
 	@$(BIN)/python -m tests.benchmarks
+
+SCALE ?= 0.01
+bench-scale: .venv/dev.stamp ## from 736,712 responses to a release: SCALE is the share of them, or several for a curve (default 1 %)
+	@echo "bench-scale: disk is checked first"
+	@$(BIN)/python -m tests.benchmarks.scale $(SCALE)
 
 docker-engine: ## a Docker engine that answers: reused, or installed and started (root on Debian or Ubuntu)
 	@sandbox_images/docker-engine.sh
