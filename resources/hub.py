@@ -29,8 +29,11 @@ class HubUnavailable(RuntimeError):
 
 
 def name_of(dataset: str, address: str) -> tuple[str, str]:
-    """Name on the Hub and revision (empty: the newest) of ``hub``, ``hub:name`` or ``hub:name@revision``."""
+    """Name on the Hub and revision (empty: the newest) of ``hub``, ``hub:name`` or ``hub:name@revision``.
+    Raises ``HubUnavailable`` where it names none and there is no usual one."""
     name, _, revision = address.removeprefix("hub").removeprefix(":").partition("@")
+    if not name and dataset not in NAMES:
+        raise HubUnavailable(f"{dataset}: {address} does not say which dataset; give OCR_{dataset.upper()}=hub:name@revision")
     return name or NAMES[dataset], revision
 
 

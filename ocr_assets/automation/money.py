@@ -14,7 +14,7 @@ BUDGETS = {
     "judges": "OCR_JUDGE_MAX_REQUESTS, _MAX_TOKENS or _MAX_COST",
     "evaluated": "OCR_EVALUATED_MAX_REQUESTS, _MAX_TOKENS or _MAX_COST",
 }
-_FREE_KINDS = ("recorded", "none")
+_FREE_KINDS = ("recorded", "published", "none")
 
 
 def costs(pays: str | None, resources: Mapping[str, Any]) -> bool:

@@ -12,12 +12,13 @@ from ocr_assets.generation.request_loop import Spent
 from resources.lake import Lake
 
 PAID = ("r1_traces", "synthetic_questions", "synthetic_attempts", "style_conversions", "kodcode_responses", "evaluation_samples")
+_OF = {"r1_traces": "(FROM r1_traces WHERE origin IS NULL)"}  # others paid for what they published
 
 
 def spent_on(store: Lake, model: str) -> Spent:
     """What the answers in the lake took of ``model``. No input of the stage that asks: it changes no row."""
     columns = "cost, coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) AS tokens"
-    answers = " UNION ALL ".join(f"SELECT {columns} FROM {table} WHERE model = $model" for table in PAID)
+    answers = " UNION ALL ".join(f"SELECT {columns} FROM {_OF.get(table, table)} WHERE model = $model" for table in PAID)
     query = f"SELECT count(*), coalesce(sum(tokens), 0)::BIGINT, coalesce(sum(cost), 0.0) FROM ({answers})"
     with closing(store.plain_cursor()) as cursor:
         row = cursor.execute(query, {"model": model}).fetchone()

@@ -33,6 +33,7 @@ PAYS = "ocr/pays"  # the tag of an asset that spends money or GPU hours: what on
 Pays = Literal["teacher", "judges", "evaluated", "gpu"]
 DECIDED_BY = "ocr/decided_by"
 FILES_READ, FILES_WRITTEN = "ocr/files_read", "ocr/files_written"  # metadata: folders below OCR_HOME, beside the lake
+LOOKS_AT = "ocr/looks_at"  # metadata: resource → the fields of it that the asset uses
 Model = TypeVar("Model", bound=BaseModel)
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetMaterialization]
 
@@ -54,6 +55,7 @@ def lake_asset(
     pays: Pays | None = None,
     reads: Sequence[str] = (),
     writes: Sequence[str] = (),
+    looks_at: Mapping[str, Sequence[str]] | None = None,
 ) -> Callable[[Callable[..., Results]], dg.AssetsDefinition]:
     """Make a function the asset of ``table``: named as it, with its columns as metadata and its declaration as blocking check.
 
@@ -75,6 +77,8 @@ def lake_asset(
             it asks for the asset's settings: they are filled from the project first.
         reads: folders below ``$OCR_HOME``, beside the lake, whose files the asset reads.
         writes: those whose files it writes; a release's own folder need not be named.
+        looks_at: resource → those of its fields that the asset uses, where it does not use all; another value of the others gives
+            it nothing to do.
         pays: on what it spends money or GPU hours, if on anything. Such an asset never starts by itself.
     """
 
@@ -98,6 +102,7 @@ def lake_asset(
                 **({DECIDED_BY: dg.MetadataValue.json(decides)} if decides else {}),
                 **({FILES_READ: dg.MetadataValue.json(list(reads))} if reads else {}),
                 **({FILES_WRITTEN: dg.MetadataValue.json(list(writes))} if writes else {}),
+                **({LOOKS_AT: dg.MetadataValue.json(dict(looks_at))} if looks_at else {}),
                 "dagster/code_references": code_references(function),
             },
         )(function)
@@ -199,6 +204,7 @@ __all__ = [
     "DECIDED_BY",
     "FILES_READ",
     "FILES_WRITTEN",
+    "LOOKS_AT",
     "PAYS",
     "ROWS_LOST",
     "Pays",

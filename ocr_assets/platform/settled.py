@@ -24,7 +24,7 @@ from typing import Any
 
 import dagster as dg
 
-from ocr_assets.platform.assets import FILES_READ, FILES_WRITTEN
+from ocr_assets.platform.assets import FILES_READ, FILES_WRITTEN, LOOKS_AT
 from ocr_assets.platform.sections import config_class
 from resources.lake import NEVER_WRITTEN, Lake, Watch
 from resources.settings import LakeResource, WarningSettings, from_environment
@@ -153,12 +153,19 @@ def _deciders(asset: dg.AssetsDefinition, config: Mapping[str, Any], resources: 
     yield "configuration", _hash(values)
     named = [*_texts(values)]
     for name in sorted(asset.required_resource_keys - {"io_manager", "lake"}):
-        fields = resources[name].model_dump(mode="json")
+        fields = resources[name].model_dump(mode="json", include=_looks_at(asset).get(name))
         yield name, _hash(fields)
         named += _texts(fields)
     yield "warnings", _hash(from_environment(WarningSettings).model_dump(mode="json"))
     paths = [*_paths(named), *_declared(asset, FILES_READ, resources["lake"])]
     yield "files", _hash([_seen(path) for path in [*paths, *_named_by_definitions(paths)]])
+
+
+def _looks_at(asset: dg.AssetsDefinition) -> dict[str, set[str]]:
+    """Resource → the fields of it that decide the asset's result, where not all do."""
+    declared = asset.metadata_by_key[asset.key].get(LOOKS_AT)
+    names: Any = declared.value if isinstance(declared, dg.JsonMetadataValue) else {}
+    return {resource: set(fields) for resource, fields in names.items()}
 
 
 def _declared(asset: dg.AssetsDefinition, what: str, lake: LakeResource) -> list[Path]:

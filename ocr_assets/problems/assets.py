@@ -1,6 +1,6 @@
 """The assets of the problems stage: ``raw_problems``, ``deduped_problems``, ``contamination_report``, ``clean_problems``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -22,7 +22,7 @@ from ocr_assets.problems.decontamination.settings import DecontaminationSettings
 from ocr_assets.problems.dedup.deduplicate import deduplicate
 from ocr_assets.problems.dedup.near import VERSION as NEAR_VERSION
 from ocr_assets.problems.dedup.settings import DedupSettings
-from ocr_assets.problems.sources.read import read_source, store_rows
+from ocr_assets.problems.sources.read import SourceRow, read_published, read_source, store_rows
 from ocr_assets.schema import (
     CLEAN_PROBLEMS,
     CONTAMINATION_REPORT,
@@ -30,7 +30,7 @@ from ocr_assets.schema import (
     RAW_PROBLEMS,
     Dataset,
 )
-from resources.lake import Lake, Write
+from resources.lake import Lake, Quarantined, Write
 from resources.lake.journal import Journal
 from resources.settings import (
     EmbedderResource,
@@ -50,12 +50,16 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
 
     def read(store: Lake, write: Write) -> Mapping[str, Any]:
         for dataset in cast("Sequence[Dataset]", context.partition_keys):
-            folder = sources.folder(dataset, samples.SOURCES / dataset, lake.cache)
-            if folder is None:
+            rows: Iterable[SourceRow | Quarantined] | None
+            if dataset == "published":
+                rows = read_published(roots) if (roots := sources.published_roots(lake.cache)) else None
+            else:
+                folder = sources.folder(dataset, samples.SOURCES / dataset, lake.cache)
+                rows = read_source(folder, dataset) if folder else None
+            if rows is None:
                 context.log.info(f"raw_problems: {dataset} is not set (OCR_{dataset.upper()}); it has no rows")
             with Progress(f"raw_problems {dataset}", None, context.log.info) as progress:
-                rows = read_source(folder, dataset) if folder else ()
-                store_rows(write, dataset, progress.through(rows))
+                store_rows(write, dataset, progress.through(rows or ()))
         return {}
 
     yield from publish.replace(context, lake, RAW_PROBLEMS, read)

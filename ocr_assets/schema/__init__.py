@@ -103,6 +103,7 @@ from ocr_assets.schema.problems import (
     TestKind,
     TestSuite,
 )
+from ocr_assets.schema.published import PUBLISHED_FILES, PUBLISHED_LABELS, PublishedFile, PublishedLabel
 from ocr_assets.schema.releases import RELEASE_VERSION, RELEASED_ROW, ReleasedRow, ReleaseVersion
 from ocr_assets.schema.synthesis import (
     COMPARED_PROBLEMS,
@@ -193,6 +194,8 @@ TABLES = (
     KODCODE_RESPONSES,
     R1_TRACES,
     PROMPTS,
+    PUBLISHED_LABELS,
+    PUBLISHED_FILES,
     SOLUTIONS,
     SUITE_VALIDATION,
     SUITE_QUALITY,
@@ -255,6 +258,8 @@ __all__ = [
     "PROFILES",
     "PROMPTS",
     "PROMPT_COMPLETION",
+    "PUBLISHED_FILES",
+    "PUBLISHED_LABELS",
     "QUESTION_MEASURES",
     "QUESTION_PAIRS",
     "QUESTION_SCREENING",
@@ -331,6 +336,8 @@ __all__ = [
     "Problem",
     "Prompt",
     "PromptStyle",
+    "PublishedFile",
+    "PublishedLabel",
     "QuestionFate",
     "QuestionMeasure",
     "QuestionPair",

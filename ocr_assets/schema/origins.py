@@ -149,6 +149,8 @@ _ORIGINS: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
             "suite_tpr": "suite_quality.true_positive_rate",
             "suite_tnr": "suite_quality.true_negative_rate",
             "graded_at": "verdicts.created_at",
+            "response_license": "r1_traces.license",
+            "response_origin": "r1_traces.origin",
         },
     ),
     "TokenStatistic": (

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypedDict
 from ocr_assets.schema.figures import UNDECIDED
 from resources.lake.tables import Table
 
-Dataset = Literal["taco", "apps", "code_contests", "codeforces", "local"]
+Dataset = Literal["taco", "apps", "code_contests", "codeforces", "local", "published"]
 
 
 Language = Literal["python", "cpp"]

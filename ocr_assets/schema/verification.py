@@ -129,7 +129,7 @@ class Triplet(TypedDict):
     verdict_id: Annotated[str | None, "The verdict; null: nothing was run"]
     suite_id: Annotated[str, "The suite it was judged by"]
     language: Annotated[Language, "python or cpp"]
-    dataset: Annotated[str, "taco, apps, code_contests, codeforces, local"]
+    dataset: Annotated[str, "taco, apps, code_contests, codeforces, local, published"]
     source: Annotated[str, "Platform"]
     split: Annotated[str, "train, validation, test"]
     license: Annotated[str, "Licence of the question"]
@@ -150,6 +150,8 @@ class Triplet(TypedDict):
     suite_tpr: Annotated[float | None, "Share of reference solutions the suite accepts"]
     suite_tnr: Annotated[float | None, "Share of rejected submissions and mutants it does not accept"]
     graded_at: Annotated[datetime | None, "When the verdict was made (UTC)"]
+    response_license: Annotated[str | None, "Licence under which the answer was published; null: it was asked for here"]
+    response_origin: Annotated[str | None, "Where a published answer was read; null: it was asked for here"]
 
 
 SUITE_VALIDATION = Table(

@@ -15,15 +15,24 @@ from ocr_assets.platform.assets import Results, defaults, in_force, lake_asset
 from ocr_assets.platform.publish import picture, run_info
 from ocr_assets.schema import R1_TRACES, SOLUTIONS
 from ocr_assets.traces import collect
+from ocr_assets.traces.published.reading import read_published
 from ocr_assets.traces.settings import TraceSettings
 from ocr_assets.traces.solutions import SOLUTION_EDGES, alone, parse_new
 from resources.lake import Lake, Write
+from resources.lake.at_work import StageLock
 from resources.lake.journal import Journal
-from resources.settings import LakeResource, TeacherResource, TokenizerResource, from_environment
+from resources.settings import LakeResource, SourcesResource, TeacherResource, TokenizerResource, from_environment
 
 
 class TracesConfig(TraceSettings, dg.Config):
     """``TraceSettings`` as Dagster takes them."""
+
+
+def _published() -> Mapping[str, Any]:
+    """What decides which published answers are read, where they are."""
+    if from_environment(TeacherResource).kind != "published":
+        return {}
+    return {"published": [from_environment(SourcesResource).published, defaults(TracesConfig).published_share]}
 
 
 @lake_asset(
@@ -32,19 +41,25 @@ class TracesConfig(TraceSettings, dg.Config):
     kinds={"vllm", "duckdb"},
     pays="teacher",
     decided_by=lambda: {
-        "settings": in_force(TracesConfig, "templates", "ask_again"),
+        "settings": in_force(TracesConfig, "templates", "ask_again", "published_share"),
         "templates": template_hashes(NAMES, defaults(TracesConfig).templates),
         "teacher": from_environment(TeacherResource).model,
+        **_published(),
     },
+    looks_at={"sources": ["published"]},
 )
 def r1_traces(
     context: dg.AssetExecutionContext,
     config: TracesConfig,
     lake: LakeResource,
     teacher: TeacherResource,
+    sources: SourcesResource,
     tokenizer: TokenizerResource,
 ) -> Results:
     """The teacher's raw responses. Only what the lake does not hold is asked; each answer is on disk the moment it arrives.
+
+    The teacher ``published`` asks nobody: it reads answers that others released (``OCR_PUBLISHED``), with what their datasets
+    say of them in ``published_labels``. Their problems are those of the sources, ``published`` among them, that were read before.
 
     With ``until_passing``, as in the job ``sample_until_passing``, it also reads ``solutions`` and ``verdicts``, to ask for more
     samples where too few passed: those of earlier runs, and those that the job ``follow`` makes meanwhile.
@@ -73,7 +88,21 @@ def r1_traces(
             **runner.figures(summary.tally, summary.missing),
         }
 
-    yield from publish.append(context, lake, R1_TRACES, ask)
+    def read(store: Lake, write: Write) -> Mapping[str, Any]:
+        roots = sources.published_roots(lake.cache)
+        if not roots:
+            raise dg.Failure("OCR_TEACHER=published: set OCR_PUBLISHED to a folder of published answers, or to hub:name@revision")
+        with StageLock(lake.journals, "r1_traces"):
+            done = read_published(store, run_info(context), roots, context.log.info, config.published_share)
+        context.log.info(f"r1_traces: {done.line()}")
+        return {
+            "teacher": f"published: {', '.join(address for address, _ in roots)}",
+            "files read": done.files,
+            "rows read": done.rows,
+            "rows that became no response": dg.MetadataValue.json(dict(done.reasons)),
+        }
+
+    yield from publish.append(context, lake, R1_TRACES, read if teacher.kind == "published" else ask)
 
 
 @lake_asset(SOLUTIONS, deps=[r1_traces, "deduped_problems"], decided_by=lambda: {"parser": PARSER_VERSION})

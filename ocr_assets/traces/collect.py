@@ -22,6 +22,8 @@ from resources.lake.journal import Journal
 from resources.models.api import ChatAnswer, ChatModel
 from resources.models.budget import Budget
 
+_ASKED_HERE = {"license": None, "origin": None}
+
 
 def ask(
     store: Lake,
@@ -73,6 +75,7 @@ def response_row(planned: Planned, answer: ChatAnswer, usage: Usage, teacher: Ch
         "sample_index": planned.sample_index,
         "think_mode": answer.think_mode,
         "think_form": answer.separated.form,
+        **_ASKED_HERE,
     }
     return cast("Response", {**columns, **own})
 
@@ -82,8 +85,8 @@ def commit(store: Lake, run: RunInfo, rows: Iterable[Mapping[str, Any]]) -> None
     responses: dict[str, Response] = {}
     prompts: dict[tuple[str, str], Prompt] = {}
     for row in rows:
-        # A journal that was written before this column existed may be replayed after an update.
-        response: Response = {"message": None, **row["response"]}  # type: ignore[typeddict-item]
+        # A journal that was written before these columns existed may be replayed after an update.
+        response: Response = {"message": None, **_ASKED_HERE, **row["response"]}  # type: ignore[typeddict-item]
         responses.setdefault(response["response_id"], response)
         if prompt := row["prompt"]:
             prompts[prompt["prompt_hash"], prompt["template_hash"]] = prompt

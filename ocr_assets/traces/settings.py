@@ -39,6 +39,14 @@ class TraceSettings(BaseModel):
     )
     ask_again: list[str] = Field([], description=f"Failures to be asked again, each once a run: {', '.join(FAILURES)}")
 
+    published_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="With OCR_TEACHER=published: share of the rows that is read, by a hash of the row; a larger "
+        "one holds those of a smaller one",
+    )
+
     @field_validator("ask_again")
     @classmethod
     def _failures_that_exist(cls, names: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The assets of the verification stage: ``suite_validation``, ``suite_quality``, ``verdicts``, ``verified_triplets``."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import dagster as dg
@@ -44,8 +45,14 @@ def workplace(
     sandbox: SandboxResource,
 ) -> Workplace:
     """Where the programs of a run are judged."""
-    pool = sandbox.opened(trusted=sources.only_bundled)
+    pool = sandbox.opened(trusted=sources.only_bundled and not _holds_published(store))
     return Workplace(store, run_info(context), lake.journals, pool, sandbox.online_judge, context.log.info)
+
+
+def _holds_published(store: Lake) -> bool:
+    """Whether programs are in the lake that others published, whatever the settings are now. No input of the stage."""
+    with closing(store.plain_cursor()) as cursor:
+        return cursor.execute("SELECT 1 FROM r1_traces WHERE origin IS NOT NULL LIMIT 1").fetchone() is not None
 
 
 @lake_asset(
@@ -145,7 +152,9 @@ def verdicts(
 
 
 @lake_asset(
-    VERIFIED_TRIPLETS, deps=[verdicts, suite_quality, "solutions", "clean_problems", "deduped_problems"], decided_by=GRADER
+    VERIFIED_TRIPLETS,
+    deps=[verdicts, suite_quality, "r1_traces", "solutions", "clean_problems", "deduped_problems"],
+    decided_by=GRADER,
 )
 def verified_triplets(context: dg.AssetExecutionContext, lake: LakeResource, sandbox: SandboxResource) -> Results:
     """Question, solution and suite with their verdict: every solution of a clean problem, whatever became of it."""

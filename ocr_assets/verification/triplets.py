@@ -30,8 +30,9 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
            AND q.status IS DISTINCT FROM 'quarantined' AS trusted,
        v.tests_passed, t.test_count AS tests_total, v.tests_passed / nullif(v.tests_total, 0) AS pass_rate,
        coalesce(q.status, 'unknown') AS suite_status, q.true_positive_rate AS suite_tpr, q.true_negative_rate AS suite_tnr,
-       v.created_at AS graded_at
+       v.created_at AS graded_at, r.license AS response_license, r.origin AS response_origin
 FROM solutions s SEMI JOIN clean_problems USING (problem_id)
+LEFT JOIN (SELECT response_id, license, origin FROM r1_traces WHERE origin IS NOT NULL) r USING (response_id)
 JOIN problems p USING (problem_id) JOIN test_suites t USING (suite_id)
 LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_VERDICT}
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id

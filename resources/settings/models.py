@@ -22,9 +22,10 @@ class TeacherResource(Settings):
     """The model that reasons. Its server's key is read from ``OCR_TEACHER_KEY`` when the model is opened, and shown nowhere."""
 
     section: ClassVar[str] = "teacher"
-    kind: Literal["recorded", "endpoint", "vllm"] = Field(
+    kind: Literal["recorded", "endpoint", "vllm", "published"] = Field(
         "recorded",
-        description="recorded answers, an OpenAI-compatible endpoint, or vllm in process (pip install 'ocr-assets[vllm]')",
+        description="recorded answers, an OpenAI-compatible endpoint, vllm in process (pip install 'ocr-assets[vllm]'), or "
+        "published: those that others released, which OCR_PUBLISHED names (all stages but r1_traces: recorded)",
         json_schema_extra={"env": "OCR_TEACHER"},
     )
     model: str = Field(
@@ -116,7 +117,7 @@ class TeacherResource(Settings):
         return recording(self._engine(bundled), self.record)
 
     def _engine(self, bundled: Path) -> ChatModel:
-        if self.kind == "recorded":
+        if self.kind in ("recorded", "published"):  # published answers are read by r1_traces itself; other stages replay
             from resources.models.recorded import RecordedModel
 
             return RecordedModel(bundled if self.recordings == BUNDLED else Path(self.recordings), self.model)

@@ -29,6 +29,12 @@ class SourcesResource(Settings):
         json_schema_extra={"env": "OCR_CODEFORCES", "path": True},
     )
     local: str = Field("", description="A folder of your own problems", json_schema_extra={"env": "OCR_LOCAL", "path": True})
+    published: str = Field(
+        "",
+        description="Answers that others released: a folder of datasets, or hub:name@revision; several by comma. Their problems "
+        "are read as a source, and the teacher published reads the answers",
+        json_schema_extra={"env": "OCR_PUBLISHED", "path": True},
+    )
     benchmarks: str = Field(
         BUNDLED,
         description="Folder of benchmark files, hub (five benchmarks, 4 GB), or bundled",
@@ -37,7 +43,19 @@ class SourcesResource(Settings):
 
     def folder(self, dataset: str, bundled: Path, cache: Path) -> Path | None:
         """The folder of a source's files, fetched if it is on the Hub; None if the source is not set."""
-        address = str(getattr(self, dataset)).strip()
+        return self._folder(dataset, str(getattr(self, dataset)).strip(), bundled, cache)
+
+    @property
+    def published_addresses(self) -> list[str]:
+        """The addresses of published answers, in the order given."""
+        return [address.strip() for address in self.published.split(",") if address.strip()]
+
+    def published_roots(self, cache: Path) -> list[tuple[str, Path]]:
+        """(address, folder) of each address of published answers, fetched if it is on the Hub. Raises as ``folder``."""
+        folders = ((address, self._folder("published", address, cache, cache)) for address in self.published_addresses)
+        return [(address, folder) for address, folder in folders if folder is not None]
+
+    def _folder(self, dataset: str, address: str, bundled: Path, cache: Path) -> Path | None:
         if not address:
             return None
         if address == BUNDLED:
@@ -56,12 +74,16 @@ class SourcesResource(Settings):
     def state(self, dataset: str, bundled: Path, endings: tuple[str, ...]) -> str | None:
         """What tells whether a source changed, without reading it: of a folder, the names, sizes and times of its files with
         these endings; of the Hub, the revision. None if the source is not set. Raises ``HubUnavailable``, ``ValueError``."""
-        address = str(getattr(self, dataset)).strip()
+        addresses = self.published_addresses if dataset == "published" else [str(getattr(self, dataset)).strip()]
+        states = [self._state(dataset, address, bundled, endings) for address in addresses]
+        return ", ".join(state for state in states if state) or None
+
+    def _state(self, dataset: str, address: str, bundled: Path, endings: tuple[str, ...]) -> str | None:
         if address == "hub" or address.startswith("hub:"):
             from resources.hub import revision
 
             return f"{address} at {revision(dataset, address)}"
-        folder = self.folder(dataset, bundled, bundled)
+        folder = self._folder(dataset, address, bundled, bundled)
         if folder is None:
             return None
         seen = hashlib.sha256(address.encode())

@@ -27,6 +27,7 @@ def lake() -> duckdb.DuckDBPyConnection:
             NULL AS interactor;
         CREATE TABLE solutions AS SELECT 'sol' AS solution_id, 'p' AS problem_id, 'resp' AS response_id, 'python' AS language,
             'print(3)' AS code, 'ok' AS parse_status;
+        CREATE TABLE r1_traces (response_id TEXT, license TEXT, origin TEXT);
         CREATE TABLE verdicts (verdict_id TEXT, solution_id TEXT, suite_id TEXT, grader_version TEXT, verdict TEXT,
             cpu_limit_s DOUBLE, first_failure INT, tests_passed INT, tests_total INT, message TEXT, created_at TIMESTAMP,
             untrusted_reason TEXT);
@@ -126,3 +127,10 @@ def test_which_verdicts_are_trusted(
     row = triplet(lake)
     assert row["trusted"] is trusted
     assert row["suite_status"] == (status or "unknown")
+
+
+def test_the_licence_of_a_published_answer_reaches_its_triplet(lake: duckdb.DuckDBPyConnection) -> None:
+    assert (triplet(lake)["response_license"], triplet(lake)["response_origin"]) == (None, None), "asked for here"
+    lake.execute("INSERT INTO r1_traces VALUES ('resp', 'CC-BY-NC-4.0', 'theirs: a.parquet#1')")
+    assert (triplet(lake)["response_license"], triplet(lake)["license"]) == ("CC-BY-NC-4.0", "CC0")
+    assert triplet(lake)["response_origin"] == "theirs: a.parquet#1"

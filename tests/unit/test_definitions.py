@@ -45,7 +45,7 @@ def test_sources_are_the_partitions() -> None:
     graph = build_definitions().resolve_asset_graph()
     partitions = graph.get(dg.AssetKey("raw_problems")).partitions_def
     assert partitions is not None
-    assert partitions.get_partition_keys() == ["taco", "apps", "code_contests", "codeforces", "local"]
+    assert partitions.get_partition_keys() == ["taco", "apps", "code_contests", "codeforces", "local", "published"]
 
 
 def test_settings_come_from_the_environment_and_wrong_ones_are_named() -> None:

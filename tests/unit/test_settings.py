@@ -125,7 +125,7 @@ def test_every_field_of_every_resource_says_its_variable_and_no_two_share_one() 
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"OCR_TEACHER": "magic"}, "wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint' or 'vllm'"),
+        ({"OCR_TEACHER": "magic"}, "wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint', 'vllm' or 'published'"),
         ({"OCR_SANDBOX_MEMORY": "much"}, "wrong setting: OCR_SANDBOX_MEMORY='much': give a valid integer"),
         (
             {"OCR_TEACHER_CONCURRENCY": "0"},

@@ -18,6 +18,11 @@ synthetic_answers AS (
     UNION ALL SELECT 'kodcode_responses', response_id, failure, parse_status FROM kodcode_responses
 ), asked AS (
     SELECT r.response_id, r.problem_id, r.failure, r.language FROM r1_traces r SEMI JOIN deduped_problems USING (problem_id)
+), published AS (
+    -- Rows of published datasets that are no response of their own: no problem was found, or the same answer came before.
+    SELECT 'unmatched' AS outcome, regexp_extract(reason, '^[^:]+') AS reason FROM published_labels WHERE response_id IS NULL
+    UNION ALL SELECT 'merged', 'the same answer as another row' FROM published_labels l SEMI JOIN asked USING (response_id)
+        QUALIFY row_number() OVER (PARTITION BY l.response_id ORDER BY l.published_id) > 1
 ), parsed AS (
     SELECT s.solution_id, s.response_id, s.problem_id, s.language, s.code IS NOT NULL AS has_code, s.parses, s.parse_status
     FROM solutions s SEMI JOIN deduped_problems USING (problem_id)
@@ -48,6 +53,7 @@ synthetic_answers AS (
         LEFT JOIN (FROM record_edge WHERE stage = 'clean_problems' AND relation = 'dropped') e ON e.parent = d.problem_id
     UNION ALL SELECT 5, 'r1_traces', CASE WHEN failure IS NULL THEN 'kept' ELSE 'failed' END, coalesce(failure, language)
         FROM asked
+    UNION ALL SELECT 5, 'r1_traces', outcome, reason FROM published
     UNION ALL SELECT 6, 'solutions',
         CASE WHEN s.has_code THEN 'kept' WHEN s.response_id IS NOT NULL THEN 'no code'
              WHEN r.failure IS NOT NULL THEN 'failed' ELSE 'waiting' END,
@@ -100,6 +106,7 @@ synthetic_answers AS (
             FROM contamination_report
         UNION ALL SELECT 4, 'clean_problems', 'deduped_problems', count(*) FROM deduped_problems
         UNION ALL SELECT 5, 'r1_traces', 'responses to ' || count(DISTINCT problem_id) || ' problems', count(*) FROM asked
+        UNION ALL SELECT 5, 'r1_traces', 'published rows that are none', count(*) FROM published
         UNION ALL SELECT 6, 'solutions', 'r1_traces', count(*) FROM asked
         UNION ALL SELECT 7, 'verdicts', 'solutions', count(*) FROM parsed
         UNION ALL SELECT 8, 'verified_triplets', 'solutions', count(*) FROM parsed

@@ -59,7 +59,7 @@ ORDER BY change, c.id;
 -- sandbox with the CPU seconds of all their tests (of validations and self-verifications: of the slowest test of each).
 CREATE OR REPLACE VIEW costs AS
 WITH asked AS (
-    SELECT 'r1_traces' AS stage, model, prompt_tokens, completion_tokens, cost FROM r1_traces
+    SELECT 'r1_traces' AS stage, model, prompt_tokens, completion_tokens, cost FROM r1_traces WHERE origin IS NULL
     UNION ALL SELECT 'synthetic_questions', model, prompt_tokens, completion_tokens, cost FROM synthetic_questions
     UNION ALL SELECT 'synthetic_attempts', model, prompt_tokens, completion_tokens, cost FROM synthetic_attempts
     UNION ALL SELECT 'style_conversions', model, prompt_tokens, completion_tokens, cost FROM style_conversions

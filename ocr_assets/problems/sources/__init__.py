@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ocr_assets.problems.sources import apps, code_contests, codeforces, local, taco
+from ocr_assets.problems.sources import apps, code_contests, codeforces, local, published, taco
 from ocr_assets.problems.sources.common import ParsedProblem
 from ocr_assets.programs.published import BadRow
 from ocr_assets.schema import Dataset
@@ -20,6 +20,7 @@ READERS: Mapping[Dataset, Callable[[Mapping[str, Any]], ParsedProblem]] = {
     "code_contests": code_contests.read,
     "codeforces": codeforces.read,
     "local": local.read,
+    "published": published.read,
 }
 
 __all__ = ["READERS", "BadRow", "ParsedProblem"]

@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 import zstandard
 
 from ocr_assets.platform.row_files import open_bytes
-from ocr_assets.problems.sources import READERS, BadRow
+from ocr_assets.problems.sources import READERS, BadRow, ParsedProblem
+from ocr_assets.problems.sources.published import problem_rows
 from ocr_assets.programs.statements import multiple_answers_hint, stated_tolerance
 from ocr_assets.programs.suites import SUITE_FIELDS, suite_row
 from ocr_assets.schema import RAW_PROBLEMS, TEST_SUITES, Dataset, RawProblem, TestSuite, json_text, nth_raw_id, raw_id
@@ -62,6 +63,21 @@ def read_source(folder: Path, dataset: Dataset) -> Iterator[SourceRow | Quaranti
         except (OSError, EOFError, zlib.error, zstandard.ZstdError, pa.ArrowException, UnicodeDecodeError) as error:
             remedy = "fetch it again or remove it; rows before the fault were kept"
             yield _quarantined(name, FILE_ROW, f"unreadable file: after row {row}: {error}; {remedy}", "")
+
+
+def read_published(roots: Sequence[tuple[str, Path]]) -> Iterator[SourceRow | Quarantined]:
+    """The problems that published answers bring with them, each once (``published.py``). ``roots``: (address, folder).
+
+    Raises ``BadInput`` where a folder holds no file that can be read.
+    """
+    for file, row, problem in problem_rows(roots):
+        try:
+            if isinstance(problem, BadRow):
+                raise problem
+            yield placed("published", file, row, problem)
+        except (BadRow, UnicodeEncodeError) as error:
+            reason = str(error) if isinstance(error, BadRow) else f"broken text: {error.reason} at {error.start}"
+            yield _quarantined(file, row, reason, "")
 
 
 def store_rows(write: Write, dataset: Dataset, rows: Iterable[SourceRow | Quarantined]) -> None:
@@ -115,7 +131,11 @@ def parsed_row(dataset: Dataset, file: str, row: int, content: Mapping[str, Any]
 
     Raises ``BadRow``, or what a reader raises on a row of another schema; ``UnicodeEncodeError`` where text is broken.
     """
-    problem = READERS[dataset](content)
+    return placed(dataset, file, row, READERS[dataset](content))
+
+
+def placed(dataset: Dataset, file: str, row: int, problem: ParsedProblem) -> SourceRow:
+    """A problem as a reader made it, with place, ids and what its statement says of grading. Raises ``UnicodeEncodeError``."""
     named = problem.index is not None
     judged_by_program = problem.checker is not None or problem.interactor is not None
     if problem.compare is None and not judged_by_program:

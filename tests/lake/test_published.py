@@ -1,0 +1,272 @@
+"""Answers that others released become responses to the right problems, once, whatever their files are like."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocr_assets.traces.published.places import Places
+from resources.lake import Lake, RunInfo
+from tests.support.lakes import new_lake
+from tests.support.published import (
+    ANSWER,
+    codeforces_cots,
+    jsonl,
+    kodcode,
+    open_code_reasoning,
+    open_code_reasoning_2,
+    open_thoughts,
+    parquet,
+    read_answers,
+    read_problems,
+)
+from tests.support.size import size
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with new_lake(tmp_path / "home" / "lake") as lake:
+        yield lake
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "published"
+
+
+def responses(store: Lake) -> list[dict[str, Any]]:
+    return store.rows("SELECT r.*, p.origins FROM r1_traces r LEFT JOIN deduped_problems p USING (problem_id) ORDER BY r.origin")
+
+
+def labels(store: Lake) -> list[dict[str, Any]]:
+    return store.rows("FROM published_labels ORDER BY file, row")
+
+
+def balanced(store: Lake) -> bool:
+    query = "SELECT sum(CASE WHEN outcome = 'in' THEN rows ELSE -rows END) AS left FROM funnel WHERE stage = 'r1_traces'"
+    return store.scalar(query) in (0, None)
+
+
+def test_every_known_dataset_is_read_and_matched(store: Lake, folder: Path) -> None:
+    parquet(folder / "ocr/split_0/train-0.parquet", [open_code_reasoning(1), open_code_reasoning(2)])
+    parquet(folder / "ocr/split_1/train-0.parquet", [open_code_reasoning(3, dataset="taco", index="0")])
+    parquet(
+        folder / "ocr2/train/cpp.parquet", [open_code_reasoning_2(4, dataset="apps", index=2, judgement="wrong", pass_rate="-1")]
+    )
+    parquet(folder / "cots/solutions/train-0.parquet", [codeforces_cots(1)])
+    parquet(folder / "thoughts/metadata/train-0.parquet", [open_thoughts(1), open_thoughts(2, domain="math")])
+    parquet(folder / "kodcode/train-0.parquet", [kodcode(1), kodcode(2, r1_correctness="False")])
+    read_problems(store, folder, sources=("taco", "apps"))
+    done = read_answers(store, folder)
+    assert (done.files, done.rows, done.responses, dict(done.reasons)) == (6, 9, 8, {"no code": 1})
+    found = {row["origin"].partition("@")[0] + row["origin"][-2:]: row for row in responses(store)}
+    assert found["nvidia/OpenCodeReasoning#0"]["license"] == "CC-BY-4.0"
+    by_file = {row["origin"].split(": ")[1]: row for row in responses(store)}
+    assert by_file["ocr/split_1/train-0.parquet#0"]["origins"][0] == "taco/train/0"
+    assert by_file["ocr2/train/cpp.parquet#0"]["origins"][0].startswith("apps/train/")
+    assert by_file["ocr2/train/cpp.parquet#0"]["language"] == "cpp", "the file says so"
+    assert by_file["thoughts/metadata/train-0.parquet#0"]["think_form"] == "apart"
+    cots = by_file["cots/solutions/train-0.parquet#0"]
+    assert (cots["language"], cots["completion_tokens"], cots["finish_reason"]) == ("cpp", 30, "stop")
+    assert by_file["kodcode/train-0.parquet#0"]["license"] == "CC-BY-NC-4.0"
+    assert {row["teacher"] for row in by_file.values()} == {"published"} and {row["model"] for row in by_file.values()} == {
+        "deepseek-ai/DeepSeek-R1"
+    }
+    said = {(row["file"], row["row"]): row for row in labels(store)}
+    critique = said["ocr2/train/cpp.parquet", 0]
+    assert (critique["judgement"], critique["pass_rate"], critique["correct"], critique["critic"]) == (
+        "wrong",
+        None,
+        None,
+        "Qwen/QwQ-32B",
+    )
+    assert said["kodcode/train-0.parquet", 0]["correct"] is True and said["kodcode/train-0.parquet", 1]["correct"] is False
+    assert said["thoughts/metadata/train-0.parquet", 1]["reason"] == "no code: its domain is math"
+    assert balanced(store)
+    tests = store.rows(
+        "SELECT index, test_count, test_kinds, license FROM raw_problems JOIN test_suites USING (suite_id) WHERE dataset = 'published'"
+    )
+    by_dataset = {row["index"].partition(":")[0]: row for row in tests}
+    assert by_dataset["open-thoughts/OpenThoughts-114k"]["test_kinds"] == ["stdin"]
+    assert by_dataset["KodCode/KodCode-V1-SFT-R1"]["test_kinds"] == ["pytest"]
+    assert by_dataset["open-r1/codeforces-cots"]["test_count"] == 1
+
+
+def test_a_second_run_reads_nothing_and_a_file_that_changed_is_read_again(store: Lake, folder: Path) -> None:
+    path = jsonl(folder / "a.jsonl", [open_code_reasoning(1), open_code_reasoning(2)])
+    read_problems(store, folder)
+    assert read_answers(store, folder).responses == 2
+    before = (responses(store), labels(store))
+    again = read_answers(store, folder)
+    assert (again.files, again.rows) == (0, 0) and (responses(store), labels(store)) == before
+    jsonl(path, [open_code_reasoning(number) for number in (1, 2, 3)])
+    read_problems(store, folder)
+    assert read_answers(store, folder).files == 1 and len(responses(store)) == 3
+
+
+def test_the_same_dataset_twice_is_there_once(store: Lake, folder: Path) -> None:
+    rows = [open_code_reasoning(1), open_code_reasoning(2)]
+    jsonl(folder / "first" / "a.jsonl", rows)
+    parquet(folder / "second" / "b.parquet", [*rows, *rows])
+    read_problems(store, folder)
+    read_answers(store, folder)
+    assert len(responses(store)) == 2 and len(labels(store)) == 2
+    assert store.scalar("SELECT sum(rows) FROM published_files") == 6, "what was read says how many were doubled"
+    assert balanced(store)
+
+
+def test_one_name_for_two_rows_and_one_answer_under_two_names(store: Lake, folder: Path) -> None:
+    """Ids that repeat hide nothing, and the same text under another name is one response with two labels."""
+    one, other = open_code_reasoning(1), open_code_reasoning(1, output=ANSWER + "\nIt runs in constant time.")
+    named_otherwise = {**one, "id": "another"}
+    jsonl(folder / "a.jsonl", [one, other, named_otherwise])
+    read_problems(store, folder)
+    read_answers(store, folder)
+    assert len(responses(store)) == 2
+    assert [row["response_id"] for row in labels(store)].count(responses(store)[0]["response_id"]) in (1, 2)
+    assert len(labels(store)) == 3 and balanced(store)
+    assert store.rows("SELECT outcome, rows FROM funnel WHERE stage = 'r1_traces' AND outcome = 'merged'") == [
+        {"outcome": "merged", "rows": 1}
+    ]
+
+
+def test_what_matches_no_problem_waits_with_the_reason_until_its_source_is_read(store: Lake, folder: Path) -> None:
+    jsonl(
+        folder / "a.jsonl", [open_code_reasoning(1, dataset="taco", index=0), open_code_reasoning(2, dataset="taco", index=9_999)]
+    )
+    read_problems(store, None, sources=())
+    done = read_answers(store, folder)
+    assert done.responses == 0 and dict(done.reasons) == {"no problem": 2} and balanced(store)
+    assert labels(store)[0]["reason"] == "no problem: nothing stands at taco/train[0]; its source is not read"
+    assert read_answers(store, folder).files == 0, "nothing has changed"
+    read_problems(store, None)
+    done = read_answers(store, folder)
+    assert (done.files, done.responses) == (1, 1) and dict(done.reasons) == {"no problem": 1}
+    assert read_answers(store, folder).files == 0, "the other row still waits, and the file is not read again for it"
+    assert balanced(store)
+
+
+def test_a_statement_leads_to_the_same_problem_of_another_source(store: Lake, folder: Path) -> None:
+    """Deduplication says which problem a statement is: its tests are TACO's, not none."""
+    read_problems(store, None)
+    taco = store.rows(
+        "SELECT statement, problem_id FROM raw_problems JOIN deduped_problems ON list_contains(raw_ids, raw_problems.raw_id) WHERE dataset = 'taco' ORDER BY row LIMIT 1"
+    )[0]
+    jsonl(folder / "a.jsonl", [open_code_reasoning(1, input=taco["statement"].replace("\n", "  \n"))])
+    read_problems(store, folder)
+    read_answers(store, folder)
+    assert [row["problem_id"] for row in responses(store)] == [taco["problem_id"]]
+
+
+def test_positions_count_all_rows_of_a_split_over_its_files(store: Lake, tmp_path: Path) -> None:
+    """As ``load_dataset`` counts: broken rows too, the largest folder, and none behind a file that is missing or broken."""
+
+    def places(files: dict[str, list[tuple[int, bool]]], broken: str | None = None) -> dict[str, str | None]:
+        with new_lake(tmp_path / str(len(list(tmp_path.iterdir()))) / "lake") as lake:
+            fill(lake, files, broken)
+            wanted = [f"taco/train[{n}]" for n in range(6)]
+            known = Places(lake)
+            return {place: known.find([place]).problem_id for place in wanted}
+
+    def fill(lake: Lake, files: dict[str, list[tuple[int, bool]]], broken: str | None) -> None:
+        from tests.support.rows import problem, put_problems
+
+        problems, bad = [], []
+        for name, rows in files.items():
+            for row, (number, usable) in enumerate(rows):
+                if usable:
+                    problems.append(
+                        problem(number, dataset="taco", split="train", file=name, row=row, raw_ids=[f"raw_{number:020x}"])
+                    )
+                else:
+                    bad.append({"file": name, "row": row, "reason": "bad: x", "content": ""})
+        if broken:
+            bad.append({"file": broken, "row": -1, "reason": "unreadable file: x", "content": ""})
+        with lake.write(RunInfo("x"), "raw_problems") as write:
+            put_problems(write, problems)
+            write.quarantine(bad, scope="taco")
+
+    def ids(*numbers: int | None) -> dict[str, str | None]:
+        whole = [*numbers, *[None] * (6 - len(numbers))]
+        return {f"taco/train[{n}]": None if number is None else f"prob_{number:020x}" for n, number in enumerate(whole)}
+
+    assert places(
+        {"ALL/train-00000-of-00002.parquet": [(1, True), (2, False), (3, True)], "ALL/train-00001-of-00002.parquet": [(4, True)]}
+    ) == ids(1, None, 3, 4)
+    assert places({"ALL/train.jsonl": [(1, True), (2, True)], "EASY/train.jsonl": [(3, True)]}) == ids(1, 2)
+    assert places({"train-00000-of-00003.parquet": [(1, True)], "train-00002-of-00003.parquet": [(4, True)]}) == ids(1), (
+        "00001 is missing"
+    )
+    assert places({"a.jsonl": [(1, True)], "c.jsonl": [(4, True)]}, broken="b.jsonl") == ids(1), (
+        "nobody knows how long b.jsonl is"
+    )
+
+
+def test_rows_and_files_that_cannot_be_used_are_kept_with_the_reason(store: Lake, folder: Path) -> None:
+    good = open_code_reasoning(1)
+    path = jsonl(folder / "a.jsonl", [good])
+    with path.open("ab") as file:
+        file.write(b'{"input": "cut\n[1, 2]\n\xff\xfe\n')
+        file.write(b'{"id": "x", "input": "Add.", "output": "\\ud800", "dataset": "taco", "split": "train", "solution": ""}\n')
+        file.write(b'{"id": "y", "input": "Add.", "output": null, "dataset": "taco", "split": "train", "solution": ""}\n')
+        file.write(
+            b'{"id": ["z"], "input": {"a": 1}, "output": "text", "dataset": {}, "split": 3, "solution": [], "index": "\xc2\xb2"}\n'
+        )
+    parquet(folder / "b.parquet", [open_code_reasoning(2)])
+    whole = (folder / "b.parquet").read_bytes()
+    (folder / "c.parquet").write_bytes(whole[: len(whole) // 2])
+    (folder / "d.jsonl").write_bytes(b"")
+    jsonl(folder / "e.jsonl", [{"this": "is", "none": "of ours"}])
+    read_problems(store, folder)
+    done = read_answers(store, folder)
+    assert done.responses == 2
+    reasons = [row["reason"] for row in labels(store) if row["reason"]]
+    for part in (
+        "broken JSON",
+        "no object: list",
+        "broken text",
+        "no output: the column is empty",
+        "unreadable file",
+        "no column response",
+        "no place",
+    ):
+        assert any(part in reason for reason in reasons), (part, reasons)
+    assert balanced(store)
+    assert read_answers(store, folder).files == 0
+    assert store.scalar("SELECT count(*) FROM quarantine WHERE scope = 'published'") > 0
+
+
+def test_a_damaged_parquet_file_keeps_the_rows_before_the_fault(store: Lake, folder: Path) -> None:
+    rows = [open_code_reasoning(number, output=ANSWER + f"\n{number}" * 2_000) for number in range(60)]
+    path = parquet(folder / "a.parquet", rows, row_group_size=10, compression="none", use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 40_000] = bytes(40_000)
+    path.write_bytes(bytes(content))
+    read_problems(store, None, sources=())
+    done = read_answers(store, folder, batch_rows=7)
+    kept = store.scalar("SELECT count(*) FROM published_labels WHERE row >= 0")
+    assert 10 <= kept < 60 or kept == 60, "either the fault shows, or it lies in the text of rows"
+    assert done.rows == kept
+
+
+@pytest.mark.sized
+def test_rows_of_fifty_megabytes_pass_one_at_a_time(store: Lake, folder: Path) -> None:
+    long = "<think>\n" + "wait, " * size(400_000, 8_000_000) + "\n</think>\n\n```python\nprint(1)\n```\n"
+    parquet(folder / "a.parquet", [open_code_reasoning(n, output=long + str(n)) for n in range(2)])
+    read_problems(store, folder, sources=())
+    assert read_answers(store, folder).responses == 2
+    assert store.scalar("SELECT min(length(content)) FROM r1_traces") > len(long)
+
+
+def test_a_share_of_the_rows_is_part_of_a_larger_share(store: Lake, folder: Path) -> None:
+    jsonl(folder / "a.jsonl", [open_code_reasoning(number) for number in range(200)])
+    read_problems(store, folder, sources=())
+    read_answers(store, folder, share=0.1)
+    few = {row["published_id"] for row in labels(store)}
+    assert 5 <= len(few) <= 40
+    read_answers(store, folder, share=0.4)
+    more = {row["published_id"] for row in labels(store)}
+    assert few < more and len(more) < 140
+    read_answers(store, folder)
+    assert len(labels(store)) == 200 and more < {row["published_id"] for row in labels(store)}
