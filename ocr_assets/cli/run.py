@@ -44,7 +44,10 @@ RANGE = "dagster/asset_partition_range_{}"  # Dagster's tags of a run over sever
     help="A setting for this run, before all others: r1_traces.python_samples=8, teacher.concurrency=4.",
 )
 @click.option(
-    "--source", "partitions", multiple=True, help="Read only these sources (taco, apps, code_contests, codeforces, local, published)."
+    "--source",
+    "partitions",
+    multiple=True,
+    help="Read only these sources (taco, apps, code_contests, codeforces, local, published).",
 )
 @click.option(
     "--subset",

@@ -36,14 +36,14 @@ class LeftOut(BadRow):
 class Format:
     """A published dataset.
 
-    ``name``: on the Hub. ``signs``: columns that give its files away. ``answer``: from a row and its file's name. ``problem``:
+    ``name``: on the Hub. ``signs``: columns that give its files away. ``reading``: from a row and its file's name. ``problem``:
     the columns that hold the problem which a row brings, the statement first. ``asides``: further columns that tell of it.
     ``license``: of the answers. ``model``: who answered, where the row does not say.
     """
 
     name: str
     signs: tuple[str, ...]
-    answer: Callable[[Mapping[str, Any], str], PublishedAnswer]
+    reading: Callable[[Mapping[str, Any], str], PublishedAnswer]
     problem: tuple[str, ...]
     asides: tuple[str, ...]
     license: str

@@ -180,7 +180,7 @@ class _Reading:
         try:
             if isinstance(row, BadRow):
                 raise row
-            answer = known.answer(row, self.file.name)
+            answer = known.reading(row, self.file.name)
             own = published_index(known.name, row, known.problem)
             places = (*answer.places, *((f"published/{own}",) if own else ()))
             published_id = _published_id(known.name, places, answer)
