@@ -37,15 +37,26 @@ def name_of(dataset: str, address: str) -> tuple[str, str]:
     return name or NAMES[dataset], revision
 
 
+def unreachable() -> tuple[type[Exception], ...]:
+    """What the Hub's client raises where the Hub refuses, or does not answer: its own errors, and those of the HTTP library that
+    this version of it uses, which are no ``OSError``."""
+    from importlib import import_module
+
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import get_session
+
+    library = import_module(type(get_session()).__module__.partition(".")[0])
+    return (HfHubHTTPError, OSError, getattr(library, "HTTPError", OSError))
+
+
 def revision(dataset: str, address: str) -> str:
     """The commit that ``address`` means now; nothing is fetched. Raises ``HubUnavailable``."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     name, wanted = name_of(dataset, address)
     try:
         found = HfApi(endpoint=os.environ.get("HF_ENDPOINT")).dataset_info(name, revision=wanted or "main", timeout=30)
-    except (HfHubHTTPError, OSError) as error:
+    except unreachable() as error:
         raise HubUnavailable(f"{dataset}: the Hub does not say which revision {name} has ({error})") from error
     return str(found.sha)
 

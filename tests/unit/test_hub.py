@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.hub import HubUnavailable, fetch
+from resources.hub import HubUnavailable, fetch, revision
 from tests.support.fake_hub import hub
 
 FILES = {"data/train-0.parquet": b"train", "data/test-0.parquet": b"test", "big.bin": b"weights", "README.md": b"words"}
@@ -33,3 +33,5 @@ def test_what_cannot_be_fetched_says_what_to_do(tmp_path: Path, monkeypatch: pyt
             fetch("taco", "hub:no/such", tmp_path)
     with pytest.raises(HubUnavailable, match="OCR_APPS=/path"):
         fetch("apps", "hub", tmp_path)  # nobody listens there any more
+    with pytest.raises(HubUnavailable, match="does not say which revision"):
+        revision("apps", "hub")
