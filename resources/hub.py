@@ -42,8 +42,8 @@ def unreachable() -> tuple[type[Exception], ...]:
     this version of it uses, which are no ``OSError``."""
     from importlib import import_module
 
-    from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub import get_session
+    from huggingface_hub.errors import HfHubHTTPError
 
     library = import_module(type(get_session()).__module__.partition(".")[0])
     return (HfHubHTTPError, OSError, getattr(library, "HTTPError", OSError))
