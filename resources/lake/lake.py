@@ -365,9 +365,9 @@ class Lake:
 
     def _keep_nested_in_files(self) -> None:
         """DuckLake keeps the rows of a small insert in the catalog, and nested values there as text: a struct loses its
-        backslashes, so that another text comes back or none that can be read, and a list with a NUL in it cannot be committed (1.0
-        on duckdb 1.5.5). So tables with either are kept in files, however few their rows. A table's options cannot be set before
-        it is committed."""
+        backslashes, so that another text comes back or none that can be read, and a list with a NUL in it cannot be committed
+        (1.0 on duckdb 1.5.5). So tables with either are kept in files, however few their rows. A table's options cannot be set
+        before it is committed."""
         with contextlib.closing(self.plain_cursor()) as cursor:
             for name in self._nested_in_the_catalog(cursor):
                 cursor.execute(f"CALL lake.set_option('{_INLINED}', 0, table_name => '{name}')")
