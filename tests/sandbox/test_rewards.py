@@ -10,11 +10,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ocr_assets.rewards import RewardServer
 from resources.sandbox.docker_pool import DockerSandbox
 from resources.sandbox.images import engine
 from tests.support.graph import ROOT
@@ -164,7 +166,7 @@ def test_submit_takes_files_and_assertions(served: Served) -> None:
 def server_process(folder: Path, *options: str, **variables: str) -> subprocess.Popen[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("OCR_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "ocr_assets.cli", "serve", "--port", "0", *options], cwd=ROOT, text=True, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "ocr_assets.cli", "serve", *(options or ("--port", "0"))], cwd=ROOT, text=True, stderr=subprocess.PIPE,
         env={**env, "OCR_HOME": str(folder), "OCR_SANDBOX": "docker", "OCR_SANDBOX_WORKERS": "1", **variables},
     )  # fmt: skip
 
@@ -208,3 +210,28 @@ def test_a_server_that_ends_leaves_nothing_behind(tmp_path: Path, how: signal.Si
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_trainer_outlives_the_servers_death(tmp_path: Path) -> None:
+    """The server is killed while it judges; another one on its port gives the verdicts, and none was made up meanwhile."""
+    first = server_process(tmp_path)
+    second = None
+    try:
+        url = address(first)
+        codes = ["import time\ntime.sleep(2)\nprint(1)", "import time\ntime.sleep(2)\nprint(2)"]
+        problem = {"problem_id": "one", "tests": [{"kind": "stdin", "input": "", "output": "1"}]}
+        solutions = [{"problem_id": "one", "language": "python", "code": code} for code in codes]
+        with ThreadPoolExecutor() as threads:
+            waiting = threads.submit(RewardServer(url, patience_s=120).verdicts, [problem], solutions)
+            while b"ocr_programs_running 0.0" in urllib.request.urlopen(f"{url}/metrics", timeout=30).read():
+                assert not waiting.done()
+            first.kill()
+            first.wait()
+            second = server_process(tmp_path, "--port", url.rpartition(":")[2])
+            assert address(second) == url
+            assert [row["verdict"] for row in waiting.result(120)] == ["accepted", "wrong_answer"]
+    finally:
+        for process in (first, second):
+            if process is not None:
+                process.kill()
+                process.wait()

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from ocr_assets.serving.rewards.app import RewardServer
 from ocr_assets.serving.rewards.judge import Judge
+from ocr_assets.serving.rewards.serve import Server
 from resources.sandbox.api import Outcome, Program, RunOutcome
 
 JSON = {"Content-Type": "application/json"}
@@ -64,9 +65,7 @@ def serving(
     """``options``: as ``RewardServer`` takes them."""
     app = RewardServer(Judge(pool, problems), None if token is None else SecretStr(token), memory_mb=memory_mb, **options)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
-        )
+        server = Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ocr_assets.cli import main
-from ocr_assets.serving.rewards import requests
+from ocr_assets.serving.rewards import requests, serve
 from resources.sandbox.api import Program, SandboxFault, SandboxUnavailable
 from tests.support.reward_server import JSON, ScriptedSandbox, Served, serving
 
@@ -315,6 +315,22 @@ def test_a_client_that_sends_nothing_more_holds_up_nobody(monkeypatch: pytest.Mo
             assert b" 408 " in client.recv(4096)
             client.close()
         assert served.app._bodies.held == 0
+
+
+def test_a_connection_without_a_request_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "HEADER_S", 0.5)
+    held = Held()
+    with serving(ScriptedSandbox(held), wait_s=60) as served, ThreadPoolExecutor() as threads:
+        working = threads.submit(served.ask, "/run_code", RUN)  # one that works longer than that is left alone
+        held.begun.acquire()
+        silent = [socket.create_connection(("127.0.0.1", served.port), timeout=30) for _ in range(20)]
+        for client in silent[:10]:
+            client.sendall(b"POST /verify HTTP/1.1\r\nHost: loc")
+        for client in silent:
+            assert client.recv(4096) == b""
+            client.close()
+        held.go.set()
+        assert working.result().status == 200
 
 
 def test_all_bodies_together_have_a_limit(right: Served) -> None:

@@ -25,7 +25,7 @@ from ocr_assets.platform.row_files import encoded
 from ocr_assets.serving.rewards.gate import Full, Gate, TooMany
 from ocr_assets.serving.rewards.judge import Judge, UnusableProblem, program_in, refuse_ungradable
 from ocr_assets.serving.rewards.metrics import Metrics
-from ocr_assets.serving.rewards.requests import Bodies, ClientDisconnect, Door, Refused
+from ocr_assets.serving.rewards.requests import LARGE, Bodies, ClientDisconnect, Door, Refused
 from ocr_assets.serving.rewards.sandbox_fusion import Submission, program_of, ran
 from ocr_assets.serving.rewards.verify import asked
 from resources.sandbox.api import SandboxFault, SandboxUnavailable
@@ -83,7 +83,9 @@ class RewardServer:
 
     async def _verify(self, request: Request) -> Response:
         async with self._body(request) as body:
-            wanted = await asyncio.to_thread(asked, body, self._judge)
+            # Large suites take their time to be read; others are answered meanwhile.
+            large = int(request.headers.get("content-length", LARGE)) >= LARGE
+            wanted = await asyncio.to_thread(asked, body, self._judge) if large else asked(body, self._judge)
             rows = await _unless_gone(request, self.gate.run(wanted.jobs))
         for row in rows:
             self.metrics.verdicts.labels(row["verdict"]).inc()

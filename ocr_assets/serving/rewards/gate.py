@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import TypeVar, cast
 
 R = TypeVar("R")
 SMOOTHING = 0.05  # weight of the newest program in the average time
@@ -104,23 +105,35 @@ class Gate:
         except TimeoutError as error:
             raise Full(f"no place was free for {wait_s:g} s", max(self.load.mean_s, 1.0)) from error
         loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[R] = loop.create_future()
         self.load.running += 1
         start = time.monotonic()
 
-        def done(_: object = None) -> None:
+        def done(result: R | None, error: BaseException | None) -> None:
+            """The place is free when the thread is, not when whoever asked has gone."""
             self.load.running -= 1
-            taken_s = time.monotonic() - start
-            self.load.mean_s += (taken_s - self.load.mean_s) * (SMOOTHING if self.load.mean_s else 1.0)
+            self.load.mean_s += (time.monotonic() - start - self.load.mean_s) * (SMOOTHING if self.load.mean_s else 1.0)
             self._free.release()
+            if waiting.cancelled():
+                return
+            if error is not None:
+                waiting.set_exception(error)
+            else:
+                waiting.set_result(cast("R", result))
+
+        def work() -> None:
+            try:
+                result = job()
+            except BaseException as error:
+                _tell(loop, partial(done, None, error))
+            else:
+                _tell(loop, partial(done, result, None))
 
         try:
-            future = self._executor.submit(job)
-        except BaseException:
-            done()
-            raise
-        # The place is free when the thread is, not when whoever asked has gone.
-        future.add_done_callback(lambda _: _tell(loop, done))
-        return await asyncio.wrap_future(future)
+            self._executor.submit(work)
+        except RuntimeError as error:  # the server ends
+            done(None, Full(str(error), 1.0))
+        return await waiting
 
 
 def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

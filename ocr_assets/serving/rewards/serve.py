@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import resource
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +20,29 @@ from ocr_assets.serving.rewards.requests import is_this_machine
 from resources.settings.sandbox import SandboxResource
 
 ENDING_S = 30  # in which requests at work come to their end after the server was told to stop
+HEADER_S = 15.0  # in which a connection has to bring a request
 CONNECTIONS = 4096
+
+
+class Server(uvicorn.Server):
+    """uvicorn, and connections end on which no request comes: it would wait for the rest of a header for ever."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._silent: dict[object, float] = {}
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second."""
+        if counter % 10 == 0:
+            now, waiting = time.monotonic(), dict[object, float]()
+            for connection in list(self.server_state.connections):
+                cycle = getattr(connection, "cycle", None)
+                if cycle is None or cycle.response_complete:
+                    waiting[connection] = self._silent.get(connection, now)
+                    if now - waiting[connection] > HEADER_S and (transport := getattr(connection, "transport", None)) is not None:
+                        transport.close()
+            self._silent = waiting
+        return await super().on_tick(counter)
 
 
 class CannotListen(ValueError):
@@ -44,6 +68,8 @@ def serve(
     if token is None and not is_this_machine(host):
         raise CannotListen(f"on {host} others can reach it: set OCR_SERVE_TOKEN, or listen on 127.0.0.1")
     signal.signal(signal.SIGTERM, _end)
+    files, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(files, min(most_files, 4 * CONNECTIONS)), most_files))
     pool = sandbox.opened()
     if pool.isolation_level == "process" and not is_this_machine(host):
         raise CannotListen(f"programs would run here without isolation (OCR_SANDBOX=process) for whoever reaches {host}")
@@ -59,7 +85,7 @@ def serve(
             address = listening.getsockname()
             ready(f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}")
             try:
-                uvicorn.Server(config).run(sockets=[listening])
+                Server(config).run(sockets=[listening])
             finally:
                 app.gate.close()
 
