@@ -13,7 +13,8 @@ from ocr_assets.schema import MESSAGES, PROMPT_COMPLETION, SHAREGPT
 from resources.lake.tables import Table
 
 _LABELS = """t.language, t.source, t.license, t.dataset, t.difficulty, t.verdict, t.trusted, t.pass_rate, p.contamination,
-c.reasoning_tokens, c.response_tokens, t.problem_id, t.response_id, t.solution_id, r.model"""
+c.reasoning_tokens, c.response_tokens, t.problem_id, t.response_id, t.solution_id, r.model,
+t.response_license, t.response_origin"""
 
 ASKED = "LEFT JOIN prompts m ON m.prompt_hash = r.prompt_hash AND m.template_hash = r.template_hash"
 # Answers that others published were asked with a prompt that is not known.

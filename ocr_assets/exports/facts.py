@@ -14,6 +14,7 @@ import duckdb
 from resources.lake.tables import Column
 
 _MOST = 60  # rows of a table of the card
+_TABLE = "memory.main.facts_of_a_release"  # of this process only
 # Which columns a table of counts is by, under which heading; the first of each heading whose columns are there.
 _COUNTS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Sources", ("source", "dataset", "license")),
@@ -23,6 +24,7 @@ _COUNTS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Failures by language", ("language", "failure")),
     ("Difficulty", ("difficulty",)),
     ("Difficulty", ("gpt_difficulty",)),
+    ("Models", ("model", "response_origin", "response_license")),
     ("Models", ("model",)),
     ("Models", ("chosen_model", "rejected_model")),
     ("What was decided about contamination", ("contamination",)),
@@ -68,23 +70,31 @@ class Facts:
 def facts_of(cursor: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[Column]) -> Facts:
     """The facts of released rows (a SELECT) in the snapshot that ``cursor`` reads."""
     names = {column.name for column in columns}
-    counts: dict[str, Sequence[Mapping[str, Any]]] = {}
-    for heading, by in _COUNTS:
-        if heading not in counts and set(by) <= names:
-            listed = ", ".join(f'"{name}"' for name in by)
-            query = f"SELECT {listed}, count(*) AS rows FROM ({rows}) GROUP BY ALL ORDER BY rows DESC, {listed} LIMIT {_MOST}"
-            counts[heading] = _rows(cursor, query)
     texts = [column.name for column in columns if column.name.endswith("_tokens")]
+    tables: dict[str, tuple[str, ...]] = {}
+    for heading, by in _COUNTS:
+        if set(by) <= names:
+            tables.setdefault(heading, by)
+    # Read once: the rows may be a join of everything.
+    needed = ", ".join(f'"{name}"' for name in dict.fromkeys([*(name for by in tables.values() for name in by), *texts]))
+    cursor.execute(f"CREATE OR REPLACE TABLE {_TABLE} AS SELECT {needed or 'NULL AS nothing'} FROM ({rows})")
+    counts: dict[str, Sequence[Mapping[str, Any]]] = {}
+    for heading, by in tables.items():
+        listed = ", ".join(f'"{name}"' for name in by)
+        query = f"SELECT {listed}, count(*) AS rows FROM {_TABLE} GROUP BY ALL ORDER BY rows DESC, {listed} LIMIT {_MOST}"
+        counts[heading] = _rows(cursor, query)
     length_of = next((name for name in ("response_tokens", "chosen_tokens") if name in texts), "")
     lengths: Sequence[float] = ()
     if length_of:
         places = ", ".join(str(number / 1000) for number in range(1, 1000))
-        ((found,),) = cursor.execute(f"SELECT quantile_disc({length_of}, [{places}]) FROM ({rows})").fetchall()
+        ((found,),) = cursor.execute(f"SELECT quantile_disc({length_of}, [{places}]) FROM {_TABLE}").fetchall()
         lengths = [float(value) for value in found or []]
+    tokens = _tokens(cursor, texts) if texts else []
+    cursor.execute(f"DROP TABLE {_TABLE}")
     undecided = cursor.execute("SELECT avg((contamination = 'undecided')::INT) FROM clean_problems").fetchall()[0][0]
     return Facts(
         counts=counts,
-        tokens=_tokens(cursor, rows, texts) if texts else (),
+        tokens=tokens,
         versions=_versions(cursor, _SYNTHETIC_VERSIONS if "gpt_difficulty" in names else _VERSIONS),
         undecided=undecided,
         length_of=length_of,
@@ -92,14 +102,13 @@ def facts_of(cursor: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[Col
     )
 
 
-def _tokens(cursor: duckdb.DuckDBPyConnection, rows: str, texts: Collection[str]) -> list[dict[str, Any]]:
+def _tokens(cursor: duckdb.DuckDBPyConnection, texts: Collection[str]) -> list[dict[str, Any]]:
     parts = [
         f"""SELECT '{name}' AS text, min({name}) AS least, median({name}) AS median, avg({name}) AS mean,
-        quantile_cont({name}, 0.95) AS p95, max({name}) AS most, sum({name})::BIGINT AS total FROM released"""
+        quantile_cont({name}, 0.95) AS p95, max({name}) AS most, sum({name})::BIGINT AS total FROM {_TABLE}"""
         for name in texts
     ]
-    listed = ", ".join(f'"{name}"' for name in texts)
-    return _rows(cursor, f"WITH released AS MATERIALIZED (SELECT {listed} FROM ({rows})) {' UNION ALL '.join(parts)}")
+    return _rows(cursor, " UNION ALL ".join(parts))
 
 
 def _versions(cursor: duckdb.DuckDBPyConnection, asked: Sequence[tuple[str, str]]) -> dict[str, str]:

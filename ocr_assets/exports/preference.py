@@ -64,7 +64,7 @@ SELECT pair_id AS id, a.asked AS prompt, [a.answer] AS chosen, [b.answer] AS rej
        b.reason AS failure_reason, b.pass_rate AS rejected_pass_rate, a.language, a.source, a.license, a.dataset, a.difficulty,
        p.contamination, a.response_tokens AS chosen_tokens, b.response_tokens AS rejected_tokens, a.problem_id,
        a.response_id AS chosen_response_id, b.response_id AS rejected_response_id, a.model AS chosen_model,
-       b.model AS rejected_model
+       b.model AS rejected_model, a.response_license AS chosen_license, b.response_license AS rejected_license
 FROM ({_side("chosen", settings)}) a JOIN ({_side("rejected", settings)}) b USING (pair_id)
 JOIN clean_problems p ON p.problem_id = a.problem_id""",
         edges=f"""

@@ -28,7 +28,7 @@ class _ProblemFilters(_Settings):
 
     undecided: bool = Field(False, description="Release also problems whose contamination nobody has decided")
     reported: bool = Field(True, description="Release also problems that a policy found alike a benchmark's and only reported")
-    licenses: list[str] | None = Field(None, description="Licences of questions that may be released; null: any")
+    licenses: list[str] | None = Field(None, description="Licences that questions and published answers may have; null: any")
     min_tests: int = Field(0, ge=0, description="Least number of tests of the suite")
     min_suite_tpr: float = Field(0.0, ge=0, le=1, description="Least share of reference solutions the suite must accept")
     min_suite_tnr: float = Field(0.0, ge=0, le=1, description="Least share of rejected programs and mutants it must not accept")

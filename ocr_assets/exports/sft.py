@@ -32,7 +32,8 @@ def sft_profile(settings: OcrSettings) -> Profile:
     {_question(settings)} AS input, {WHOLE_RESPONSE} AS output,
     t.source, t.license, t.dataset, t.split, x.index, t.difficulty, t.solution, t.language, t.verdict, t.reason, t.trusted,
     t.tests_passed, t.tests_total, t.pass_rate, t.suite_status, t.suite_tpr, t.suite_tnr, s.parse_status, s.labels,
-    p.contamination, c.reasoning_tokens, c.response_tokens, t.problem_id, t.response_id, t.solution_id, t.verdict_id, r.model""",
+    p.contamination, c.reasoning_tokens, c.response_tokens, t.problem_id, t.response_id, t.solution_id, t.verdict_id, r.model,
+    t.response_license, t.response_origin""",
         id_prefix="sft",
         joins=INDEX,
     )
@@ -45,7 +46,7 @@ def ocr2_profile(settings: OcrSettings) -> Profile:
         columns=f"""
     t.problem_id AS question_id, {_question(settings)} AS question, {WHOLE_RESPONSE} AS r1_generation, t.solution,
     coalesce(t.pass_rate::VARCHAR, '-1') AS pass_rate, t.source, t.license, t.dataset, t.split, t.difficulty, x.index,
-    t.language, t.verdict, t.trusted, p.contamination, c.response_tokens, r.model""",
+    t.language, t.verdict, t.trusted, p.contamination, c.response_tokens, r.model, t.response_license, t.response_origin""",
         id_prefix="ocr2",
         joins=INDEX,
     )

@@ -44,6 +44,8 @@ class SftRow(TypedDict):
     solution_id: Annotated[str, "The solution"]
     verdict_id: Annotated[str | None, "The verdict; null: nothing was run"]
     model: Annotated[str, "The teacher"]
+    response_license: Annotated[str | None, "Licence under which the answer was published; null: it was asked for here"]
+    response_origin: Annotated[str | None, "Where the answer was published; null: it was asked for here"]
 
 
 SFT_DATASET = Table("sft_dataset", SftRow, ("id",), "The SFT release: Parquet files in the OpenCodeReasoning schema.")
@@ -67,6 +69,8 @@ class AnswerLabels(TypedDict):
     response_id: Annotated[str, "The response"]
     solution_id: Annotated[str, "The solution"]
     model: Annotated[str, "The teacher"]
+    response_license: Annotated[str | None, "Licence under which the answer was published; null: it was asked for here"]
+    response_origin: Annotated[str | None, "Where the answer was published; null: it was asked for here"]
 
 
 class Ocr2Row(TypedDict):
@@ -90,6 +94,8 @@ class Ocr2Row(TypedDict):
     contamination: Annotated[str, "clean, cleared, undecided, reported"]
     response_tokens: Annotated[int, "Of the whole response"]
     model: Annotated[str, "The teacher"]
+    response_license: Annotated[str | None, "Licence under which the answer was published; null: it was asked for here"]
+    response_origin: Annotated[str | None, "Where the answer was published; null: it was asked for here"]
 
 
 class Turn(TypedDict):
@@ -162,6 +168,8 @@ class PreferenceRow(TypedDict):
     rejected_response_id: Annotated[str, "The one that failed"]
     chosen_model: Annotated[str, "Its teacher"]
     rejected_model: Annotated[str, "Its teacher"]
+    chosen_license: Annotated[str | None, "Licence under which the chosen answer was published; null: it was asked for here"]
+    rejected_license: Annotated[str | None, "The same of the rejected one"]
 
 
 class ProblemLabels(TypedDict):

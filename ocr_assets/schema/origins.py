@@ -183,7 +183,7 @@ _ORIGINS: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
     ),
     "SftRow": (
         {
-            "verified_triplets": _LABELS,
+            "verified_triplets": f"{_LABELS} response_license response_origin",
             "solutions": "parse_status labels",
             "clean_problems": "contamination",
             "r1_traces": "model",

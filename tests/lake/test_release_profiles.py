@@ -18,6 +18,7 @@ from ocr_assets.exports import splits
 from ocr_assets.exports.assets import release_asset
 from ocr_assets.exports.problems import PROBLEM_JSON
 from ocr_assets.exports.profiles import PROFILES
+from ocr_assets.exports.selection import labelled
 from ocr_assets.exports.settings import ChatSettings, PreferenceSettings, ReleaseSettings, RewardSettings
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.releases import PROFILES as NAMES
@@ -306,3 +307,16 @@ def test_however_long_a_chain_of_near_duplicates_is_it_is_on_one_side(pairs: lis
     side = dict(connection.execute(query).fetchall())
     assert set(side.values()) <= {"train", "validation"} and len(side) == 21
     assert all(side[f"p{a}"] == side[f"p{b}"] for a, b in pairs)
+
+
+def test_a_licence_list_is_asked_of_answers_that_others_published_too() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE clean_problems (problem_id TEXT, contamination TEXT)")
+        connection.execute("""CREATE TABLE verified_triplets AS SELECT * FROM (VALUES
+            ('ours', 'MIT', NULL), ('theirs', 'MIT', 'CC-BY-4.0'), ('unclear', 'MIT', 'unknown'), ('closed', 'unknown', 'MIT'))
+            t (triplet_id, license, response_license), (SELECT 'p' AS problem_id, 'python' AS language)""")
+        query = labelled(ReleaseSettings(licenses=["MIT", "CC-BY-4.0"]))
+        dropped = dict(connection.execute(f"SELECT triplet_id, dropped FROM ({query})").fetchall())
+    assert dropped == {
+        "ours": None, "theirs": None, "unclear": "filter: licence of the answer unknown", "closed": "filter: licence unknown",
+    }  # fmt: skip

@@ -216,7 +216,7 @@ def test_the_profile_has_all_columns_of_its_table_in_order() -> None:
     lake = duckdb.connect()
     columns = {
         "t": "triplet_id, question, source, license, dataset, split, difficulty, solution, language, verdict, reason, trusted, tests_passed, "
-             "tests_total, pass_rate, suite_status, suite_tpr, suite_tnr, problem_id, response_id, solution_id, verdict_id",
+             "tests_total, pass_rate, suite_status, suite_tpr, suite_tnr, problem_id, response_id, solution_id, verdict_id, response_license, response_origin",
         "s": "solution_id, parse_status", "r": "response_id, content, reasoning, model", "p": "problem_id, contamination",
         "c": "triplet_id, reasoning_tokens, response_tokens",
     }  # fmt: skip
