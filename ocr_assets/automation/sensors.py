@@ -54,7 +54,9 @@ def watch(source: str, *, is_on: bool) -> dg.SensorDefinition:
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         cursor = Cursor.model_validate_json(context.cursor) if context.cursor else Cursor()
         try:
-            state = context.resources.sources.state(source, samples.SOURCES / source, SUFFIXES)
+            state = context.resources.sources.state(
+                source, samples.PUBLISHED if source == "published" else samples.SOURCES / source, SUFFIXES
+            )
         except (HubUnavailable, ValueError, OSError) as error:
             return _skip(str(error), cursor)
         if state is None:

@@ -30,6 +30,10 @@ COMMANDS = {
     "parse": ("ocr_assets.cli.parse", "Take raw responses apart."),
     "verify": ("ocr_assets.cli.verify", "Judge solutions against the tests of their problems, in the sandbox."),
     "serve": ("ocr_assets.cli.serve", "Answer trainers that ask for verdicts over HTTP, from the sandbox."),
+    "audit": (
+        "ocr_assets.cli.audit",
+        "Judge a published DATASET (a folder, hub:name@revision, bundled) and write what a buyer would want to know as Markdown.",
+    ),
     "evaluate": ("ocr_assets.cli.evaluate", "Judge published samples on a benchmark again, in the sandbox."),
     "loop": ("ocr_assets.cli.loop", "Write the toy project into FOLDER: training rows, a benchmark, mixes, a model's shape."),
     "nemo-rl": ("ocr_assets.cli.training", "Write a packed training mix as files for NeMo-RL."),

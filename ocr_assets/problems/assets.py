@@ -52,7 +52,7 @@ def raw_problems(context: dg.AssetExecutionContext, lake: LakeResource, sources:
         for dataset in cast("Sequence[Dataset]", context.partition_keys):
             rows: Iterable[SourceRow | Quarantined] | None
             if dataset == "published":
-                rows = read_published(roots) if (roots := sources.published_roots(lake.cache)) else None
+                rows = read_published(roots) if (roots := sources.published_roots(samples.PUBLISHED, lake.cache)) else None
             else:
                 folder = sources.folder(dataset, samples.SOURCES / dataset, lake.cache)
                 rows = read_source(folder, dataset) if folder else None

@@ -11,6 +11,7 @@ SOURCES = FOLDER / "sources"
 RESPONSES = FOLDER / "responses"
 SEEDS = FOLDER / "seeds"
 VOTES = FOLDER / "votes"
+PUBLISHED = FOLDER / "published"
 BENCHMARKS = FOLDER / "benchmarks"
 EVALUATION = FOLDER / "evaluation"
 EVALUATION_ANSWERS = FOLDER / "evaluation_answers"
@@ -24,6 +25,7 @@ __all__ = [
     "EVALUATION_ANSWERS",
     "EXPECTED",
     "FOLDER",
+    "PUBLISHED",
     "RESPONSES",
     "SEEDS",
     "SOURCES",

@@ -89,7 +89,7 @@ def r1_traces(
         }
 
     def read(store: Lake, write: Write) -> Mapping[str, Any]:
-        roots = sources.published_roots(lake.cache)
+        roots = sources.published_roots(samples.PUBLISHED, lake.cache)
         if not roots:
             raise dg.Failure("OCR_TEACHER=published: set OCR_PUBLISHED to a folder of published answers, or to hub:name@revision")
         with StageLock(lake.journals, "r1_traces"):

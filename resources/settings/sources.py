@@ -31,7 +31,7 @@ class SourcesResource(Settings):
     local: str = Field("", description="A folder of your own problems", json_schema_extra={"env": "OCR_LOCAL", "path": True})
     published: str = Field(
         "",
-        description="Answers that others released: a folder of datasets, or hub:name@revision; several by comma. Their problems "
+        description="Answers that others released: a folder of datasets, hub:name@revision, or bundled; several by comma. Their problems "
         "are read as a source, and the teacher published reads the answers",
         json_schema_extra={"env": "OCR_PUBLISHED", "path": True},
     )
@@ -50,9 +50,9 @@ class SourcesResource(Settings):
         """The addresses of published answers, in the order given."""
         return [address.strip() for address in self.published.split(",") if address.strip()]
 
-    def published_roots(self, cache: Path) -> list[tuple[str, Path]]:
+    def published_roots(self, bundled: Path, cache: Path) -> list[tuple[str, Path]]:
         """(address, folder) of each address of published answers, fetched if it is on the Hub. Raises as ``folder``."""
-        folders = ((address, self._folder("published", address, cache, cache)) for address in self.published_addresses)
+        folders = ((address, self._folder("published", address, bundled, cache)) for address in self.published_addresses)
         return [(address, folder) for address, folder in folders if folder is not None]
 
     def _folder(self, dataset: str, address: str, bundled: Path, cache: Path) -> Path | None:
