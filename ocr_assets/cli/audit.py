@@ -63,7 +63,7 @@ def _run(home: Path, address: str, share: float) -> None:
     settings = {"r1_traces.published_share": repr(share), "lake.catalog": "", "lake.data_path": ""}
     by_hand = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     command = [sys.executable, "-m", "ocr_assets.cli", "run", "--select", "+token_statistics", *by_hand]
-    ended = subprocess.run(command, env=environment, check=False, stdout=sys.stderr.fileno())
+    ended = subprocess.run(command, env=environment, check=False, stdout=2)  # the page alone is the output
     if ended.returncode:
         sys.exit(ended.returncode)
 

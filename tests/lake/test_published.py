@@ -1,12 +1,22 @@
 """Answers that others released become responses to the right problems, once, whatever their files are like."""
 
+import os
+import sqlite3
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from ocr_assets.generation.published import Unreadable, files_below
+from ocr_assets.generation.spending import spent_on
+from ocr_assets.traces.assets import r1_traces
 from ocr_assets.traces.published.places import Places
 from resources.lake import Lake, RunInfo
+from resources.settings import LakeResource, SourcesResource, TeacherResource, TokenizerResource
 from tests.support.lakes import new_lake
 from tests.support.published import (
     ANSWER,
@@ -257,6 +267,141 @@ def test_rows_of_fifty_megabytes_pass_one_at_a_time(store: Lake, folder: Path) -
     read_problems(store, folder, sources=())
     assert read_answers(store, folder).responses == 2
     assert store.scalar("SELECT min(length(content)) FROM r1_traces") > len(long)
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path, folder: Path) -> None:
+    rows = [open_code_reasoning(number, output=f"{ANSWER}\n{number}") for number in range(60)]
+    jsonl(folder / "a.jsonl", rows[:30])
+    parquet(folder / "b.parquet", rows[30:], row_group_size=4)
+
+    def table(home: Path) -> list[Any]:
+        with new_lake(home / "lake") as lake:
+            traces = lake.rows("SELECT * EXCLUDE (created_at) FROM r1_traces ORDER BY response_id")
+            edges = lake.rows("SELECT child, parent, relation, reason FROM record_edge WHERE stage = 'r1_traces' ORDER BY ALL")
+            return [
+                traces,
+                lake.rows("FROM published_labels ORDER BY published_id"),
+                lake.rows("FROM published_files ORDER BY file"),
+                edges,
+            ]
+
+    def committed(home: Path) -> int:
+        with sqlite3.connect(home / "lake" / "catalog.sqlite") as catalog:
+            return int(catalog.execute("SELECT count(*) FROM ducklake_snapshot").fetchone()[0])
+
+    homes = [tmp_path / name for name in ("killed", "undisturbed")]
+    for home in homes:
+        with new_lake(home / "lake") as lake:
+            read_problems(lake, folder, sources=())
+    with new_lake(homes[1] / "lake") as lake:
+        read_answers(lake, folder)
+    before = committed(homes[0])
+    command = [sys.executable, "-m", "tests.support.published", str(homes[0]), str(folder), "4"]
+    root = Path(__file__).resolve().parents[2]
+    reader = subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stdout=subprocess.DEVNULL)
+    while reader.poll() is None and committed(homes[0]) < before + 3:
+        time.sleep(0.02)
+    reader.kill()
+    assert reader.wait() != 0, "it was at work"
+    with new_lake(homes[0] / "lake") as lake:
+        there = len(lake.rows("SELECT response_id FROM r1_traces"))
+        assert 0 < there < 60
+        assert read_answers(lake, folder).rows == 60 - there, "what was committed is not read again"
+    assert table(homes[0]) == table(homes[1])
+
+
+def test_the_asset_reads_what_is_new_and_is_settled_after(tmp_path: Path, folder: Path) -> None:
+    jsonl(folder / "a.jsonl", [open_code_reasoning(1)])
+    with new_lake(tmp_path / "home" / "lake") as lake:
+        read_problems(lake, folder, sources=())
+    instance = dg.DagsterInstance.ephemeral()
+
+    def run(taco: str = "") -> dict[str, Any]:
+        resources = {
+            "lake": LakeResource(home=str(tmp_path / "home")),
+            "sources": SourcesResource(taco=taco, published=str(folder)),
+            "teacher": TeacherResource(kind="published"),
+            "tokenizer": TokenizerResource(),
+        }
+        done = dg.materialize([r1_traces], resources=resources, instance=instance)
+        (event,) = done.asset_materializations_for_node("r1_traces")
+        return {name: value.value for name, value in event.metadata.items()}
+
+    first = run()
+    assert (first["new rows"], first["rows read"], first["files read"]) == (1, 1, 1) and str(folder) in first["teacher"]
+    assert run(taco="hub")["rows read"] == 1, "told again, nothing was done: another source's address is nothing to this asset"
+    jsonl(folder / "b.jsonl", [open_code_reasoning(1), open_code_reasoning(2)])
+    second = run()
+    assert (second["new rows"], second["rows read"], second["rows that became no response"]) == (0, 2, {"no problem": 1})
+    with new_lake(tmp_path / "home" / "lake") as lake:
+        assert spent_on(lake, "deepseek-ai/DeepSeek-R1").requests == 0, "others paid"
+
+
+def test_a_wrong_column_map_says_what_columns_there_are(folder: Path) -> None:
+    jsonl(folder / "a.jsonl", [{"text": ANSWER, "question": "Add."}])
+    for toml, said in (
+        ('[columns]\nresponse = "answer"', "no column answer; it has question, text"),
+        ('[columns]\nanswer = "text"', "answer is none of response, reasoning"),
+        ('[columns]\nresponse = "text"', "no column says which problem a row answers"),
+        ('name = 3\n[columns]\nresponse = "text"', "valid string"),
+        ("[columns", "published.toml"),
+        ('licence = "MIT"', "not permitted"),
+    ):
+        (folder / "published.toml").write_text(toml)
+        (found,) = files_below(folder, "here")
+        assert isinstance(found, Unreadable) and said in found.reason, found
+
+
+def test_own_rows_are_read_by_their_column_map(store: Lake, folder: Path) -> None:
+    tests = [{"kind": "stdin", "input": "1 2\n", "output": "3\n"}]
+    rows = [
+        {
+            "text": ANSWER,
+            "question": "Add the two given numbers.",
+            "cases": tests,
+            "ok": "yes",
+            "who": "someone",
+            "terms": "mit",
+            "lang": None,
+            "n": 3.0,
+        },
+        {
+            "text": ANSWER,
+            "question": None,
+            "cases": None,
+            "ok": None,
+            "who": None,
+            "terms": None,
+            "lang": "C++",
+            "n": "many",
+            "origin": "taco/train/0",
+        },
+    ]
+    jsonl(folder / "a.jsonl", rows)
+    columns = {
+        "response": "text",
+        "statement": "question",
+        "tests": "cases",
+        "correct": "ok",
+        "model": "who",
+        "license": "terms",
+        "language": "lang",
+        "completion_tokens": "n",
+    }
+    lines = "\n".join(f'{ours} = "{theirs}"' for ours, theirs in columns.items())
+    (folder / "published.toml").write_text(f'name = "mine"\nlicense = "cc-by-4.0"\n[columns]\n{lines}\n')
+    read_problems(store, folder)
+    assert read_answers(store, folder).responses == 2
+    one, other = responses(store)
+    assert (one["model"], one["license"], one["language"], one["completion_tokens"]) == ("someone", "MIT", "python", 3)
+    assert (other["model"], other["license"], other["language"], other["completion_tokens"]) == (
+        "unknown",
+        "CC-BY-4.0",
+        "cpp",
+        None,
+    )
+    assert other["origins"][0] == "taco/train/0"
+    assert store.scalar("SELECT test_count FROM problems JOIN test_suites USING (suite_id) WHERE dataset = 'published'") == 1
 
 
 def test_a_share_of_the_rows_is_part_of_a_larger_share(store: Lake, folder: Path) -> None:
