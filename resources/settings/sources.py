@@ -31,8 +31,8 @@ class SourcesResource(Settings):
     local: str = Field("", description="A folder of your own problems", json_schema_extra={"env": "OCR_LOCAL", "path": True})
     published: str = Field(
         "",
-        description="Answers that others released: a folder of datasets, hub:name@revision, or bundled; several by comma. Their problems "
-        "are read as a source, and the teacher published reads the answers",
+        description="Answers that others released: a folder of datasets, hub:name@revision, or bundled; several by comma. "
+        "Their problems are read as a source, and the teacher published reads the answers",
         json_schema_extra={"env": "OCR_PUBLISHED", "path": True},
     )
     benchmarks: str = Field(

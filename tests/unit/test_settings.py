@@ -226,7 +226,7 @@ def test_a_wrong_setting_ends_the_command_with_one_line_and_2() -> None:
         text=True,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "Error: wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint' or 'vllm'\n"
+    assert done.stderr == "Error: wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint', 'vllm' or 'published'\n"
 
 
 def test_the_page_of_settings_is_made_from_the_fields() -> None:
