@@ -5,22 +5,26 @@ How one response is taken apart is ``generation/parse.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from ocr_assets.generation.parse import PARSER_VERSION, solution_row
 from ocr_assets.platform.progress import Progress
 from ocr_assets.schema import SOLUTIONS, Solution
-from resources.lake import Edge, Lake, RunInfo
+from resources.lake import Edge, Lake, RunInfo, Write
 from resources.lake.at_work import StageLock
-from resources.lake.write import Staged
 
-UNPARSED = """
-SELECT r.*, p.entry_point, s.solution_id AS parsed_as, s.code_hash AS parsed_code_hash
+COMMIT_ROWS = 10_000  # about 300 MB of text
+
+_UNPARSED = """
 FROM r1_traces r JOIN problems p USING (problem_id)
 LEFT JOIN solutions s ON s.response_id = r.response_id
 WHERE r.failure IS NULL AND (s.response_id IS NULL OR s.parser_version <> $parser)
 """
+UNPARSED = f"SELECT r.*, p.entry_point, s.solution_id AS parsed_as, s.code_hash AS parsed_code_hash {_UNPARSED}"
+OWED = f"SELECT count(*) {_UNPARSED}"
 
 
 SOLUTION_EDGES = """
@@ -36,28 +40,42 @@ def alone(journals: Path, say: Callable[[str], object]) -> StageLock:
 
 
 def parse_new(store: Lake, run: RunInfo, say: Callable[[str], object]) -> int:
-    """Parse what ``UNPARSED`` finds, in one commit with its lineage. Returns how many responses now have other code than before.
+    """Parse what ``UNPARSED`` finds, in commits of ``COMMIT_ROWS``, each with its lineage: a killed run loses no more than that,
+    and memory does not grow with the table. Returns how many responses now have other code than before.
 
     Where another version of the parser finds other code, the solution has another id (see ``solution_row``), and the row with the
     old code goes: its verdict is not the new code's.
     """
+    if not store.scalar(OWED, {"parser": PARSER_VERSION}):
+        return 0  # without reading a text
+    other_code = 0
+    responses = store.stream(UNPARSED, {"parser": PARSER_VERSION})
+    with Progress("solutions", None, say, "responses") as progress:
+        for first in responses:
+            part = chain([first], islice(responses, COMMIT_ROWS - 1))
+            with store.write(run, "solutions") as write:
+                other_code += _parse(write, part, progress)
+    return other_code
+
+
+def _parse(write: Write, responses: Iterable[Mapping[str, Any]], progress: Progress) -> int:
+    """Stage the solutions of responses, with their lineage. Returns how many have other code than before."""
     changed: dict[str, Solution] = {}
+    edges = write.edges(replace=False)
 
-    def unchanged(edges: Staged) -> Iterator[Solution]:
-        with Progress("solutions", None, say, "responses") as progress:
-            for response in store.stream(UNPARSED, {"parser": PARSER_VERSION}):
-                row = solution_row(response)
-                progress.add()
-                edges.add(_edge(row))
-                if response["parsed_as"] in (None, row["solution_id"]):
-                    yield row
-                else:
-                    changed[row["response_id"]] = row
+    def unchanged() -> Iterator[Solution]:
+        for response in responses:
+            row = solution_row(response)
+            progress.add()
+            edges.add(_edge(row))
+            if response["parsed_as"] in (None, row["solution_id"]):
+                yield row
+            else:
+                changed[row["response_id"]] = row
 
-    with store.write(run, "solutions") as write:
-        write.upsert(SOLUTIONS, unchanged(write.edges(replace=False)))
-        if changed:
-            write.sync(SOLUTIONS, changed.values(), within=("response_id", changed))
+    write.upsert(SOLUTIONS, unchanged())
+    if changed:
+        write.sync(SOLUTIONS, changed.values(), within=("response_id", changed))
     return len(changed)
 
 
