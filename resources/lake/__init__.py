@@ -2,7 +2,8 @@
 
 ``tables.py``: what a table is; ``lake.py``: opening and reading; ``write.py`` and ``staging.py``: publishing; ``lineage.py``: the
 tables of lineage; ``history.py``: what went; ``migrations.py``: older lakes; ``catalog.py``: SQLite and PostgreSQL;
-``journal.py``: what is kept between two commits; ``reading.py``: asking without writing.
+``journal.py``: what is kept between two commits; ``watch.py``: what a process reads and writes; ``reading.py``: asking without
+writing.
 
 The names are imported when they are asked for: a question at the terminal must not wait for PyArrow.
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resources.lake.catalog import load_extensions
     from resources.lake.history import Gone
-    from resources.lake.lake import NEVER_WRITTEN, Lake, Watch
+    from resources.lake.lake import Lake
     from resources.lake.lineage import (
         DATASET_VERSION,
         LINEAGE_TABLES,
@@ -33,12 +34,13 @@ if TYPE_CHECKING:
     from resources.lake.migrations import Migration, Migrator, SchemaMismatch
     from resources.lake.staging import breaches_of
     from resources.lake.tables import Column, Table
+    from resources.lake.watch import NEVER_WRITTEN, Watch
     from resources.lake.write import Change, InvalidRows, Write
 
 _NAMES = {
     "catalog": ("load_extensions",),
     "history": ("Gone",),
-    "lake": ("NEVER_WRITTEN", "Lake", "Watch"),
+    "lake": ("Lake",),
     "lineage": (
         "DATASET_VERSION", "LINEAGE_TABLES", "QUARANTINE", "RECORD_EDGE", "RECORD_EDGE_GONE", "ROW_GONE", "ROW_RENAMED", "RUN",
         "RUN_IO", "SCHEMA_VERSION", "STAGE_COUNT", "Edge", "Quarantined", "RunInfo",
@@ -46,6 +48,7 @@ _NAMES = {
     "migrations": ("Migration", "Migrator", "SchemaMismatch"),
     "staging": ("breaches_of",),
     "tables": ("Column", "Table"),
+    "watch": ("NEVER_WRITTEN", "Watch"),
     "write": ("Change", "InvalidRows", "Write"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
