@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ import pytest
 from ocr_assets import samples
 from tests.support.chaos import Chaos
 from tests.support.graph import TO_THE_RELEASE, command, only, open_lake, run
-from tests.support.ui import running_ui
+from tests.support.ui import graphql, running_ui
 
 ANSWERS = "SELECT response_id, content FROM r1_traces ORDER BY 1"
 VERDICTS = "SELECT verdict_id, verdict, tests_passed, tests_total FROM verdicts ORDER BY 1"
@@ -67,14 +65,6 @@ def test_killed_while_asking_nothing_is_lost_or_asked_twice(tmp_path: Path) -> N
         before = server.asked.total()
         run("run", *only("r1_traces"), home=home, **settings)
         assert server.asked.total() == before
-
-
-def graphql(address: str, query: str, **variables: object) -> dict:
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(f"{address}/graphql", body, {"Content-Type": "application/json"})
-    answer = json.load(urllib.request.urlopen(request, timeout=60))
-    assert "errors" not in answer, answer
-    return answer["data"]
 
 
 LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
@@ -172,6 +162,7 @@ def test_a_second_run_at_the_same_time_is_refused_by_name(tmp_path: Path) -> Non
         Journal(tmp_path, "r1_traces").__enter__()
 
 
+@pytest.mark.long
 def test_the_corpus_is_the_users_own_problems_too(tmp_path: Path) -> None:
     """The ``local`` source: a user's JSONL of problems, an own teacher's recorded answers, through to the release."""
     mine = tmp_path / "mine"

@@ -70,7 +70,9 @@ def graphql(address: str, query: str, **variables: object) -> dict[str, Any]:
     """What the UI's server answers."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(f"{address}/graphql", body, {"Content-Type": "application/json"})
-    data: dict[str, Any] = json.load(urllib.request.urlopen(request, timeout=30))["data"]
+    answer = json.load(urllib.request.urlopen(request, timeout=60))
+    assert "errors" not in answer, answer
+    data: dict[str, Any] = answer["data"]
     return data
 
 
