@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ from ocr_assets.platform.settled import memory_of_step
 from ocr_assets.platform.version import code_version
 from ocr_assets.schema import ReleaseVersion
 from resources.lake import Lake, breaches_of
-from resources.lake.catalog import transaction
+from resources.lake.catalog import is_full, transaction
 from resources.lake.tables import Table
 from resources.settings import LakeResource, read_project
 
@@ -108,7 +109,8 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release
                     number = int(before["number"]) + is_new
                     # What somebody removed or damaged is written again.
                     if is_new or not folder.is_whole(number, found.version):
-                        _build(context, what, found, folder, number)
+                        with _room_given_back(folder.building(number)):
+                            _build(context, what, found, folder, number)
                 if is_new:
                     row = _version_row(context, what, found, number, f"{lake.releases.name}/{what.name}/v{number}")
                     select = f"SELECT id, parent_id, {ledger.hash_text()} AS row_hash FROM {found.hashes}"
@@ -132,6 +134,20 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release
         yield publish.published(context, store, what.table, rows, version, shown, relation=relation, before=earlier)
         if is_own:
             memory.remember(store, watch)
+
+
+@contextlib.contextmanager
+def _room_given_back(building: Path) -> Iterator[None]:
+    """Leave nothing of a version that could not be built: where the disk is full, others need the room.
+
+    Raises ``dg.Failure`` in one line where that is why."""
+    try:
+        yield
+    except BaseException as error:
+        shutil.rmtree(building, ignore_errors=True)
+        if isinstance(error, OSError | duckdb.Error) and is_full(error):
+            raise dg.Failure(f"{building.parent}: the disk is full; nothing was released. Make room and run again") from None
+        raise
 
 
 def _taken_up(context: dg.AssetExecutionContext, store: Lake, folder: ReleaseFolder, what: Release) -> Mapping[str, Any]:
@@ -273,6 +289,7 @@ def _build(context: dg.AssetExecutionContext, what: Release, found: _Found, fold
     funnel = _rows(found.cursor, "SELECT stage, outcome, reason, rows FROM funnel WHERE place <> 9")
     funnel += _rows(found.cursor, _FATES.format(name=what.name, edges=found.edges))
     licenses = _rows(found.cursor, what.licenses.format(rows=what.rows))
+    found.cursor.execute("SET arrow_large_buffer_size = true")  # 2,048 rows at once may hold more than 2 GiB of text
     write_release(
         folder.building(number),
         found.cursor.execute(f'''

@@ -144,6 +144,11 @@ def disk_of(folder: Path) -> Iterator[None]:
         raise
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether it says that the disk is full."""
+    return _says(error, _FULL)
+
+
 def _text(value: str) -> str:
     """A text in SQL."""
     return "'" + value.replace("'", "''") + "'"

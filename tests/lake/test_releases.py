@@ -297,3 +297,35 @@ def test_a_lake_lies_also_in_a_folder_whose_name_is_a_text_of_sql(tmp_path: Path
         pass
     with ReadOnlyLake(place) as lake:
         assert lake.scalar("SELECT count(*) FROM release_version") == 0
+
+
+def test_a_disk_that_is_full_is_said_in_one_line_and_its_room_is_given_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert release(home).success
+    first = released(home)
+    forget(home, 20)
+
+    def full(self: pq.ParquetWriter, *_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pq.ParquetWriter, "write_table", full)
+        said = failure(release(home))
+    assert "the disk is full; nothing was released" in said and "\n" not in said.strip()
+    folder = home / "releases" / "sft_dataset"
+    assert released(home) == first and sorted(path.name for path in folder.iterdir()) == [".lock", "current", "v1"]
+    assert release(home).success and ledger_of(home) == {1: first, 2: released(home)}
+
+
+def test_the_same_rows_are_the_same_files_in_another_home_and_at_another_time(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home, tmp_path / "other")
+    assert release(home).success and release(tmp_path / "other").success
+    assert release(tmp_path / "other", release_as="again").success
+    shards = [
+        {name: content for name, content in files(place / "current").items() if name.startswith("data/")}
+        for place in (
+            home / "releases" / "sft_dataset",
+            tmp_path / "other/releases/sft_dataset",
+            tmp_path / "other/releases/again",
+        )
+    ]
+    assert shards[0] and shards[0] == shards[1] == shards[2]
