@@ -121,7 +121,7 @@ LENGTHS = (
 
 
 def write_audit(store: Lake, address: str, folder: Path, share: float = 1.0) -> Path:
-    """Write ``audit.md`` and its plots into ``folder``; returns the page. ``address``: what is audited, ``share``: of it."""
+    """Write the page audit.md and its plots into ``folder``; returns the page. ``address``: what is audited, ``share``: of it."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = _plots(store)
     for name, png in drawn.items():
