@@ -63,9 +63,9 @@ def defined_names(code: str, language: Language) -> set[str]:
 def used_names(code: str) -> set[str]:
     """Names that Python code reads or calls, whether or not it defines them itself; no attributes, no keywords of calls."""
     names: set[str] = set()
-    for node in walk(parse(code, "python").root_node):
-        parent = node.parent
-        if node.type != "identifier" or parent is None:
+    # Pairs, for a node finds its parent by a search from the root: in code that nests deeply that is the square of its length.
+    for parent, node in ((parent, node) for parent in walk(parse(code, "python").root_node) for node in parent.children):
+        if node.type != "identifier":
             continue
         if parent.type == "attribute" and parent.child_by_field_name("object") != node:
             continue

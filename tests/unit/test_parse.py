@@ -191,3 +191,9 @@ def test_real_r1_answers(shared_data: Path) -> None:
     # Looked at one by one: the eleven answered in Java, C++, JavaScript or prose; one never ends its reasoning.
     assert statuses == {"ok": 168, "no_fence": 11, "no_think_close": 1}
     assert unparsable == 0
+
+
+@pytest.mark.parametrize("nested", ["-" * 20_000 + "x", "x" + ".a" * 20_000, "a" + "+a" * 20_000])
+def test_names_of_code_that_nests_deeply_are_found_in_linear_time(nested: str) -> None:
+    """A model may write such a thing, and the thread that takes it apart is ours: the square of its length had been minutes."""
+    assert syntax.used_names(nested) == {nested.strip("-")[0]}
