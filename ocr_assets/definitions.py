@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from ocr_assets.analysis.asked_assets import critiques, reasoning_patterns
 from ocr_assets.analysis.assets import subsets, token_statistics
 from ocr_assets.automation import JOBS, governed, schedules, sensors
 from ocr_assets.evaluation.assets import (
@@ -63,6 +64,8 @@ ASSETS = [
     verified_triplets,
     token_statistics,
     subsets,
+    reasoning_patterns,
+    critiques,
     *RELEASE_ASSETS,
     training_mix,
     packed_sft,

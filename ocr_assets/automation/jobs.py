@@ -42,6 +42,7 @@ train_models = dg.define_asset_job(
 
 TRAINING = dg.AssetSelection.assets("training_mix", "packed_sft", "finetuned_model")
 EVALUATION = dg.AssetSelection.assets("evaluation_samples").downstream()
+REMARKS = dg.AssetSelection.assets("reasoning_patterns", "critiques")  # what models say of responses
 
 # Everything after reading is one run: each stage takes up what is new, so a run with nothing new costs seconds.
 AFTER_READING = dg.AssetSelection.all() - dg.AssetSelection.assets("raw_problems", "synthetic_questions") - TRAINING
@@ -64,7 +65,7 @@ refresh = dg.define_asset_job(
 # a job of its own: a run is one round, and the next round sees the verdicts of this one, as long as nobody follows it.
 sample_until_passing = dg.define_asset_job(
     "sample_until_passing",
-    selection=dg.AssetSelection.assets("r1_traces").downstream() - TRAINING - EVALUATION,
+    selection=dg.AssetSelection.assets("r1_traces").downstream() - TRAINING - EVALUATION - REMARKS,
     config={"ops": {"r1_traces": {"config": {"until_passing": 1}}}},
     tags=LANE,
     description="One round of further samples for problems where too few passed (until_passing, max_samples, more_at_once), "

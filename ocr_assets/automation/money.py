@@ -13,6 +13,8 @@ BUDGETS = {
     "teacher": "OCR_TEACHER_MAX_REQUESTS, _MAX_TOKENS or _MAX_COST",
     "judges": "OCR_JUDGE_MAX_REQUESTS, _MAX_TOKENS or _MAX_COST",
     "evaluated": "OCR_EVALUATED_MAX_REQUESTS, _MAX_TOKENS or _MAX_COST",
+    "annotator": "OCR_ANNOTATOR_MAX_REQUESTS, _MAX_TOKENS or _MAX_COST",
+    "critic": "OCR_CRITIC_MAX_REQUESTS, _MAX_TOKENS or _MAX_COST",
 }
 _FREE_KINDS = ("recorded", "published", "none")
 

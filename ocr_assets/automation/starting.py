@@ -13,7 +13,7 @@ from ocr_assets.automation.jobs import LANE, refresh
 from ocr_assets.automation.money import BUDGETS, bounded, costs
 from ocr_assets.platform.assets import PAYS
 
-RESOURCES = {"teacher", "judges", "evaluated"}
+RESOURCES = set(BUDGETS)
 LEFT_OUT = "ocr/left_out"
 
 

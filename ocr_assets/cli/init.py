@@ -19,7 +19,8 @@ _HEAD = """\
 # default, also where a later version has another one. Environment variables outweigh this file, and `ocr-assets run --set` both.
 # Relative paths begin at this file's folder. An empty text where there is no value means: none.
 #
-# Keys are no settings: they come from the environment only (OCR_TEACHER_KEY, OCR_JUDGE_KEY, OCR_EVALUATED_KEY).
+# Keys are no settings: they come from the environment only (OCR_TEACHER_KEY, OCR_JUDGE_KEY, OCR_EVALUATED_KEY,
+# OCR_ANNOTATOR_KEY, OCR_CRITIC_KEY).
 """
 _RELEASES = """\
 # Releases. Each section [releases.NAME] is an asset NAME, with a folder releases/NAME of its own and versions that stay. Those

@@ -98,7 +98,12 @@ _ALL = (
         "Questions whose tests can reward a model: trusted ones, in KodCode's columns",
     ),
     ReleaseProfile(
-        "ocr2", OCR2, OcrSettings, sft.ocr2_release, _TRIPLETS, "The same in the OpenCodeReasoning-2 schema with our labels"
+        "ocr2",
+        OCR2,
+        OcrSettings,
+        sft.ocr2_release,
+        (*_TRIPLETS, "critiques"),
+        "The same in the OpenCodeReasoning-2 schema, critiques among it, with our labels",
     ),
     ReleaseProfile("messages", MESSAGES, ChatSettings, chats.messages, _TRIPLETS, "Question and answer as the turns of one chat"),
     ReleaseProfile(

@@ -19,6 +19,11 @@ A verdict is a label here, not a promise: choose rows by `verdict`, `trusted` an
 EXAMPLE = """rows = load_dataset("parquet", data_files={"python": "data/python-*.parquet"}, split="python")
 accepted = rows.filter(lambda row: row["verdict"] == "accepted")"""
 
+# Of several critiques of a solution the one that selects it, else the first.
+_CRITIQUES = """
+SELECT solution_id, critique, judgement, critic, selected FROM critiques JOIN critique_texts USING (critique_id)
+QUALIFY row_number() OVER (PARTITION BY solution_id ORDER BY selected DESC, critique_index, critique_id) = 1"""
+
 
 def _question(settings: OcrSettings) -> str:
     return "t.question" if settings.questions == "text" else "'-'"
@@ -44,11 +49,13 @@ def ocr2_profile(settings: OcrSettings) -> Profile:
     return Profile(
         OCR2,
         columns=f"""
-    t.problem_id AS question_id, {_question(settings)} AS question, {WHOLE_RESPONSE} AS r1_generation, t.solution,
+    t.problem_id AS question_id, {_question(settings)} AS question, {WHOLE_RESPONSE} AS r1_generation,
+    q.critique AS qwq_critique, t.solution, q.judgement,
     coalesce(t.pass_rate::VARCHAR, '-1') AS pass_rate, t.source, t.license, t.dataset, t.split, t.difficulty, x.index,
-    t.language, t.verdict, t.trusted, p.contamination, c.response_tokens, r.model, t.response_license, t.response_origin""",
+    t.language, t.verdict, t.trusted, p.contamination, c.response_tokens, r.model, t.response_license, t.response_origin,
+    q.critic, q.selected""",
         id_prefix="ocr2",
-        joins=INDEX,
+        joins=f"{INDEX} LEFT JOIN ({_CRITIQUES}) q ON q.solution_id = t.solution_id",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from ocr_assets.generation.answers import answer_columns, sampling_json, seed_of
@@ -44,7 +45,7 @@ class Kind:
     ``prompt_hash`` and ``standing`` (passed, failed, pending, or a labelled failure). ``subject``: its column that names one.
     ``prompt``: what is asked about a row. ``alias``: the name a person would give the answer of that index. ``named``: columns
     of the answer's row that the subject tells. ``read``: the rest of it, from a row and an answer. ``think``: the answer begins
-    with reasoning.
+    with reasoning. ``stage``: the asset that asks, where it has another name than the table.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Kind:
     named: Callable[[Row], dict[str, Any]]
     read: Callable[[Row, ChatAnswer], dict[str, Any]]
     think: bool = False
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,9 @@ def ask(
 ) -> Summary:
     """Ask for what is missing, within ``budget``; each answer is journalled at once and committed in batches. Raises what the
     model raises; answers are kept."""
-    stage = kind.table.name
-    runner = open_runner(stage, journal, lambda rows: commit(store, run, kind.table, rows), count, say, report, commit_rows)
+    stage = kind.stage or kind.table.name
+    commit_to = partial(commit, store, run, kind.table, stage=stage)
+    runner = open_runner(stage, journal, commit_to, count, say, report, commit_rows)
     number = sum(1 for _ in missing(store, kind, wanted))
     rows = _Rows(kind, model)
     account = Account(budget, spent_on(store, wanted.model))
@@ -159,8 +162,8 @@ class _Rows:
         return {"answer": row, "prompt": prompt, "parent": planned.row[kind.subject]}
 
 
-def commit(store: Lake, run: RunInfo, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Answers, their prompts and their lineage into the lake, in one transaction."""
+def commit(store: Lake, run: RunInfo, table: Table, rows: Iterable[Mapping[str, Any]], stage: str = "") -> None:
+    """Answers, their prompts and their lineage into the lake, in one transaction. ``stage``: if not the table's name."""
     key = table.key[0]
     answers: dict[str, Mapping[str, Any]] = {}
     prompts: dict[tuple[str, str], Prompt] = {}
@@ -173,7 +176,7 @@ def commit(store: Lake, run: RunInfo, table: Table, rows: Iterable[Mapping[str, 
         answers.setdefault(answer[key], answer)
         if prompt := row["prompt"]:
             prompts[prompt["prompt_hash"], prompt["template_hash"]] = prompt
-    with store.write(run, table.name) as write:
+    with store.write(run, stage or table.name) as write:
         # Failures are asked again only where someone wants it; then the answer, paid for, stands in their place.
         write.append(table, answers.values(), replacing="failure IS NOT NULL")
         write.append(PROMPTS, prompts.values())

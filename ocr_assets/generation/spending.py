@@ -11,7 +11,16 @@ from contextlib import closing
 from ocr_assets.generation.request_loop import Spent
 from resources.lake import Lake
 
-PAID = ("r1_traces", "synthetic_questions", "synthetic_attempts", "style_conversions", "kodcode_responses", "evaluation_samples")
+PAID = (
+    "r1_traces",
+    "synthetic_questions",
+    "synthetic_attempts",
+    "style_conversions",
+    "kodcode_responses",
+    "evaluation_samples",
+    "reasoning_annotations",
+    "critic_answers",
+)
 _OF = {"r1_traces": "(FROM r1_traces WHERE origin IS NULL)"}  # others paid for what they published
 
 

@@ -30,7 +30,7 @@ ROWS_LOST = Figure(
     most="max_rows_lost",
 )
 PAYS = "ocr/pays"  # the tag of an asset that spends money or GPU hours: what on
-Pays = Literal["teacher", "judges", "evaluated", "gpu"]
+Pays = Literal["teacher", "judges", "evaluated", "annotator", "critic", "gpu"]
 DECIDED_BY = "ocr/decided_by"
 FILES_READ, FILES_WRITTEN = "ocr/files_read", "ocr/files_written"  # metadata: folders below OCR_HOME, beside the lake
 LOOKS_AT = "ocr/looks_at"  # metadata: resource → the fields of it that the asset uses

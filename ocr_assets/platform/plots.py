@@ -112,6 +112,24 @@ def intervals(rows: Sequence[Mapping[str, Any]], title: str, unit: str, *, zero:
     return _png(figure, axes, title)
 
 
+def heatmap(rows: Sequence[Mapping[str, Any]], x: str, y: str, value: str, title: str, unit: str) -> bytes:
+    """Shares from 0 to 1 as colours with their percent. ``rows``: dicts of ``x`` (column), ``y`` (row) and ``value``; columns and
+    rows in the order in which they come first; a pair that does not occur is empty."""
+    across, down = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in (x, y))
+    known = {(str(row[x]), str(row[y])): float(row[value]) for row in rows}
+    figure, axes = _figure(max(2.4, 1.2 + 0.34 * len(down)))
+    axes.imshow(
+        [[known.get((column, row), 0.0) for column in across] for row in down], cmap="Blues", vmin=0, vmax=1, aspect="auto"
+    )
+    for (column, row), share in known.items():
+        place = across.index(column), down.index(row)
+        axes.text(*place, f"{share:.0%}", ha="center", va="center", fontsize=7, color="white" if share > 0.55 else "#212121")
+    axes.set_xticks(range(len(across)), across, rotation=30, ha="right")
+    axes.set_yticks(range(len(down)), down)
+    axes.set_xlabel(unit)
+    return _png(figure, axes, title)
+
+
 def stacked_verdicts(rows: Sequence[Mapping[str, Any]], title: str, unit: str = "triplets") -> bytes:
     """Verdict shares per group. ``rows``: dicts of ``value`` (group), ``verdict`` (null: no verdict), ``rows``."""
     import polars as pl

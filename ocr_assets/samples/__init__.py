@@ -12,6 +12,8 @@ RESPONSES = FOLDER / "responses"
 SEEDS = FOLDER / "seeds"
 VOTES = FOLDER / "votes"
 PUBLISHED = FOLDER / "published"
+ANNOTATIONS = FOLDER / "annotations"
+CRITIQUES = FOLDER / "critiques"
 BENCHMARKS = FOLDER / "benchmarks"
 EVALUATION = FOLDER / "evaluation"
 EVALUATION_ANSWERS = FOLDER / "evaluation_answers"
@@ -19,8 +21,10 @@ EXPECTED = FOLDER / "expected_labels.jsonl"
 BENCHMARK_NAMES = frozenset(path.name.partition(".")[0] for path in BENCHMARKS.iterdir())  # a toy: no public benchmark
 
 __all__ = [
+    "ANNOTATIONS",
     "BENCHMARKS",
     "BENCHMARK_NAMES",
+    "CRITIQUES",
     "EVALUATION",
     "EVALUATION_ANSWERS",
     "EXPECTED",

@@ -4,6 +4,8 @@ Each class is a row, each attribute a column: its type, whether it may be null, 
 their keys; ``TABLES`` lists those of the lake in the order the data flows, ``RELEASES`` what is written as files beside it, and
 ``PROFILES`` what can be, where a project file says so.
 Behaviour does not belong here: the stage folders hold it.
+
+One file, because it is a list: of the tables in their order, and of the names that everyone imports from here.
 """
 
 from ocr_assets.schema.analysis import (
@@ -17,6 +19,15 @@ from ocr_assets.schema.analysis import (
     SubsetRow,
     TokenCount,
     TokenStatistic,
+)
+from ocr_assets.schema.critiques import (
+    CRITIC_ACCURACY,
+    CRITIC_ANSWERS,
+    CRITIQUES,
+    CriticAccuracy,
+    CriticAnswer,
+    Critique,
+    Judgement,
 )
 from ocr_assets.schema.decontamination import (
     BENCHMARK_ITEMS,
@@ -104,6 +115,22 @@ from ocr_assets.schema.problems import (
     TestSuite,
 )
 from ocr_assets.schema.published import PUBLISHED_FILES, PUBLISHED_LABELS, PublishedFile, PublishedLabel
+from ocr_assets.schema.reasoning import (
+    ALIGNED_ANNOTATIONS,
+    PATTERN_STATISTICS,
+    PATTERN_TRANSITIONS,
+    REASONING_ANNOTATIONS,
+    REASONING_PATTERNS,
+    AlignedAnnotation,
+    AnnotationStage,
+    Pattern,
+    PatternStatistic,
+    PatternTransition,
+    ReasoningAnnotation,
+    ReasoningPatterns,
+    Span,
+    SpanStatus,
+)
 from ocr_assets.schema.releases import RELEASE_VERSION, RELEASED_ROW, ReleasedRow, ReleaseVersion
 from ocr_assets.schema.synthesis import (
     COMPARED_PROBLEMS,
@@ -206,6 +233,14 @@ TABLES = (
     LENGTH_OUTCOMES,
     SUBSET_ROWS,
     SUBSETS,
+    REASONING_ANNOTATIONS,
+    ALIGNED_ANNOTATIONS,
+    REASONING_PATTERNS,
+    PATTERN_STATISTICS,
+    PATTERN_TRANSITIONS,
+    CRITIC_ANSWERS,
+    CRITIQUES,
+    CRITIC_ACCURACY,
     RELEASE_VERSION,
     RELEASED_ROW,
     TRAINING_MIX,
@@ -225,12 +260,16 @@ RELEASES = (SFT_DATASET, KODCODE_V1, KODCODE_SFT_R1, KODCODE_RL)
 PROFILES = (OCR2, MESSAGES, PROMPT_COMPLETION, SHAREGPT, PREFERENCE, GRPO, VERL, OPEN_R1, LIVECODEBENCH, VERIFY)
 
 __all__ = [
+    "ALIGNED_ANNOTATIONS",
     "BENCHMARK_ITEMS",
     "BENCHMARK_PROBLEMS",
     "CLEAN_PROBLEMS",
     "COMPARED_PROBLEMS",
     "CONTAMINATION_REPORT",
     "CONTAMINATION_SCORES",
+    "CRITIC_ACCURACY",
+    "CRITIC_ANSWERS",
+    "CRITIQUES",
     "DEDUPED_PROBLEMS",
     "DUPLICATE_PAIRS",
     "EVALUATIONS",
@@ -254,6 +293,8 @@ __all__ = [
     "OPEN_R1",
     "PACKED_MIXES",
     "PACKED_SFT",
+    "PATTERN_STATISTICS",
+    "PATTERN_TRANSITIONS",
     "PREFERENCE",
     "PROFILES",
     "PROMPTS",
@@ -266,6 +307,8 @@ __all__ = [
     "QUESTION_SEEDS",
     "R1_TRACES",
     "RAW_PROBLEMS",
+    "REASONING_ANNOTATIONS",
+    "REASONING_PATTERNS",
     "RELEASED_ROW",
     "RELEASES",
     "RELEASE_VERSION",
@@ -296,6 +339,8 @@ __all__ = [
     "VERIFIED_TRIPLETS",
     "VERIFY",
     "VERL",
+    "AlignedAnnotation",
+    "AnnotationStage",
     "BenchmarkItem",
     "BenchmarkProblem",
     "Checker",
@@ -305,6 +350,9 @@ __all__ = [
     "Contamination",
     "ContaminationPair",
     "ContaminationScore",
+    "CriticAccuracy",
+    "CriticAnswer",
+    "Critique",
     "Dataset",
     "Decision",
     "DuplicateLayer",
@@ -319,6 +367,7 @@ __all__ = [
     "FinetunedModel",
     "HumanDecision",
     "JudgeVote",
+    "Judgement",
     "KodCodeAnswerRow",
     "KodCodeResponse",
     "KodCodeRow",
@@ -333,6 +382,9 @@ __all__ = [
     "PackedExample",
     "PackedMix",
     "ParseStatus",
+    "Pattern",
+    "PatternStatistic",
+    "PatternTransition",
     "Problem",
     "Prompt",
     "PromptStyle",
@@ -345,6 +397,8 @@ __all__ = [
     "QuestionSeed",
     "QuestionStatus",
     "RawProblem",
+    "ReasoningAnnotation",
+    "ReasoningPatterns",
     "ReferenceSolution",
     "ReleaseVersion",
     "ReleasedRow",
@@ -357,6 +411,8 @@ __all__ = [
     "SftRow",
     "SliceBy",
     "Solution",
+    "Span",
+    "SpanStatus",
     "StatementKey",
     "Style",
     "StyleConversion",

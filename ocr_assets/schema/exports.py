@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypedDict
 
+from ocr_assets.schema.critiques import Judgement
 from ocr_assets.schema.problems import Language
 from ocr_assets.schema.synthesis import Style, TestedName
 from ocr_assets.schema.traces import ParseStatus
@@ -80,7 +81,11 @@ class Ocr2Row(TypedDict):
     question_id: Annotated[str, "The problem: the same for all its rows"]
     question: Annotated[str, "The question; with questions=index a dash, and it is found by dataset, split and index"]
     r1_generation: Annotated[str, "The whole response, think tags restored"]
+    qwq_critique: Annotated[str | None, "The critic's whole answer about the solution; null: none was asked (asset critiques)"]
     solution: Annotated[str | None, "Only the code"]
+    judgement: Annotated[
+        Judgement | None, "What the critique ends with: right or wrong; null: it judges nothing, or there is none"
+    ]
     pass_rate: Annotated[str, "tests_passed / tests_total; -1: not run"]
     source: Annotated[str, "Platform"]
     license: Annotated[str, "Licence of the question"]
@@ -96,6 +101,8 @@ class Ocr2Row(TypedDict):
     model: Annotated[str, "The teacher"]
     response_license: Annotated[str | None, "Licence under which the answer was published; null: it was asked for here"]
     response_origin: Annotated[str | None, "Where the answer was published; null: it was asked for here"]
+    critic: Annotated[str | None, "Who wrote the critique"]
+    selected: Annotated[bool | None, "Of all answers to the problem, the one with the shortest critique that judges right"]
 
 
 class Turn(TypedDict):

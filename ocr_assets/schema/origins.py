@@ -181,6 +181,39 @@ _ORIGINS: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
             "sources": "verified_triplets.source",
         },
     ),
+    "ReasoningPatterns": (
+        {"verified_triplets": "problem_id response_id solution_id language source verdict"},
+        {
+            "level": "verified_triplets.difficulty",
+            "outcome": "verified_triplets.verdict, verified_triplets.trusted",
+            **dict.fromkeys(
+                (
+                    "status",
+                    "spans",
+                    "coverage",
+                    "problem_rephrasing",
+                    "new_approach",
+                    "self_evaluation",
+                    "backtracking",
+                    "subgoal_setup",
+                    "simpler_problem",
+                    "other",
+                    "entropy",
+                ),
+                "solutions.reasoning",
+            ),
+        },
+    ),
+    "Critique": (
+        {"verified_triplets": "solution_id response_id problem_id language source verdict"},
+        {
+            "level": "verified_triplets.difficulty",
+            "judgement": "verified_triplets.question, verified_triplets.solution",
+            "passes": "verified_triplets.verdict, verified_triplets.trusted",
+            "agrees": "verified_triplets.question, verified_triplets.solution, verified_triplets.verdict",
+            "selected": "verified_triplets.question, verified_triplets.solution",
+        },
+    ),
     "SftRow": (
         {
             "verified_triplets": f"{_LABELS} response_license response_origin",

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from resources.settings.every import (
         BUNDLED,
         RESOURCES,
+        AnnotatorResource,
         AutomationSettings,
         BenchmarksResource,
+        CriticResource,
         EmbedderResource,
         EvaluatedResource,
         JudgesResource,
@@ -45,8 +47,10 @@ if TYPE_CHECKING:
 __all__ = [
     "BUNDLED",
     "RESOURCES",
+    "AnnotatorResource",
     "AutomationSettings",
     "BenchmarksResource",
+    "CriticResource",
     "EmbedderResource",
     "EvaluatedResource",
     "JudgesResource",

@@ -39,9 +39,11 @@ class Given:
 
 
 def variables(model: type[BaseModel]) -> dict[str, str]:
-    """Field name → the environment variable that sets it, for the fields that have one."""
+    """Field name → the environment variable that sets it, for the fields that have one. Where models share fields, the variable's
+    name begins with ``{section}``, which is the model's own."""
+    section = getattr(model, "section", "").upper()
     found = {name: _extra(field, "env") for name, field in model.model_fields.items()}
-    return {name: variable for name, variable in found.items() if isinstance(variable, str)}
+    return {name: variable.replace("{section}", section) for name, variable in found.items() if isinstance(variable, str)}
 
 
 def given(
@@ -205,6 +207,8 @@ _ELSEWHERE = {
     "OCR_TEACHER_URL": "give it as OCR_TEACHER_KEY=basic:user:password",
     "OCR_EVALUATED_URL": "give it as OCR_EVALUATED_KEY=basic:user:password",
     "OCR_JUDGE_URL": "give it as OCR_JUDGE_KEY=basic:user:password",
+    "OCR_ANNOTATOR_URL": "give it as OCR_ANNOTATOR_KEY=basic:user:password",
+    "OCR_CRITIC_URL": "give it as OCR_CRITIC_KEY=basic:user:password",
     "OCR_OPENLINEAGE_URL": "give it as OCR_OPENLINEAGE_KEY=basic:user:password",
     "OCR_CATALOG": "give it as PGPASSWORD or in ~/.pgpass, where PostgreSQL's own client looks",
 }

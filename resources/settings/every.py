@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from resources.settings.analysis import AnnotatorResource, CriticResource
 from resources.settings.automation import AutomationSettings
 from resources.settings.base import Settings
 from resources.settings.embedder import EmbedderResource
@@ -25,8 +26,10 @@ from resources.settings.warnings import WarningSettings
 __all__ = [
     "BUNDLED",
     "RESOURCES",
+    "AnnotatorResource",
     "AutomationSettings",
     "BenchmarksResource",
+    "CriticResource",
     "EmbedderResource",
     "EvaluatedResource",
     "JudgesResource",
@@ -59,6 +62,8 @@ RESOURCES: Mapping[str, type[Settings]] = {
         JudgesResource,
         EvaluatedResource,
         BenchmarksResource,
+        AnnotatorResource,
+        CriticResource,
         EmbedderResource,
         TokenizerResource,
         TrainingResource,

@@ -38,6 +38,13 @@ class WarningSettings(BaseModel):
         description="Share of answers that were cut off at the limit of tokens",
         json_schema_extra={"env": "OCR_MAX_TRUNCATED"},
     )
+    min_annotated: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Least share of the reasoning that the annotator gives a pattern",
+        json_schema_extra={"env": "OCR_MIN_ANNOTATED"},
+    )
     max_sandbox_faults: float = Field(
         0.0,
         ge=0,

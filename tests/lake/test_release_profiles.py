@@ -24,10 +24,12 @@ from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.releases import PROFILES as NAMES
 from ocr_assets.programs.published import call_test, code_test, stdin_test
 from ocr_assets.programs.suites import NO_LIMITS, suite_from_json, suite_row
-from ocr_assets.schema import TEST_SUITES
+from ocr_assets.schema import CRITIC_ANSWERS, CRITIQUES, TEST_SUITES
+from resources.lake import RunInfo
 from resources.models.reasoning import separate_reasoning
 from resources.settings import LakeResource
 from tests.support.lakes import unpack_old_lake
+from tests.support.rows import row_of
 
 NEW = [name for name in PROFILES if not name.startswith("kodcode") and name != "ocr"]
 OF_PROBLEMS = {"grpo", "verl", "open_r1", "livecodebench", "verify"}
@@ -228,6 +230,26 @@ def test_verls_own_comparison_is_given_only_what_it_is_right_for(home: Path) -> 
         truth = json.loads(row["reward_model"]["ground_truth"])
         assert truth["inputs"] == [test["input"] for test in tests] and truth["outputs"] == [test["output"] for test in tests]
         assert row["data_source"] in ("taco", "apps", "codecontests", "codeforces", "local")
+
+
+def test_a_critique_stands_beside_the_answer_that_it_is_about(home: Path) -> None:
+    """Answers without one have null there: nobody is left out for it."""
+    with project_lake(home / "lake") as lake:
+        said = lake.rows("SELECT solution_id, response_id, triplet_id FROM verified_triplets ORDER BY triplet_id LIMIT 2")
+        for table, own in ((CRITIC_ANSWERS, {"content": "hm</think> <judgement>right</judgement>", "judgement": "right"}),
+                           (CRITIQUES, {"judgement": "right", "critic": "qwq"})):  # fmt: skip
+            with lake.write(RunInfo("test"), "critiques") as write:
+                named = [{"critique_id": f"crit_{n}", "solution_id": one["solution_id"]} for n, one in enumerate(said)]
+                write.sync(table, [row_of(table, **own, **one, selected=n == 0) if table is CRITIQUES else row_of(table, **own, **one)
+                                   for n, one in enumerate(named)])  # fmt: skip
+    assert release(home, "ocr2", "criticised").success
+    found = rows(home, "criticised")
+    assert len(found) == len(rows(home, "ocr2_release")) > 2
+    told = [row for row in found if row["qwq_critique"] is not None]
+    assert len(told) == 2 and sorted(row["selected"] for row in told) == [False, True]
+    assert {(row["qwq_critique"], row["judgement"], row["critic"]) for row in told} == {
+        ("<think>\nhm</think> <judgement>right</judgement>", "right", "qwq")
+    }
 
 
 def test_a_dash_in_place_of_the_question_and_where_it_is_found(home: Path) -> None:

@@ -41,6 +41,8 @@ def test_a_setting_changes_the_code_version_of_exactly_what_it_decides(tmp_path:
         ({"OCR_TEACHER_MODEL": "another"}, asked),
         ({"OCR_CONTAMINATION_THRESHOLD": "0.8"}, {"contamination_report"}),
         ({"OCR_JUDGE_MODELS": "another"}, {"contamination_report"}),
+        ({"OCR_ANNOTATOR_MODEL": "another"}, {"reasoning_patterns"}),
+        ({"OCR_CRITIC_MODEL": "another"}, {"critiques"}),
         ({"OCR_EVALUATION_SAMPLES": "9"}, {"evaluation_samples"}),
         (
             {"OCR_SUITE_MUTANTS": "3"},
@@ -88,7 +90,8 @@ def test_what_pays_is_marked() -> None:
     asks = {
         asset.key.path[-1]
         for asset in ASSETS
-        if asset.required_resource_keys & {"teacher", "judges", "evaluated"} and asset.key.path[-1] != "evaluation_verdicts"
+        if asset.required_resource_keys & {"teacher", "judges", "evaluated", "annotator", "critic"}
+        and asset.key.path[-1] != "evaluation_verdicts"
     }
     assert set(paying) == asks | {"finetuned_model"}
 

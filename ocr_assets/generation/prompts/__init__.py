@@ -39,6 +39,11 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "kodcode_complete": ("question", "solution", "tests"),
     "kodcode_online_judge": ("question", "solution", "tests"),
     "kodcode_response": ("question", "declarations"),
+    # Which patterns a reasoning is made of, and what the first answer left out (docs/papers.md, OCR-10).
+    "reasoning_initial": ("reasoning",),
+    "reasoning_final": ("reasoning", "parts"),
+    # Whether a solution is right (docs/papers.md, OCR-11).
+    "critique": ("question", "solution", "language"),
 }
 
 

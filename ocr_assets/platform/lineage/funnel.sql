@@ -1,8 +1,9 @@
 -- What became of the rows that each stage takes in. Each of them is counted once, so at every stage the rows of outcome 'in' are as
 -- many as those of all other outcomes together. 'waiting': the stage has not been refreshed since the row came.
 -- Responses to problems that left their sources count no more; they are kept, and are there again when their problem is.
--- Three stages make new rows instead of sorting those of the stage before, and count what they made: contamination_report its pairs
--- of a problem and a benchmark item, r1_traces its responses, of which a problem has several, synthetic_questions what it asked for.
+-- Some stages make new rows instead of sorting those of the stage before, and count what they made: contamination_report its pairs
+-- of a problem and a benchmark item, r1_traces its responses, of which a problem has several, synthetic_questions what it asked for,
+-- reasoning_patterns and critiques what models said of responses.
 CREATE OR REPLACE VIEW funnel AS
 -- What is needed of tables that are read twice, read once: in a small lake most of the time goes into opening them.
 WITH raw_problems AS MATERIALIZED (SELECT raw_id, dataset FROM main.raw_problems),
@@ -12,7 +13,11 @@ contamination_report AS MATERIALIZED (SELECT problem_id, decision FROM main.cont
 clean_problems AS MATERIALIZED (SELECT problem_id, contamination FROM main.clean_problems),
 verified_triplets AS MATERIALIZED (SELECT triplet_id, solution_id, verdict FROM main.verified_triplets),
 synthetic_questions AS MATERIALIZED (SELECT question_id, status, subset, reason FROM main.synthetic_questions),
-synthetic_answers AS (
+remarks AS MATERIALIZED (
+    SELECT 15 AS place, 'reasoning_patterns' AS stage, 'annotated responses' AS what, status = 'complete' AS counts, status AS reason
+    FROM reasoning_patterns
+    UNION ALL SELECT 16, 'critiques', 'critiques of solutions', judgement IS NOT NULL, coalesce(judgement, parse_status) FROM critiques
+), synthetic_answers AS (
     SELECT 'synthetic_attempts' AS stage, attempt_id AS subject_id, failure, parse_status FROM synthetic_attempts
     UNION ALL SELECT 'style_conversions', conversion_id, failure, parse_status FROM style_conversions
     UNION ALL SELECT 'kodcode_responses', response_id, failure, parse_status FROM kodcode_responses
@@ -97,6 +102,7 @@ synthetic_answers AS (
         CASE WHEN s.failure IS NOT NULL THEN s.failure WHEN s.parse_status <> 'ok' THEN 'not read: ' || s.parse_status
              ELSE coalesce(v.status, 'not verified yet') END
         FROM synthetic_answers s LEFT JOIN latest_verification v USING (subject_id)
+    UNION ALL SELECT place, stage, CASE WHEN counts THEN 'kept' ELSE 'not counted' END, reason FROM remarks
 ), counted AS (
     SELECT place, stage, 'in' AS outcome, reason, rows FROM (
         SELECT 1 AS place, 'raw_problems' AS stage, 'source rows' AS reason,
@@ -120,6 +126,7 @@ synthetic_answers AS (
             FROM style_conversions
         UNION ALL SELECT 14, 'kodcode_responses', 'responses to ' || count(DISTINCT triplet_id) || ' triplets', count(*)
             FROM kodcode_responses
+        UNION ALL SELECT place, stage, what, count(*) FROM remarks GROUP BY ALL
     )
     UNION ALL SELECT place, stage, outcome, reason, count(*) FROM fates GROUP BY ALL
 )

@@ -65,6 +65,8 @@ WITH asked AS (
     UNION ALL SELECT 'style_conversions', model, prompt_tokens, completion_tokens, cost FROM style_conversions
     UNION ALL SELECT 'kodcode_responses', model, prompt_tokens, completion_tokens, cost FROM kodcode_responses
     UNION ALL SELECT 'evaluation_samples', model, prompt_tokens, completion_tokens, cost FROM evaluation_samples
+    UNION ALL SELECT 'reasoning_patterns', model, prompt_tokens, completion_tokens, cost FROM reasoning_annotations
+    UNION ALL SELECT 'critiques', model, prompt_tokens, completion_tokens, cost FROM critic_answers
     UNION ALL SELECT 'contamination_report', judge, prompt_tokens, completion_tokens, cost FROM judge_votes
 ), ran AS (
     SELECT 'verdicts' AS stage, list_sum(list_transform(tests, lambda t: t.cpu_s)) AS cpu_s FROM verdicts

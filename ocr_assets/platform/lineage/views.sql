@@ -38,3 +38,14 @@ CREATE OR REPLACE VIEW triplets AS
 SELECT t.*, s.tests, s.checker, s.compare, s.limits, d.origins, r.content AS response
 FROM verified_triplets t JOIN test_suites s USING (suite_id) JOIN deduped_problems d USING (problem_id)
 JOIN r1_traces r USING (response_id);
+
+-- The whole text of each critique, its reasoning in <think> tags. Judgements and what they select: JOIN critiques USING (critique_id).
+CREATE OR REPLACE VIEW critique_texts AS
+SELECT critique_id,
+       CASE WHEN reasoning IS NOT NULL
+            THEN '<think>' || chr(10) || reasoning || chr(10) || '</think>' || chr(10) || chr(10)
+                 || CASE WHEN contains(content, '</think>') THEN content[strpos(content, '</think>') + 8:] ELSE content END
+            WHEN contains(content, '</think>') AND NOT starts_with(ltrim(content), '<think>')
+            THEN '<think>' || chr(10) || content
+            ELSE content END AS critique
+FROM critic_answers WHERE failure IS NULL;
