@@ -64,7 +64,8 @@ def used_names(code: str) -> set[str]:
     """Names that Python code reads or calls, whether or not it defines them itself; no attributes, no keywords of calls."""
     names: set[str] = set()
     # Pairs, for a node finds its parent by a search from the root: in code that nests deeply that is the square of its length.
-    for parent, node in ((parent, node) for parent in walk(parse(code, "python").root_node) for node in parent.children):
+    root = parse(code, "python").root_node
+    for parent, node in ((above, below) for above in walk(root) for below in above.children):
         if node.type != "identifier":
             continue
         if parent.type == "attribute" and parent.child_by_field_name("object") != node:
