@@ -95,7 +95,10 @@ def fill(home: Path, share: float) -> int:
             sources = ("codeforces", "atcoder", "codechef", "hackerearth", "leetcode")
             put_problems(
                 write,
-                (problem(n, source=sources[n % 5], difficulty=levels[n % 6], contamination="clean") for n in range(problems)),
+                (
+                    problem(n, source=sources[n % 5], difficulty=levels[n % 6], contamination="clean", suite_id=f"suite_{n:020x}")
+                    for n in range(problems)
+                ),
             )
         rows = responses(count, problems)
         with lake.cursor() as cursor:
