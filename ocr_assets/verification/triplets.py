@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from ocr_assets.grading.version import VERSION_OF_VERDICT
 
+# Verdicts of the present grader. An inner join of its own: as a condition of the outer join below, the version would have DuckDB
+# compare each solution with each verdict, which is quadratic.
+_CURRENT = f"""
+SELECT v.* FROM verdicts v JOIN solutions s USING (solution_id) JOIN test_suites t ON t.suite_id = v.suite_id
+WHERE v.grader_version = {VERSION_OF_VERDICT}
+"""
+
 # A verdict counts for a triplet only if it is about the problem's present suite and from the present grader. A wrong
 # answer is not to be trusted where several answers are right and no checker came with the problem (docs/grading.md, §3.5),
 # and no verdict is where reference solutions fail the suite (docs/grading.md, §6) or where the grader says that it proves
@@ -34,7 +41,7 @@ SELECT 'trip_' || left(md5(s.solution_id || p.suite_id), 20) AS triplet_id,
 FROM solutions s SEMI JOIN clean_problems USING (problem_id)
 LEFT JOIN (SELECT response_id, license, origin FROM r1_traces WHERE origin IS NOT NULL) r USING (response_id)
 JOIN problems p USING (problem_id) JOIN test_suites t USING (suite_id)
-LEFT JOIN verdicts v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_VERDICT}
+LEFT JOIN ({_CURRENT}) v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id
 LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
 QUALIFY row_number() OVER (PARTITION BY s.solution_id ORDER BY v.verdict = 'sandbox_error', v.created_at DESC) = 1
 """
