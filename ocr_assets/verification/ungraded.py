@@ -12,6 +12,15 @@ from ocr_assets.programs.suites import Suite
 from ocr_assets.verification.validation.validate import MARGIN, calibrated
 from resources.lake import Lake
 
+# Verdicts that stay. A join of its own, so that solutions and verdicts meet by hash and not each with each.
+_SETTLED = f"""
+SELECT v.solution_id, v.suite_id FROM verdicts v JOIN solutions s USING (solution_id) JOIN test_suites t ON t.suite_id = v.suite_id
+LEFT JOIN suite_quality q ON q.problem_id = s.problem_id AND q.suite_id = v.suite_id
+WHERE v.verdict <> 'sandbox_error' AND v.grader_version = {VERSION_OF_VERDICT} AND NOT (
+    v.verdict = 'time_limit'
+    AND v.cpu_limit_s < {MARGIN} * coalesce(CASE s.language WHEN 'python' THEN q.python_need_s ELSE q.cpp_need_s END, 0))
+"""
+
 # Code of clean problems with tests that the sandbox can run, without a verdict from this grader on the problem's present suite.
 # A sandbox error is no verdict, and neither is a time limit that a reference solution has since shown to be too low.
 # Parameters: grader, online_judge.
@@ -19,11 +28,7 @@ UNGRADED = f"""
 SELECT s.solution_id, s.problem_id, s.language, s.code, p.suite_id
 FROM solutions s SEMI JOIN clean_problems USING (problem_id)
 JOIN deduped_problems p USING (problem_id) JOIN test_suites t USING (suite_id)
-LEFT JOIN suite_quality q ON q.problem_id = p.problem_id AND q.suite_id = p.suite_id
-ANTI JOIN (SELECT * FROM verdicts WHERE verdict <> 'sandbox_error') v
-    ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id AND v.grader_version = {VERSION_OF_VERDICT} AND NOT (
-        v.verdict = 'time_limit'
-        AND v.cpu_limit_s < {MARGIN} * coalesce(CASE s.language WHEN 'python' THEN q.python_need_s ELSE q.cpp_need_s END, 0))
+ANTI JOIN ({_SETTLED}) v ON v.solution_id = s.solution_id AND v.suite_id = p.suite_id
 WHERE s.code IS NOT NULL AND unjudged(s.language, t.test_count, t.test_kinds) IS NULL
 """
 
