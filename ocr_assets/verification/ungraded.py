@@ -14,7 +14,8 @@ from resources.lake import Lake
 
 # Verdicts that stay. A join of its own, so that solutions and verdicts meet by hash and not each with each.
 _SETTLED = f"""
-SELECT v.solution_id, v.suite_id FROM verdicts v JOIN solutions s USING (solution_id) JOIN test_suites t ON t.suite_id = v.suite_id
+SELECT v.solution_id, v.suite_id
+FROM verdicts v JOIN solutions s USING (solution_id) JOIN test_suites t ON t.suite_id = v.suite_id
 LEFT JOIN suite_quality q ON q.problem_id = s.problem_id AND q.suite_id = v.suite_id
 WHERE v.verdict <> 'sandbox_error' AND v.grader_version = {VERSION_OF_VERDICT} AND NOT (
     v.verdict = 'time_limit'
