@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import duckdb
 
+from ocr_assets.platform.release_folders import VALIDATION
 from ocr_assets.texts.groups import joined
 
 # Statements that some layer of deduplication found alike, whether or not they became one problem, as pairs of problems.
@@ -36,8 +37,8 @@ def split_sql(column: str | None, group: str, validation: float, groups: str) ->
     if not validation:
         return name
     root = f"coalesce((SELECT g.root FROM {groups} g WHERE g.member = {group}), {group})"
-    drawn = f"('0x' || left(md5('validation' || {root}), 8))::BIGINT < {int(validation * 2**32)}"
-    validated = f"{name} || '_validation'" if column else "'validation'"
+    drawn = f"('0x' || left(md5('{VALIDATION}' || {root}), 8))::BIGINT < {int(validation * 2**32)}"
+    validated = f"{name} || '_{VALIDATION}'" if column else f"'{VALIDATION}'"
     return f"CASE WHEN {drawn} THEN {validated} ELSE {name} END"
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 CURRENT = "current"
 MANIFEST = "manifest.json"
+VALIDATION = "validation"  # the split, or the end of its name, whose rows nobody trains on
 _WHOLE_IN_ONE_FOLDER = ("data", "README.md", MANIFEST)  # how a release lay before it had versions
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
 _OUT_OF_SIGHT = re.compile(r"\.v[0-9]+")
@@ -127,6 +128,12 @@ class ReleaseFolder:
             if (self.path / name).exists():
                 (self.path / name).rename(first / name)
         self.point_to(1)
+
+
+def training_files(version: Path) -> tuple[Path, ...]:
+    """The Parquet files of a version's folder but for those of validation (``<split>-<number>.parquet``)."""
+    files = sorted((version / "data").glob("*.parquet"))
+    return tuple(file for file in files if not file.stem.rpartition("-")[0].endswith(VALIDATION))
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ocr_assets.platform.release_folders import ReleaseFolder, manifest_of
+from ocr_assets.platform.release_folders import ReleaseFolder, manifest_of, training_files
 from ocr_assets.platform.releases import named_releases, wrong_name
 from ocr_assets.statistics.levels import LEVEL
 from resources.settings import read_project
@@ -101,7 +101,7 @@ def find_release(name: str, releases: Path, base: Path | None = None) -> Release
     current = ReleaseFolder(releases, name).current if wrong_name(name) is None else None
     if current is not None:
         folder = current
-        files, version = tuple(sorted((folder / "data").glob("*.parquet"))), str(manifest_of(folder)["version"])
+        files, version = training_files(folder), str(manifest_of(folder)["version"])
     elif name in named_releases(read_project()):
         return None
     else:

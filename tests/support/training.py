@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ocr_assets.exports.writer import write_release
+from ocr_assets.exports.writer import SPLIT, write_release
 from ocr_assets.platform.release_folders import ReleaseFolder
 from ocr_assets.schema import SFT_DATASET
 from ocr_assets.training.assets import finetuned_model, packed_sft, training_mix
@@ -43,10 +43,11 @@ def rows(count: int, **values: Any) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def release(home: Path, found: list[dict[str, Any]], version: str = "v1") -> None:
-    """Release them as ``sft_dataset``, two row groups."""
+def release(home: Path, found: list[dict[str, Any]], version: str = "v1", split: str = "train") -> None:
+    """Release them as ``sft_dataset``, two row groups; the second half of them in this ``split``."""
     half = len(found) // 2
-    batches = [SFT_DATASET.batch(part) for part in (found[:half], found[half:]) if part]
+    parts = [(SFT_DATASET.batch(part), name) for part, name in ((found[:half], "train"), (found[half:], split)) if part]
+    batches = [batch.append_column(SPLIT, pa.array([name] * batch.num_rows)) for batch, name in parts]
     folder = ReleaseFolder(home / "releases", "sft_dataset")
     number = len(folder.numbers) + 1
     write_release(folder.building(number), batches, SFT_DATASET.schema, {"version": version}, lambda manifest: "card")

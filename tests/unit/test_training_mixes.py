@@ -40,6 +40,12 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_rows_of_validation_are_not_trained_on(tmp_path: Path) -> None:
+    found = rows(60)
+    release(tmp_path, found, split="validation")
+    assert set(ids(chosen(tmp_path, mix()))) == {row["id"] for row in found[:30]}
+
+
 def test_the_papers_experiments_are_sets_of_bundled_mixes() -> None:
     mixes = load_mixes()
     found = experiments(mixes)
