@@ -137,7 +137,8 @@ class RewardServer:
 class Score:
     """What a verdict is worth. An accepted solution gets 1 where the verdict is to be trusted and ``untrusted`` where it is not
     (the tests shared a process with the program, or its own ``==`` decided): what is not proof would be learned as a trick.
-    ``partial``: others get this times the share of tests that they passed."""
+    ``partial``: others get this times the share of tests that they passed, and of that ``untrusted`` where passing them is no
+    proof either: to forge most of the tests must not pay more than to forge all."""
 
     untrusted: float = 0.0
     partial: float = 0.0
@@ -145,13 +146,14 @@ class Score:
     def of(self, row: Mapping[str, Any]) -> float:
         """The reward of a row of the server. Raises ``RewardUnavailable`` where it is no verdict."""
         verdict = row.get("verdict")
+        proof = 1.0 if row.get("trusted") is True else self.untrusted
         if verdict == "accepted":
-            return 1.0 if row.get("trusted") is True else self.untrusted
+            return proof
         if not isinstance(verdict, str) or verdict == "sandbox_error":
             raise RewardUnavailable(f"no verdict: {row.get('message')}")
         if not self.partial or verdict in ("suspect", "ungradable") or not row.get("tests_total"):
             return 0.0
-        return self.partial * float(row["tests_passed"]) / float(row["tests_total"])
+        return proof * self.partial * float(row["tests_passed"]) / float(row["tests_total"])
 
 
 class CodeReward:

@@ -31,10 +31,11 @@ _MEANT = {
 @dataclass(frozen=True)
 class RemoteFiles:
     """What a dataset on the Hub holds. ``head``: its newest commit; None: there is no such dataset. ``hashes``: path → SHA-256,
-    or of a small file, that git itself keeps, git's hash."""
+    or of a small file, that git itself keeps, git's hash. ``public``: anybody can read it."""
 
     head: str | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
+    public: bool = False
 
     def holds(self, path: str, file: Path) -> bool:
         """Whether there is a file like ``file`` under ``path``."""
@@ -71,12 +72,12 @@ class HubDataset:
 
         with self._said("cannot be read"):
             try:
-                head = self._api.repo_info(self.name, repo_type="dataset", timeout=30).sha
+                info = self._api.repo_info(self.name, repo_type="dataset", timeout=30)
             except RepositoryNotFoundError:
                 return RemoteFiles()
-            tree = self._api.list_repo_tree(self.name, repo_type="dataset", recursive=True, revision=head)
+            tree = self._api.list_repo_tree(self.name, repo_type="dataset", recursive=True, revision=info.sha)
             found = {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in tree if isinstance(file, RepoFile)}
-            return RemoteFiles(str(head), found)
+            return RemoteFiles(str(info.sha), found, public=not info.private)
 
     def read(self, path: str, folder: Path, revision: str | None = None) -> bytes:
         """A small file of it, fetched into ``folder``. Raises ``HubUnavailable``."""

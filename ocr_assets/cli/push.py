@@ -53,7 +53,7 @@ def push(release: str, repo: str, number: int | None, yes: bool, public: bool, r
         _say(release, version, repo, manifest, files, gone, same, there, public)
         if manifest.get("warning"):
             click.echo(f"Warning: {manifest['warning']}", err=True)
-            if public and not not_decontaminated:
+            if (there.public if there.head else public) and not not_decontaminated:
                 raise Refused(
                     "a release that is not decontaminated is not made public; --not-decontaminated does it all the same"
                 )
@@ -129,7 +129,8 @@ def _say(
 ) -> None:
     rows = sum(manifest.get("rows", {}).values())
     click.echo(f"{release}, version {version}: {rows:,} rows, {manifest['version']}")
-    place = f"a new {'public' if public else 'private'} dataset" if there.head is None else f"commit {there.head[:12]}"
+    kind = "public" if (public if there.head is None else there.public) else "private"
+    place = f"a new {kind} dataset" if there.head is None else f"{kind}, commit {there.head[:12]}"
     click.echo(f"to {repo} ({place}): {len(files)} files to store, {len(gone)} to remove, {same} there already")
     for path, file in files.items():
         click.echo(f"  + {path}  {file.stat().st_size:,} bytes")

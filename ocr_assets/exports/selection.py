@@ -101,9 +101,10 @@ def labelled(settings: ReleaseSettings | PreferenceSettings, dropped: Sequence[s
     if settings.trusted_only:
         reasons.append("WHEN NOT t.trusted THEN 'filter: verdict not trusted'")
     reasons += asked_of_problems(settings)
-    if settings.licenses is not None:  # where nobody else published the answer, there is none
-        foreign = f"t.response_license NOT IN {texts(settings.licenses)}"
-        reasons.append(f"WHEN {foreign} THEN 'filter: licence of the answer ' || t.response_license")
+    if settings.licenses is not None:  # an answer that nobody else published has none, and needs none
+        licence = "coalesce(t.response_license, 'not known')"
+        foreign = f"t.response_origin IS NOT NULL AND {licence} NOT IN {texts(settings.licenses)}"
+        reasons.append(f"WHEN {foreign} THEN 'filter: licence of the answer ' || {licence}")
     for name in ("reasoning", "response"):
         if (most := getattr(settings, f"max_{name}_tokens")) is not None:
             longer = f"SELECT triplet_id FROM token_counts WHERE {name}_tokens > {most}"

@@ -11,6 +11,7 @@ passed over: the last that parses; else the last. Nothing is dropped here: code 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -117,7 +118,7 @@ def _choose(blocks: list[str], language: Language, entry_point: str | None) -> t
     parsing = [block for block in blocks if syntax.syntax_error(block, language) is None]
     candidates = parsing
     if entry_point is None and language == "python":
-        candidates = [block for block in parsing if _stands_alone(block, parsing)] or parsing
+        candidates = _standing_alone(parsing) or parsing
     for defines_what_is_asked in _tests_of(language, entry_point):
         for block in reversed(candidates):
             if defines_what_is_asked(block):
@@ -135,10 +136,17 @@ def _tests_of(language: Language, entry_point: str | None) -> list[Callable[[str
     return [lambda block: bool(names & syntax.defined_names(block, language))]
 
 
-def _stands_alone(block: str, blocks: Sequence[str]) -> bool:
-    """Whether a Python block needs no function or class that only another of the blocks defines."""
-    missing = syntax.used_names(block) - syntax.bound_names(block)
-    return not any(missing & syntax.defined_names(other, "python") for other in blocks if other is not block)
+def _standing_alone(blocks: Sequence[str]) -> list[str]:
+    """The Python blocks that need no function or class that only another of the blocks defines. A model may write thousands of
+    blocks, so each is read once."""
+    defined = [syntax.defined_names(block, "python") for block in blocks]
+    definitions = Counter(name for names in defined for name in names)
+    alone = []
+    for block, own in zip(blocks, defined, strict=True):
+        missing = syntax.used_names(block) - syntax.bound_names(block)
+        if all(definitions[name] == (name in own) for name in missing):
+            alone.append(block)
+    return alone
 
 
 class ParsedColumns(TypedDict):

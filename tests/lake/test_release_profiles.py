@@ -335,10 +335,12 @@ def test_a_licence_list_is_asked_of_answers_that_others_published_too() -> None:
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE clean_problems (problem_id TEXT, contamination TEXT)")
         connection.execute("""CREATE TABLE verified_triplets AS SELECT * FROM (VALUES
-            ('ours', 'MIT', NULL), ('theirs', 'MIT', 'CC-BY-4.0'), ('unclear', 'MIT', 'unknown'), ('closed', 'unknown', 'MIT'))
-            t (triplet_id, license, response_license), (SELECT 'p' AS problem_id, 'python' AS language)""")
+            ('ours', 'MIT', NULL, NULL), ('theirs', 'MIT', 'CC-BY-4.0', 'a#1'), ('unclear', 'MIT', 'unknown', 'a#2'),
+            ('unsaid', 'MIT', NULL, 'a#3'), ('closed', 'unknown', 'MIT', 'a#4'))
+            t (triplet_id, license, response_license, response_origin), (SELECT 'p' AS problem_id, 'python' AS language)""")
         query = labelled(ReleaseSettings(licenses=["MIT", "CC-BY-4.0"]))
         dropped = dict(connection.execute(f"SELECT triplet_id, dropped FROM ({query})").fetchall())
     assert dropped == {
-        "ours": None, "theirs": None, "unclear": "filter: licence of the answer unknown", "closed": "filter: licence unknown",
+        "ours": None, "theirs": None, "unclear": "filter: licence of the answer unknown",
+        "unsaid": "filter: licence of the answer not known", "closed": "filter: licence unknown",
     }  # fmt: skip

@@ -197,3 +197,17 @@ def test_real_r1_answers(shared_data: Path) -> None:
 def test_names_of_code_that_nests_deeply_are_found_in_linear_time(nested: str) -> None:
     """A model may write such a thing, and the thread that takes it apart is ours: the square of its length had been minutes."""
     assert syntax.used_names(nested) == {nested.strip("-")[0]}
+
+
+def test_thousands_of_blocks_are_each_read_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy that writes only fences had held the server's interpreter for minutes: each block was compared with each."""
+    read, parse_code = Counter[str](), syntax.parse
+
+    def counted(code: str, language: syntax.Language) -> object:
+        read[code] += 1
+        return parse_code(code, language)
+
+    monkeypatch.setattr(syntax, "parse", counted)
+    blocks = [f"x = a{number}" for number in range(100)]
+    assert parse("".join(map(block, blocks)), "", "stop", "python", None).code == blocks[-1]
+    assert max(read.values()) < 12

@@ -204,3 +204,12 @@ def test_a_hub_that_does_not_answer_is_said_in_one_line(hub: Hub, tmp_path: Path
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     done = push("--yes")
     assert done.exit_code == 1 and "cannot be read on the Hub" in done.output and len(done.output.strip().splitlines()) == 1
+
+
+def test_nor_is_it_pushed_into_a_dataset_that_is_public_already(hub: Hub, tmp_path: Path) -> None:
+    release(tmp_path, 1)
+    assert push("--yes", "--public").exit_code == 0
+    release(tmp_path, 2, rows=5, warning="This release is not decontaminated against any public benchmark.")
+    refused = push("--yes")
+    assert refused.exit_code == 2 and "is not made public" in refused.output and len(hub.datasets["ada/data"].commits) == 2
+    assert push("--yes", "--not-decontaminated").exit_code == 0 and len(hub.datasets["ada/data"].commits) == 3

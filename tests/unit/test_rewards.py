@@ -255,6 +255,8 @@ def test_suites_too_large_for_one_request_come_in_several(quick: None) -> None:
         ({"verdict": "accepted", "trusted": False}, 0, 0.5),
         ({"verdict": "accepted"}, 0, 0.5),
         ({"verdict": "wrong_answer", "trusted": True, "tests_passed": 1, "tests_total": 4}, 0, 0.05),
+        ({"verdict": "wrong_answer", "trusted": False, "tests_passed": 3, "tests_total": 4}, 0, 0.075),
+        ({"verdict": "wrong_answer", "tests_passed": 3, "tests_total": 4}, 0, 0.075),
         ({"verdict": "time_limit", "trusted": True, "tests_passed": 0, "tests_total": 4}, 0, 0),
         ({"verdict": "suspect", "trusted": False, "tests_passed": 4, "tests_total": 4}, 0, 0),
         ({"verdict": "ungradable", "tests_passed": 0, "tests_total": 4}, 0, 0),
