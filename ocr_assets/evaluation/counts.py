@@ -31,14 +31,17 @@ FROM (
 """
 
 # The verdict that counts of a program p before a suite u: of this grader, the last; a fault of the sandbox only if there is none.
+# In a query with PROGRAMS. Joined on equal columns only: programs and verdicts meet by hash, not each with each.
 VERDICT = f"""
 JOIN test_suites t USING (suite_id)
 LEFT JOIN (
-    SELECT v.* FROM evaluation_verdicts v
-    QUALIFY row_number() OVER (PARTITION BY v.solution_id, v.suite_id, v.grader_version
+    SELECT v.*, s.language AS program_language
+    FROM evaluation_verdicts v JOIN (SELECT DISTINCT code_hash, language, code FROM programs) s ON s.code_hash = v.solution_id
+    JOIN test_suites t ON t.suite_id = v.suite_id
+    WHERE v.grader_version = {VERSION_OF_VERDICT}
+    QUALIFY row_number() OVER (PARTITION BY v.solution_id, v.suite_id, s.language
                                ORDER BY v.verdict = 'sandbox_error', v.created_at DESC) = 1
-) v ON v.solution_id = p.code_hash AND v.suite_id = u.suite_id
-    AND v.grader_version = {VERSION_OF_VERDICT.replace("s.language", "p.language").replace("s.code", "p.code")}
+) v ON v.solution_id = p.code_hash AND v.suite_id = u.suite_id AND v.program_language = p.language
 """
 
 _PASSED = f"""
@@ -58,12 +61,12 @@ metrics AS (SELECT unnest(from_json($metrics, '[{{"benchmark": "VARCHAR", "metri
                           recursive := true)),
 judged AS (
     SELECT p.model, p.benchmark, p.problem_id, p.language, p.prompt_style, p.sampling, p.extraction, m.metric, p.sample_id,
-           CASE WHEN bool_or(NOT d.passed) THEN false
-                WHEN count(d.passed) < any_value(if(len(m.suites) = 0, len(b.suites), len(m.suites))) THEN NULL
+           CASE WHEN bool_or(NOT d.passed) FILTER (m.suites = [] OR list_contains(m.suites, d.suite)) THEN false
+                WHEN count(d.passed) FILTER (m.suites = [] OR list_contains(m.suites, d.suite))
+                     < any_value(if(len(m.suites) = 0, len(b.suites), len(m.suites))) THEN NULL
                 ELSE true END AS passed
     FROM programs p JOIN metrics m USING (benchmark) JOIN benchmark_problems b USING (problem_id)
     LEFT JOIN passed d ON d.sample_id = p.sample_id AND d.extraction = p.extraction
-        AND (len(m.suites) = 0 OR list_contains(m.suites, d.suite))
     GROUP BY ALL
 )
 SELECT j.model, j.benchmark, j.language, j.prompt_style, j.extraction, j.sampling, j.metric,

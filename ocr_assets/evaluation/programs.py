@@ -21,6 +21,13 @@ SELECT DISTINCT problem_id, language, unnest([
 FROM evaluation_samples
 """
 
+# A join of its own, so that programs and verdicts meet by hash and not each with each.
+_JUDGED = f"""
+SELECT v.solution_id, s.language, v.suite_id
+FROM evaluation_verdicts v JOIN ({_PROGRAMS}) s USING (solution_id) JOIN test_suites t ON t.suite_id = v.suite_id
+WHERE v.verdict <> 'sandbox_error' AND v.grader_version = {VERSION_OF_VERDICT}
+"""
+
 # Programs before each suite of their problem, without a verdict of this grader. A sandbox error is no verdict. Parameters:
 # grader, online_judge, image (null: the usual sandbox).
 UNJUDGED = f"""
@@ -29,8 +36,7 @@ FROM ({_PROGRAMS}) s
 JOIN (SELECT problem_id, image, unnest(list_transform(suites, lambda n: n.suite_id)) AS suite_id FROM benchmark_problems) u
     USING (problem_id)
 JOIN test_suites t USING (suite_id)
-ANTI JOIN (SELECT * FROM evaluation_verdicts WHERE verdict <> 'sandbox_error') v
-    ON v.solution_id = s.solution_id AND v.suite_id = u.suite_id AND v.grader_version = {VERSION_OF_VERDICT}
+ANTI JOIN ({_JUDGED}) v ON v.solution_id = s.solution_id AND v.language = s.language AND v.suite_id = u.suite_id
 WHERE s.code IS NOT NULL AND u.image IS NOT DISTINCT FROM $image::VARCHAR
     AND unjudged(s.language, t.test_count, t.test_kinds) IS NULL
 """

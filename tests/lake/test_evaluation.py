@@ -1,5 +1,6 @@
 """From samples and verdicts to evaluations and comparisons: what counts, what is left out, and what is asked or run again."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,9 +13,9 @@ from ocr_assets.evaluation.benchmarks import BENCHMARKS, BenchmarkProblem, Selec
 from ocr_assets.evaluation.benchmarks.api import BenchmarkSuite, one_suite
 from ocr_assets.evaluation.checkpoints import weights_of
 from ocr_assets.evaluation.comparing import comparisons, papers
-from ocr_assets.evaluation.counts import Asked, Standing, slices, standings
+from ocr_assets.evaluation.counts import COUNTS, Asked, Standing, given_to_programs, slices, standings
 from ocr_assets.evaluation.points import points
-from ocr_assets.evaluation.programs import unjudged
+from ocr_assets.evaluation.programs import UNJUDGED, unjudged
 from ocr_assets.evaluation.reading import row_of, selection_of, sources
 from ocr_assets.evaluation.samples import kind
 from ocr_assets.evaluation.settings import OCR_WINDOW, EvaluationSettings, SampleSettings
@@ -138,6 +139,15 @@ def test_equal_programs_are_run_once_whoever_wrote_them(lake: Lake) -> None:
     found = standings(lake, online_judge=True)
     assert {(asked.model, asked.extraction) for asked in found} == {(m, e) for m in "ab" for e in ("ours", "published")}
     assert all(rows[0].passed == 1 for rows in found.values())
+
+
+@pytest.mark.parametrize("query", [UNJUDGED, COUNTS])
+def test_programs_and_verdicts_are_not_compared_each_with_each(lake: Lake, query: str) -> None:
+    given = {**given_to_programs(online_judge=True), "grader": "g", "image": None, "metrics": "[]"}
+    with lake.cursor() as cursor:
+        named = {name: value for name, value in given.items() if f"${name}" in query}
+        plan = cursor.execute(f"EXPLAIN {query}", named).fetchall()[0][1]
+    assert "HASH_JOIN" in plan and not re.search("NL_JOIN|NESTED_LOOP|CROSS_PRODUCT", plan)
 
 
 def test_only_what_the_lake_lacks_is_asked(lake: Lake) -> None:
