@@ -59,6 +59,8 @@ def push(release: str, repo: str, number: int | None, yes: bool, public: bool, r
                 )
         if not files and not gone:
             return
+        if not sum(manifest["rows"].values()):  # no reader can open it, and what is there would be taken away
+            raise Refused(f"{release}, version {version}, has no rows")
         if not yes:
             click.echo("nothing was pushed; --yes does it", err=True)
             return

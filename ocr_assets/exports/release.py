@@ -125,6 +125,8 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release
         )
         if found.warning:
             context.log.warning(f"{what.name}: {found.warning}")
+        if not found.rows:
+            context.log.warning(f"{what.name}: no row is left; why each was left out stands on the card")
         shown = {"released as": f"{what.name}, version {number}", "released now": is_new}
         shown |= _shown(what, found, folder.version(number))
         # Under a name of its own nothing happened to the asset's release: Dagster is told of that one as it is.

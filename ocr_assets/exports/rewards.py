@@ -89,7 +89,7 @@ def verl(settings: VerlSettings, table: Table = VERL) -> Release:
         "verl",
         f"""{key} AS id, {source} AS data_source, {_turns(settings.language)} AS prompt, 'code' AS ability,
 {{'style': 'rule', 'ground_truth': {pairs if plain else PROBLEM_JSON}}} AS reward_model,
-{{'split': 'train', 'index': {key}, 'problem_id': t.problem_id, 'language': '{settings.language}'}} AS extra_info,
+{{'index': {key}, 'problem_id': t.problem_id, 'language': '{settings.language}'}} AS extra_info,
 '{settings.language}' AS language, {LABELS}""",
         key,
         dropped=(*_cpp_reasons(settings.language), *(NEEDS_MORE if plain else ())),

@@ -53,8 +53,8 @@ def text(value: str) -> str:
 
 
 def texts(values: Sequence[str]) -> str:
-    """Texts as a list of SQL, for IN."""
-    return "(" + ", ".join(map(text, values) if values else ["NULL"]) + ")"
+    """Texts as a list of SQL, for IN and NOT IN, also where there are none."""
+    return "(" + (", ".join(map(text, values)) or "SELECT '' WHERE false") + ")"
 
 
 def asked_of_problems(settings: Any) -> list[str]:

@@ -36,6 +36,13 @@ class _ProblemFilters(_Settings):
     max_solve_rate: float = Field(1.0, ge=0, le=1, description="Most of them; below 1: problems that are not always solved")
     max_question_tokens: int | None = Field(None, ge=1, description="Longest question, in tokens")
 
+    @field_validator("licenses")
+    @classmethod
+    def _some_licence_is_allowed(cls, value: list[str] | None) -> list[str] | None:
+        if value is not None and not value:
+            raise ValueError("give one or more licences, or null for any")
+        return value
+
     @model_validator(mode="after")
     def _bands_are_not_empty(self) -> Self:
         for name in ("solve_rate", "pass_rate"):

@@ -60,7 +60,10 @@ class CppCalls:
     def data(self, test: Test) -> bytes:
         """A test's arguments as ``call.h`` reads them. Raises ``Undecidable``."""
         call = json.loads(test["input"])
-        return encoded([*call["args"], *self._in_order(call["kwargs"], len(call["args"]))])
+        try:
+            return encoded([*call["args"], *self._in_order(call["kwargs"], len(call["args"]))])
+        except RecursionError:
+            raise Undecidable(f"test {test['id']}: arguments nested too deeply for any C++ type") from None
 
     def insist_on_arguments(self, test: Test, run: RunOutcome) -> None:
         """Raises ``Undecidable`` where a function's parameters cannot hold the test's arguments, as perhaps none could."""

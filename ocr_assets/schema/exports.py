@@ -218,7 +218,6 @@ class RewardModel(TypedDict):
 class VerlExtra(TypedDict):
     """What verl passes on to the reward function, and shows in its logs."""
 
-    split: Annotated[str, "train"]
     index: Annotated[str, "The row's id"]
     problem_id: Annotated[str, "The problem"]
     language: Annotated[str, "python or cpp"]

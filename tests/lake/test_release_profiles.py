@@ -18,7 +18,7 @@ from ocr_assets.exports import splits
 from ocr_assets.exports.assets import release_asset
 from ocr_assets.exports.problems import PROBLEM_JSON
 from ocr_assets.exports.profiles import PROFILES
-from ocr_assets.exports.selection import labelled
+from ocr_assets.exports.selection import labelled, texts
 from ocr_assets.exports.settings import ChatSettings, PreferenceSettings, ReleaseSettings, RewardSettings
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.releases import PROFILES as NAMES
@@ -281,6 +281,22 @@ def test_filters_leave_out_what_they_say(home: Path) -> None:
     assert all(f"| `{name}` | `{json.dumps(value)}` | " in card for name, value in wanted.items())
 
 
+def test_where_filters_leave_nothing_the_run_says_so(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert release(home, "messages", "nothing", licenses=["of nobody"]).success
+    assert not rows(home, "nothing") and "nothing: no row is left" in capfd.readouterr().err
+
+
+def test_rows_for_verl_do_not_say_that_they_are_for_training(home: Path) -> None:
+    assert release(home, "verl", "halved", validation=0.5).success
+    held_out = rows(home, "halved", "validation")
+    assert held_out and all("split" not in row["extra_info"] for row in held_out)
+
+
+def test_none_of_no_texts_is_every_text() -> None:
+    with duckdb.connect() as connection:
+        assert connection.execute(f"SELECT 'MIT' IN {texts([])}, 'MIT' NOT IN {texts([])}").fetchall() == [(False, True)]
+
+
 def test_a_licence_is_a_text_whatever_it_holds() -> None:
     query = release_of("messages", ChatSettings(licenses=["it's", 'x") OR (1=1']))
     with duckdb.connect() as connection:
@@ -296,6 +312,7 @@ def test_bands_that_hold_nothing_are_refused() -> None:
         {"min_solve_rate": 0.8, "max_solve_rate": 0.2},
         {"min_pass_rate": 0.5, "max_pass_rate": 0.4},
         {"validation": 1.0},
+        {"licenses": []},
     ):
         with pytest.raises(ValidationError):
             ReleaseSettings(**wrong)  # type: ignore[arg-type]

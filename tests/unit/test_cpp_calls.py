@@ -92,6 +92,12 @@ def test_named_arguments_come_in_the_order_of_the_parameters() -> None:
         other.data(other.tests[0])
 
 
+def test_arguments_nested_too_deeply_are_undecided_and_no_error_of_ours() -> None:
+    found = calls(ADD, "Solution.add", {"args": [json.loads("[" * 900 + "]" * 900), 2], "expected": 3})
+    with pytest.raises(Undecidable, match="nested too deeply"):
+        found.data(found.tests[0])
+
+
 def test_the_last_line_has_a_name_that_the_code_cannot_hold() -> None:
     first = last_line(calls(ADD)).split("(")[0]
     assert first == last_line(calls(ADD)).split("(")[0], "the same code is compiled once"

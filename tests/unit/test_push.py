@@ -213,3 +213,11 @@ def test_nor_is_it_pushed_into_a_dataset_that_is_public_already(hub: Hub, tmp_pa
     refused = push("--yes")
     assert refused.exit_code == 2 and "is not made public" in refused.output and len(hub.datasets["ada/data"].commits) == 2
     assert push("--yes", "--not-decontaminated").exit_code == 0 and len(hub.datasets["ada/data"].commits) == 3
+
+
+def test_a_release_without_rows_takes_nothing_away_from_the_hub(hub: Hub, tmp_path: Path) -> None:
+    first = release(tmp_path, 1)
+    assert push("--yes").exit_code == 0
+    release(tmp_path, 2, rows=0)
+    refused = push("--yes")
+    assert refused.exit_code == 2 and "has no rows" in refused.output and hub.datasets["ada/data"].files == local(first)
