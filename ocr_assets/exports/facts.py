@@ -46,11 +46,11 @@ _VERSIONS: Sequence[tuple[str, str]] = (
 _SYNTHETIC_VERSIONS: Sequence[tuple[str, str]] = (
     ("model of questions", "SELECT coalesce(served_model, model) AS v FROM synthetic_questions"),
     ("model of solutions", "SELECT coalesce(served_model, model) AS v FROM synthetic_attempts"),
-    ("teacher", "SELECT coalesce(served_model, model) AS v FROM kodcode_responses"),
     ("grader", "SELECT grader_version AS v FROM self_verification"),
     ("sandbox image", "SELECT image AS v FROM self_verification"),
     ("comparison with benchmarks", "SELECT settings AS v FROM question_measures"),
 )
+_ANSWERED = ("teacher", "SELECT coalesce(served_model, model) AS v FROM kodcode_responses")  # of releases of answers to them
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,14 @@ def facts_of(cursor: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[Col
         lengths = [float(value) for value in found or []]
     tokens = _tokens(cursor, texts) if texts else []
     cursor.execute(f"DROP TABLE {_TABLE}")
+    versions = _VERSIONS
+    if "gpt_difficulty" in names:
+        versions = [*_SYNTHETIC_VERSIONS, *([_ANSWERED] if "response_id" in names else [])]
     undecided = cursor.execute("SELECT avg((contamination = 'undecided')::INT) FROM clean_problems").fetchall()[0][0]
     return Facts(
         counts=counts,
         tokens=tokens,
-        versions=_versions(cursor, _SYNTHETIC_VERSIONS if "gpt_difficulty" in names else _VERSIONS),
+        versions=_versions(cursor, versions),
         undecided=undecided,
         length_of=length_of,
         lengths=lengths,
