@@ -6,15 +6,15 @@ The columns of OpenCodeReasoning are in ``sft.py``.
 from __future__ import annotations
 
 from ocr_assets.exports.release import Release
-from ocr_assets.exports.selection import Profile, edges_query, rows_query
+from ocr_assets.exports.selection import RESPONSE_ORIGIN, Profile, edges_query, rows_query
 from ocr_assets.exports.settings import ChatSettings, PreferenceSettings
 from ocr_assets.exports.sft import LICENSES, WHOLE_RESPONSE
 from ocr_assets.schema import MESSAGES, PROMPT_COMPLETION, SHAREGPT
 from resources.lake.tables import Table
 
-_LABELS = """t.language, t.source, t.license, t.dataset, t.difficulty, t.verdict, t.trusted, t.pass_rate, p.contamination,
+_LABELS = f"""t.language, t.source, t.license, t.dataset, t.difficulty, t.verdict, t.trusted, t.pass_rate, p.contamination,
 c.reasoning_tokens, c.response_tokens, t.problem_id, t.response_id, t.solution_id, r.model,
-t.response_license, t.response_origin"""
+t.response_license, {RESPONSE_ORIGIN}"""
 
 ASKED = "LEFT JOIN prompts m ON m.prompt_hash = r.prompt_hash AND m.template_hash = r.template_hash"
 # Answers that others published were asked with a prompt that is not known.

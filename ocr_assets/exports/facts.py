@@ -29,6 +29,8 @@ _COUNTS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Models", ("chosen_model", "rejected_model")),
     ("What was decided about contamination", ("contamination",)),
 )
+# Of a published answer's place, which names its row, the dataset.
+_DATASET = "split_part(split_part(response_origin, '@', 1), ': ', 1) AS response_origin"
 # Of the whole lake, for the rows stand on all of it.
 _VERSIONS: Sequence[tuple[str, str]] = (
     ("prompt template (hash)", "SELECT template || ' ' || template_hash AS v FROM r1_traces"),
@@ -76,7 +78,8 @@ def facts_of(cursor: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[Col
         if set(by) <= names:
             tables.setdefault(heading, by)
     # Read once: the rows may be a join of everything.
-    needed = ", ".join(f'"{name}"' for name in dict.fromkeys([*(name for by in tables.values() for name in by), *texts]))
+    wanted = dict.fromkeys([*(name for by in tables.values() for name in by), *texts])
+    needed = ", ".join(_DATASET if name == "response_origin" else f'"{name}"' for name in wanted)
     cursor.execute(f"CREATE OR REPLACE TABLE {_TABLE} AS SELECT {needed or 'NULL AS nothing'} FROM ({rows})")
     counts: dict[str, Sequence[Mapping[str, Any]]] = {}
     for heading, by in tables.items():

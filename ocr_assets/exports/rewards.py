@@ -20,6 +20,7 @@ from resources.lake.tables import Table
 _PLACES = {"statement": "⟦statement 8c1f⟧", "starter_code": "⟦starter 8c1f⟧", "entry_point": "⟦entry 8c1f⟧"}
 _DATA_SOURCES = "CASE t.dataset WHEN 'code_contests' THEN 'codecontests' ELSE t.dataset END"
 _PYTHON_CALLS = "WHEN t.entry_point IS NOT NULL THEN 'filter: asks for a Python function'"
+_PYTHON_TESTS = "WHEN t.test_kinds NOT IN (['stdin'], ['call']) THEN 'filter: tests that no C++ program can be judged by'"
 _EXAMPLE = """rows = load_dataset("parquet", data_files={"train": "data/train-*.parquet"}, split="train")
 print(rows[0]["prompt"][-1]["content"])"""
 _ABOUT = "Programming problems to train a model on by reward, in the columns of {trainer}. {decides}"
@@ -51,7 +52,7 @@ def _turns(language: str) -> str:
 
 
 def _cpp_reasons(language: str) -> tuple[str, ...]:
-    return (_PYTHON_CALLS,) if language == "cpp" else ()
+    return (_PYTHON_CALLS, _PYTHON_TESTS) if language == "cpp" else ()
 
 
 def grpo(settings: RewardSettings, table: Table = GRPO) -> Release:

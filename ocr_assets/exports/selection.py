@@ -158,3 +158,6 @@ FROM ({selection(settings, profile.dropped)}) t
 
 
 INDEX = "LEFT JOIN problems x ON x.problem_id = t.problem_id"  # for x.index: the problem's name within dataset and split
+# Where a published answer was read, for readers elsewhere: of a folder on this machine only the file in it.
+RESPONSE_ORIGIN = """CASE WHEN regexp_matches(t.response_origin, '^[^@]*@(hub|bundled):') THEN t.response_origin
+    ELSE regexp_replace(t.response_origin, '@.*: ', ': ') END AS response_origin"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocr_assets.exports.release import Release
-from ocr_assets.exports.selection import INDEX, Profile, edges_query, rows_query
+from ocr_assets.exports.selection import INDEX, RESPONSE_ORIGIN, Profile, edges_query, rows_query
 from ocr_assets.exports.settings import OcrSettings
 from ocr_assets.schema import OCR2, SFT_DATASET
 from resources.lake.tables import Table
@@ -38,7 +38,7 @@ def sft_profile(settings: OcrSettings) -> Profile:
     t.source, t.license, t.dataset, t.split, x.index, t.difficulty, t.solution, t.language, t.verdict, t.reason, t.trusted,
     t.tests_passed, t.tests_total, t.pass_rate, t.suite_status, t.suite_tpr, t.suite_tnr, s.parse_status, s.labels,
     p.contamination, c.reasoning_tokens, c.response_tokens, t.problem_id, t.response_id, t.solution_id, t.verdict_id, r.model,
-    t.response_license, t.response_origin""",
+    t.response_license, {RESPONSE_ORIGIN}""",
         id_prefix="sft",
         joins=INDEX,
     )
@@ -52,7 +52,7 @@ def ocr2_profile(settings: OcrSettings) -> Profile:
     t.problem_id AS question_id, {_question(settings)} AS question, {WHOLE_RESPONSE} AS r1_generation,
     q.critique AS qwq_critique, t.solution, q.judgement,
     coalesce(t.pass_rate::VARCHAR, '-1') AS pass_rate, t.source, t.license, t.dataset, t.split, t.difficulty, x.index,
-    t.language, t.verdict, t.trusted, p.contamination, c.response_tokens, r.model, t.response_license, t.response_origin,
+    t.language, t.verdict, t.trusted, p.contamination, c.response_tokens, r.model, t.response_license, {RESPONSE_ORIGIN},
     q.critic, q.selected""",
         id_prefix="ocr2",
         joins=f"{INDEX} LEFT JOIN ({_CRITIQUES}) q ON q.solution_id = t.solution_id",

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ocr_assets.exports import splits
+from ocr_assets.exports import facts, splits
 from ocr_assets.exports.assets import release_asset
 from ocr_assets.exports.problems import PROBLEM_JSON
 from ocr_assets.exports.profiles import PROFILES
-from ocr_assets.exports.selection import labelled, texts
+from ocr_assets.exports.selection import RESPONSE_ORIGIN, labelled, texts
 from ocr_assets.exports.settings import ChatSettings, PreferenceSettings, ReleaseSettings, RewardSettings
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.releases import PROFILES as NAMES
@@ -361,3 +361,28 @@ def test_a_licence_list_is_asked_of_answers_that_others_published_too() -> None:
         "ours": None, "theirs": None, "unclear": "filter: licence of the answer unknown",
         "unsaid": "filter: licence of the answer not known", "closed": "filter: licence unknown",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("origin", "released"),
+    [
+        (None, None),
+        ("a/b@hub:a/b@main: data/x.parquet#7", "a/b@hub:a/b@main: data/x.parquet#7"),
+        ("a/b@bundled: x.jsonl#7", "a/b@bundled: x.jsonl#7"),
+        ("a/b@/home/ada/secret @hub:: x.jsonl#7", "a/b: x.jsonl#7"),
+        ("mine@answers/of: June: x.jsonl#7", "mine: x.jsonl#7"),
+    ],
+)
+def test_folders_of_this_machine_are_not_released_and_the_card_counts_by_dataset(
+    origin: str | None, released: str | None
+) -> None:
+    with duckdb.connect() as connection:
+        rows = f"SELECT {RESPONSE_ORIGIN} FROM (SELECT ?::VARCHAR AS response_origin) t"
+        assert connection.execute(rows, [origin]).fetchall() == [(released,)]
+        dataset = None if origin is None else origin.partition("@")[0]
+        assert connection.execute(f"SELECT {facts._DATASET} FROM ({rows})", [origin]).fetchall() == [(dataset,)]
+
+
+def test_problems_that_no_cpp_program_can_be_judged_by_are_not_asked_for_in_cpp() -> None:
+    query = release_of("grpo", RewardSettings(language="cpp"))
+    assert "tests that no C++ program can be judged by" in query and "tests that no" not in release_of("grpo", RewardSettings())
