@@ -14,7 +14,9 @@ import pytest
 from ocr_assets.generation.published import Unreadable, files_below
 from ocr_assets.generation.spending import spent_on
 from ocr_assets.traces.assets import r1_traces
+from ocr_assets.traces.published import reading
 from ocr_assets.traces.published.places import Places
+from ocr_assets.traces.published.reading import read_published
 from resources.lake import Lake, RunInfo
 from resources.settings import LakeResource, SourcesResource, TeacherResource, TokenizerResource
 from tests.support.lakes import new_lake
@@ -415,3 +417,65 @@ def test_a_share_of_the_rows_is_part_of_a_larger_share(store: Lake, folder: Path
     assert few < more and len(more) < 140
     read_answers(store, folder)
     assert len(labels(store)) == 200 and more < {row["published_id"] for row in labels(store)}
+
+
+def own_rows(folder: Path, *rows: dict[str, Any]) -> None:
+    jsonl(folder / "a.jsonl", rows)
+    (folder / "published.toml").write_text("name = 'own'\n")
+
+
+def test_what_was_mended_is_no_longer_said_to_be_broken(store: Lake, folder: Path) -> None:
+    """Rows and files that became no response leave with the reason, in all parts of a file, once they are readable."""
+    good, bad = ({"response": text, "statement": "Add."} for text in (ANSWER, None))
+    own_rows(folder, good, bad, bad, bad)
+    for name in ("mended", "removed"):
+        (folder / f"{name}.parquet").write_bytes(b"none")
+    read_problems(store, folder, sources=())
+    read_answers(store, folder)
+    assert [label["reason"] is None for label in labels(store)] == [True] + 5 * [False]
+    own_rows(folder, good, {**good, "response": ANSWER + "mended"}, bad)
+    parquet(folder / "mended.parquet", [{**good, "response": ANSWER + "parquet"}])
+    (folder / "removed.parquet").unlink()
+    read_answers(store, folder, batch_rows=1)
+    assert [(label["file"], label["row"], label["reason"] is None) for label in labels(store)] == [
+        ("a.jsonl", 0, True), ("a.jsonl", 1, True), ("a.jsonl", 2, False), ("mended.parquet", 0, True),
+    ]  # fmt: skip
+    assert balanced(store) and len(responses(store)) == 3
+
+
+def test_two_folders_with_a_file_of_one_name_do_not_take_each_others_rows(store: Lake, tmp_path: Path) -> None:
+    roots = [(name, tmp_path / name) for name in ("here", "there")]
+    for name, root in roots:
+        own_rows(root, {"response": ANSWER, "origin": f"taco/train/{name}"})
+    read_published(store, RunInfo("read"), roots, print)
+    own_rows(roots[0][1], {"response": ANSWER, "origin": "taco/train/elsewhere"})
+    read_published(store, RunInfo("read"), roots, print)
+    assert {label["places"][0] for label in labels(store)} >= {"taco/train/there", "taco/train/elsewhere"}
+
+
+def test_no_value_of_a_row_stops_the_others(store: Lake, folder: Path) -> None:
+    row = {"response": ANSWER, "statement": "Add."}
+    absurd = {**row, "prompt_tokens": 1e300, "completion_tokens": "9" * 30}
+    own_rows(folder, absurd, {**row, "finish_reason": "st\ud800op"}, {**row, "response": ANSWER + "2"})
+    read_problems(store, folder, sources=())
+    read_answers(store, folder)
+    assert [label["reason"] for label in labels(store)] == [None, "broken text: surrogates not allowed at 2", None]
+    assert [row["prompt_tokens"] for row in responses(store)] == [None, None]
+
+
+def test_a_run_that_goes_on_sees_the_problems_that_came_meanwhile(
+    store: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_rows(folder, *({"response": f"{ANSWER}{n}", "statement": f"Add {n}."} for n in range(3)))
+    commit = reading._Batch.commit
+
+    def killed(batch: Any, lake: Lake, run: RunInfo) -> None:
+        commit(batch, lake, run)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(reading._Batch, "commit", killed)
+        read_answers(store, folder, batch_rows=1)
+    read_problems(store, folder, sources=())
+    read_answers(store, folder)
+    assert [label["reason"] for label in labels(store)] == [None, None, None]

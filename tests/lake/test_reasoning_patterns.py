@@ -13,6 +13,7 @@ from ocr_assets.analysis.asked_assets import reasoning_patterns
 from ocr_assets.analysis.reasoning.annotating import annotate
 from ocr_assets.analysis.reasoning.settings import AnnotationSettings
 from ocr_assets.analysis.rounds import Rounds
+from ocr_assets.schema import SOLUTIONS
 from resources.lake import Lake, RunInfo
 from resources.models.budget import Budget
 from resources.models.endpoint import EndpointModel
@@ -95,6 +96,25 @@ def test_what_the_first_annotation_leaves_out_is_asked_in_its_place(tmp_path: Pa
         assert all(TEXT[one["start"] : one["end"]] for one in found)
         assert lake.scalar("SELECT requests FROM costs WHERE stage = 'reasoning_patterns'") == 4
         assert lake.scalar("SELECT sum(rows) FROM funnel WHERE stage = 'reasoning_patterns' AND outcome = 'in'") == 2
+
+
+def test_reasoning_that_was_parsed_anew_is_counted_by_its_own_annotation(tmp_path: Path) -> None:
+    home = filled(tmp_path, [response(number, reasoning=f"{TEXT} Old.") for number in range(6)])
+
+    def answer(body: dict[str, Any]) -> str:
+        text = body["messages"][-1]["content"]
+        return span("other", f"{TEXT} Old.") if "Old." in text else span("backtracking", f"{TEXT} New.")
+
+    with FakeTeacher(answer) as server:
+        annotated(home, server.url)
+        with new_lake(home / "lake") as lake, lake.write(RunInfo("parse"), "solutions") as write:
+            write.upsert_query(SOLUTIONS, f"SELECT * REPLACE ('{TEXT} New.' AS reasoning) FROM solutions")
+        annotated(home, None)
+        with new_lake(home / "lake") as lake:
+            assert lake.rows("FROM reasoning_patterns") == [], "nobody has said anything of what stands there now"
+        assert annotated(home, server.url).asked == 6
+    with new_lake(home / "lake") as lake:
+        assert [of(lake, number)["backtracking"] for number in range(6)] == [1.0] * 6
 
 
 ABSURD = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_assets.analysis.reasoning.aligning import LEAST_LIKENESS, Reasoning
+from ocr_assets.analysis.reasoning.aligning import LEAST_LIKENESS, Reasoning, _find
 from ocr_assets.analysis.reasoning.comparing import statistics
 from ocr_assets.analysis.reasoning.spans import aligned, final_spans, initial_spans, marked
 from ocr_assets.analysis.reasoning.tags import Tagged, pattern_of, read_annotations
@@ -186,3 +186,13 @@ def test_tests_are_corrected_for_within_their_grouping() -> None:
     assert all(row["t_q"] >= row["t_p"] for row in rows) and rows[0]["t_q"] == rows[0]["t_p"]
     assert rows[-1]["t_q"] == rows[-1]["t_p"], "the only test of its grouping"
     assert rows[-2]["t_q"] > rows[-2]["t_p"]
+
+
+@given(st.text("ab ", max_size=30), st.text("ab ", min_size=1, max_size=6), st.integers(0, 30))
+def test_a_place_is_the_next_one_else_the_last(text: str, wanted: str, begin: int) -> None:
+    found = text.find(wanted, begin)
+    assert _find(text, wanted, begin) == (found if found >= 0 else text.rfind(wanted))
+
+
+def test_a_quote_as_long_as_the_loop_that_it_misquotes_costs_no_square() -> None:
+    assert Reasoning("So. " + "wait " * 400_000).place_of("xait" + " wait" * 200_000, 10) is None  # minutes, were it one

@@ -136,7 +136,11 @@ class Reasoning:
 
 def _find(text: str, wanted: str, begin: int) -> int:
     found = text.find(wanted, begin)
-    return found if found >= 0 or begin == 0 else text.rfind(wanted)
+    if found >= 0 or begin == 0:
+        return found
+    # The last place before. find takes linear time, rfind that of both lengths' product where a text repeats itself.
+    turned = text[::-1].find(wanted[::-1])
+    return len(text) - turned - len(wanted) if turned >= 0 else -1
 
 
 def _grams(words: list[str]) -> list[tuple[str, ...]]:

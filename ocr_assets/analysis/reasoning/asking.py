@@ -39,12 +39,14 @@ WHERE stage = '{stage}' AND model = $model AND sampling = $sampling AND template
 
 
 def answers(stage: str, template: PromptTemplate) -> str:
-    """SELECT of the annotations that count: of each subject (solution, initial annotation) the first that can be read, else the
-    last that came. Parameters: model, sampling."""
+    """SELECT of the annotations that count, which are about the reasoning as it is now: of each subject (solution, initial
+    annotation) the first that can be read, else the last that came. Parameters: model, sampling."""
     subject = "solution_id" if stage == "initial" else "initial_id"
     return f"""
 SELECT annotation_id, solution_id, response_id, initial_id, text_hash, parse_status, failure, model FROM reasoning_annotations
 WHERE stage = '{stage}' AND model = $model AND sampling = $sampling AND template_hash = '{template.hash}'
+  AND (solution_id, text_hash) IN (
+      SELECT (solution_id, md5(reasoning)) FROM solutions SEMI JOIN reasoning_annotations USING (solution_id))
 QUALIFY row_number() OVER (PARTITION BY {subject} ORDER BY parse_status <> 'ok',
     CASE WHEN parse_status = 'ok' THEN try_index ELSE -try_index END, annotation_id) = 1"""
 

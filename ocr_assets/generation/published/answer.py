@@ -72,11 +72,9 @@ def position(dataset: str, split: Any, index: Any) -> str | None:
 
 
 def whole(value: Any) -> int | None:
-    """A whole number, also as text or as a float; None where there is none."""
-    if value is None or isinstance(value, bool):
-        return None
+    """A whole number that 64 bits hold, also as text or as a float; None where there is none."""
     found = fraction(value)
-    return int(found) if found is not None and found == int(found) else None
+    return int(found) if found is not None and found == int(found) and abs(found) < 2**63 else None
 
 
 def fraction(value: Any) -> float | None:

@@ -53,12 +53,13 @@ FROM named JOIN members USING (raw_id) GROUP BY place
 UNION ALL SELECT problem_id, problem_id FROM deduped_problems
 """
 
+# Also of a file that a killed run has left half read: a run that goes on behind these rows would not see them again.
 MOVED = f"""
 SELECT DISTINCT f.address, f.file FROM published_files f
-JOIN (SELECT dataset, file, problem_id, unnest(places) AS place, generate_subscripts(places, 1) AS nth, published_id
+JOIN (SELECT dataset, file, row, problem_id, unnest(places) AS place, generate_subscripts(places, 1) AS nth, published_id
       FROM published_labels WHERE len(places) > 0) l USING (dataset, file)
 LEFT JOIN ({PLACES}) p USING (place)
-WHERE f.done
+WHERE l.row < f.rows
 GROUP BY f.address, f.file, l.published_id, l.problem_id
 HAVING arg_min(p.problem_id, l.nth) FILTER (p.problem_id IS NOT NULL) IS NOT NULL
    AND arg_min(p.problem_id, l.nth) FILTER (p.problem_id IS NOT NULL) IS DISTINCT FROM l.problem_id

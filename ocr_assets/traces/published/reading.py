@@ -35,6 +35,15 @@ TEACHER = "published"
 WHOLE_FILE = -1  # the row under which a file stands that cannot be read
 BATCH_ROWS, BATCH_CHARACTERS = 4_000, 64_000_000
 KEPT_REASON = 500  # characters
+# Rows of a file that became no response when it was read before. Parameters: dataset, file, first, end
+# (null: to its end, what was said of the file as a whole too).
+_NONE_BEFORE = """
+SELECT published_id FROM published_labels
+WHERE dataset = $dataset AND file = $file AND response_id IS NULL
+  AND (row BETWEEN $first AND coalesce($end, row + 1) - 1 OR $end IS NULL AND row = -1)
+"""
+# Files that were unreadable, which stand under their address. Parameter: addresses.
+_UNREADABLE_BEFORE = "SELECT published_id FROM published_labels WHERE row = -1 AND list_contains($addresses, dataset)"
 Say = Callable[[str], object]
 
 
@@ -76,6 +85,8 @@ def read_published(
     places = Places(store)
     known = {(row["address"], row["file"]): row for row in store.stream("FROM published_files")}
     again = moved(store)
+    there = {(file.format.name, file.name, address) for address, file in files if isinstance(file, PublishedFile)}
+    names = Counter((dataset, name) for dataset, name, _ in there | {(known[key]["dataset"], key[1], key[0]) for key in known})
     with Progress("r1_traces: published", None, say) as progress:
         for address, file in files:
             if isinstance(file, Unreadable):
@@ -91,24 +102,31 @@ def read_published(
                     continue
                 row, taken = before["rows"], before["taken"]
             done.files += 1
-            reading = _Reading(file, state, places, share, row, taken)
+            # Of two files of one name in two folders it is not known whose rows were none.
+            read_before = before is not None and names[file.format.name, file.name] == 1
+            reading = _Reading(file, state, places, share, row, taken, read_before)
             for batch in reading.batches(batch_rows):
                 batch.commit(store, run)
                 done.rows += batch.read
                 done.responses += len(batch.responses)
                 done.reasons.update(batch.reasons)
                 progress.add(batch.read)
-    if unread:
+    before_now = store.rows(_UNREADABLE_BEFORE, {"addresses": [address for address, _ in roots]})
+    if unread or before_now:
+        ids = [label["published_id"] for label in (*unread, *before_now)]
         with store.write(run, "r1_traces") as write:
-            write.upsert(PUBLISHED_LABELS, unread)
+            write.sync(PUBLISHED_LABELS, unread, within=("published_id", ids))
     return done
 
 
 @dataclass
 class _Batch:
-    """Some rows of a file on their way into the lake, and the file as it then stands. ``read``: rows, taken or not."""
+    """Some rows of a file on their way into the lake, and the file as it then stands. ``read``: rows, taken or not, from row
+    ``first`` on. ``read_before``: the file may have been another one then, and what was none in it has to say so again."""
 
     file: FileRow
+    first: int = 0
+    read_before: bool = False
     responses: dict[str, Response] = field(default_factory=dict)
     labels: dict[str, PublishedLabel] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -125,9 +143,14 @@ class _Batch:
             }
             for row in self.responses.values()
         ]
+        ids = [*self.labels]
+        if self.read_before:
+            end = None if self.file["done"] else self.file["rows"]
+            place = {"dataset": self.file["dataset"], "file": self.file["file"], "first": self.first, "end": end}
+            ids += [row["published_id"] for row in store.rows(_NONE_BEFORE, place)]
         with store.write(run, "r1_traces") as write:
             write.append(R1_TRACES, self.responses.values())
-            write.upsert(PUBLISHED_LABELS, self.labels.values())
+            write.sync(PUBLISHED_LABELS, self.labels.values(), within=("published_id", ids))
             write.upsert(PUBLISHED_FILES, [self.file])
             write.edges(edges, replace=False)
 
@@ -142,6 +165,7 @@ class _Reading:
     share: float
     row: int
     taken: int
+    read_before: bool
 
     def batches(self, batch_rows: int) -> Iterator[_Batch]:
         batch = self._batch()
@@ -168,7 +192,9 @@ class _Reading:
                 "rows": 0,
                 "taken": 0,
                 "done": False,
-            }
+            },
+            self.row,
+            self.read_before,
         )
 
     def _ended(self, batch: _Batch, done: bool) -> _Batch:
@@ -190,6 +216,7 @@ class _Reading:
             found = self.places.find(places)
             response = _response(self.file, number, answer, found)
             label = _label(self.file, number, answer, places, found, published_id, response)
+            _refuse_broken_texts(label, response or {})
         except (BadRow, UnicodeEncodeError) as error:
             self._refuse(batch, number, error)
             return
@@ -285,9 +312,6 @@ def _label(
     response: Response | None,
 ) -> PublishedLabel:
     said = answer.labels
-    texts = (answer.content, answer.reasoning, said.critique, answer.row_key, answer.model, answer.license, *places)
-    for part in texts:
-        (part or "").encode("utf-8")  # Arrow cannot hold lone surrogates: UnicodeEncodeError
     return {
         "published_id": published_id,
         "dataset": file.format.name,
@@ -307,6 +331,14 @@ def _label(
         "critique": said.critique,
         "critic": said.critic,
     }
+
+
+def _refuse_broken_texts(*rows: Mapping[str, Any]) -> None:
+    """Raises ``UnicodeEncodeError`` for lone surrogates, which Arrow cannot hold, in any text of the rows."""
+    for value in (value for row in rows for value in row.values()):
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, str):
+                part.encode("utf-8")
 
 
 def _md5(code: str) -> str:
