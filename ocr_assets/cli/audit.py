@@ -43,10 +43,22 @@ def audit(dataset: str, share: float, output: Path | None, own_home: Path | None
     if "," in address:
         raise Refused(f"{address}: one dataset at a time, without a comma in its name")
     home = (own_home or project_home() / "audits" / _folder_name(address)).resolve()
+    share = _largest_share(home, share)
     _run(home, address, share)
     page = _write(home, address, share, output or home)
     click.echo(page.read_text(encoding="utf-8"))
     click.echo(f"{page}", err=True)
+
+
+def _largest_share(home: Path, share: float) -> float:
+    """The share that this home holds after the run: a smaller one than before takes nothing away, and the page counts all."""
+    note = home / "share"
+    before = float(note.read_text(encoding="utf-8")) if note.is_file() else 0.0
+    if before > share:
+        click.echo(f"{home} holds a share of {before:g} already: the page is about that", err=True)
+    home.mkdir(parents=True, exist_ok=True)
+    note.write_text(repr(max(before, share)), encoding="utf-8")
+    return max(before, share)
 
 
 def _run(home: Path, address: str, share: float) -> None:

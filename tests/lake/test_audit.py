@@ -101,3 +101,9 @@ def test_the_bundled_dataset_is_audited_from_end_to_end(tmp_path: Path, monkeypa
     assert "Of 5 distinct answers to problems that are clean, 2 (40.0 %) are accepted with trust and 3 (60.0 %) are wrong" in text
     assert "2 (40.0 %) are labelled otherwise than we find" in text
     assert not (tmp_path / "project" / "lake").exists(), "the project's lake is not touched"
+
+
+def test_a_smaller_share_after_a_larger_one_is_about_the_larger(tmp_path: Path) -> None:
+    from ocr_assets.cli.audit import _largest_share
+
+    assert [_largest_share(tmp_path / "home", share) for share in (0.1, 0.01, 0.5, 0.2)] == [0.1, 0.1, 0.5, 0.5]
