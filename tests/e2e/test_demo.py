@@ -158,7 +158,7 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
             "SELECT dataset, max(snapshot) AS snapshot, any_value(rows) AS rows FROM dataset_version GROUP BY ALL ORDER BY 1"
         )
     manifest = (home / "releases" / "sft_dataset" / "current" / "manifest.json").stat().st_mtime_ns
-    again = run("run", home=home)
+    again = run("run", home=home, OCR_SANDBOX="docker")  # as before: another sandbox is another setting
     looked = set(re.findall(r"▸ (\w+)", again.stderr))
     assert looked <= LOOK_TWICE, "others were settled by the first run"
     assert {line for line in again.stderr.splitlines() if " teacher requests" in line and ": 0 teacher" not in line} == set()
@@ -168,7 +168,7 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
         )
     assert after == before
     assert (home / "releases" / "sft_dataset" / "current" / "manifest.json").stat().st_mtime_ns == manifest
-    once_more = run("run", home=home)
+    once_more = run("run", home=home, OCR_SANDBOX="docker")
     assert "nothing to do" in once_more.stdout
     assert "▸" not in once_more.stderr, "no asset was run"
 
