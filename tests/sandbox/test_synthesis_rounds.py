@@ -205,10 +205,11 @@ def test_releases_have_kodcodes_columns_and_are_read_by_datasets(home: Path) -> 
         row["question_id"] for row in v1
     }
     answers = released("kodcode_sft_r1")
-    assert [(row["r1_pass_sequence"], row["r1_correctness"]) for row in answers] == [
-        ([1, 0, 0], "True"), ([1, 0, 0], "False"), ([1, 0, 0], "False"),
+    assert sorted((row["r1_pass_sequence"], row["r1_correctness"]) for row in answers) == [
+        ([1, 0, 0], "False"), ([1, 0, 0], "False"), ([1, 0, 0], "True"),
     ]  # fmt: skip
-    assert answers[0]["conversations"][1]["from"] == "gpt" and answers[0]["conversations"][1]["value"].startswith("<think>\nAdd.")
+    (right,) = (row for row in answers if row["r1_correctness"] == "True")
+    assert right["conversations"][1]["from"] == "gpt" and right["conversations"][1]["value"].startswith("<think>\nAdd.")
 
 
 def test_a_row_leads_back_to_its_question(home: Path) -> None:
