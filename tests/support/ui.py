@@ -28,7 +28,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-BYTES_OF_A_PICTURE = 150_000  # in docs/, which everyone clones
+BYTES_OF_A_PICTURE = 200_000  # in docs/, which everyone clones
 
 
 @contextlib.contextmanager
