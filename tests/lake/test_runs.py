@@ -42,6 +42,7 @@ def run(resources: dict[str, Any], config: dict[str, Any]) -> None:
 
 def test_a_run_says_with_which_settings_packages_and_project_file_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ocr.toml").write_text("[teacher]\nconcurrency = 7\nmodel = 'mine'\n")
+    monkeypatch.delenv("OCR_HOME", raising=False)
     monkeypatch.setenv("OCR_PROJECT", str(tmp_path))
     monkeypatch.setenv("OCR_TEACHER_KEY", "sk-hunter2")
     resources = resources_from_environment()
