@@ -20,6 +20,20 @@ from resources.models.api import ChatModel
 from resources.models.budget import Budget
 
 
+def chosen(responses: str) -> str:
+    """SELECT of the solution_id of those that are asked about, drawn by hashes, so that more of them hold the fewer.
+
+    ``responses``: SELECT of solution_id, problem_id, language. Parameters: problems and per_problem (null: all), the latter for
+    each language.
+    """
+    return f"""
+SELECT solution_id FROM (
+    SELECT solution_id, row_number() OVER (PARTITION BY problem_id, language ORDER BY md5(solution_id)) AS place,
+           dense_rank() OVER (ORDER BY md5(problem_id), problem_id) AS problem
+    FROM ({responses})
+) WHERE place <= coalesce($per_problem::BIGINT, place) AND problem <= coalesce($problems::BIGINT, problem)"""
+
+
 @dataclass
 class Rounds:
     """Asks ``model`` within ``budget``; None: nobody plays the role, and nothing is asked. ``journals``: the lake's folder of
@@ -67,4 +81,4 @@ class Rounds:
         return summary
 
 
-__all__ = ["Rounds"]
+__all__ = ["Rounds", "chosen"]

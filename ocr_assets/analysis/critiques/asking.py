@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ocr_assets.analysis.rounds import chosen
 from ocr_assets.generation.asking import Asked, Kind
 from ocr_assets.generation.prompts import PromptTemplate
 from ocr_assets.schema import CRITIC_ANSWERS, Judgement
@@ -17,17 +18,12 @@ PARSER_VERSION = "1"
 _JUDGEMENT = re.compile(r"<judge?ment>([^<>]{0,200})</judge?ment>", re.IGNORECASE)
 
 # Parameters: model, sampling, problems, per_problem.
-_SUBJECTS = """
-WITH chosen AS (
-    SELECT solution_id FROM (
-        SELECT solution_id, row_number() OVER (PARTITION BY problem_id, language ORDER BY md5(solution_id)) AS place,
-               dense_rank() OVER (ORDER BY md5(problem_id), problem_id) AS problem
-        FROM verified_triplets WHERE trim(solution) <> ''
-    ) WHERE place <= coalesce($per_problem::BIGINT, place) AND problem <= coalesce($problems::BIGINT, problem)
-), made AS (
-    SELECT solution_id, list({{'index': critique_index, 'prompt_hash': prompt_hash, 'standing':
-        CASE WHEN failure IS NOT NULL THEN failure WHEN judgement IS NOT NULL THEN 'passed' ELSE 'failed' END}}) AS made
-    FROM critic_answers WHERE model = $model AND sampling = $sampling AND template_hash = '{template}' GROUP BY solution_id
+_CHOSEN = chosen("SELECT solution_id, problem_id, language FROM verified_triplets WHERE trim(solution) <> ''")
+_SUBJECTS = f"""
+WITH chosen AS ({_CHOSEN}), made AS (
+    SELECT solution_id, list({{{{'index': critique_index, 'prompt_hash': prompt_hash, 'standing':
+        CASE WHEN failure IS NOT NULL THEN failure WHEN judgement IS NOT NULL THEN 'passed' ELSE 'failed' END}}}}) AS made
+    FROM critic_answers WHERE model = $model AND sampling = $sampling AND template_hash = '{{template}}' GROUP BY solution_id
 )
 SELECT t.solution_id, t.response_id, t.language, t.question, t.solution, r.sample_index, p.origins, m.made
 FROM verified_triplets t SEMI JOIN chosen USING (solution_id) JOIN r1_traces r USING (response_id)

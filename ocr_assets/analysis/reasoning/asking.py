@@ -11,6 +11,7 @@ from typing import Any
 
 from ocr_assets.analysis.reasoning.spans import ALIGNER_VERSION, aligned, final_spans, initial_spans, marked
 from ocr_assets.analysis.reasoning.tags import read_annotations
+from ocr_assets.analysis.rounds import chosen
 from ocr_assets.generation.asking import Asked, Kind
 from ocr_assets.generation.prompts import PromptTemplate
 from ocr_assets.platform.progress import Progress
@@ -23,12 +24,10 @@ STAGE = "reasoning_patterns"
 TEMPLATES = ("reasoning_initial", "reasoning_final")
 
 # Which responses are annotated. Parameters: problems, per_problem.
-_CHOSEN = """
-SELECT solution_id FROM (
-    SELECT s.solution_id, row_number() OVER (PARTITION BY s.problem_id, s.language ORDER BY md5(s.solution_id)) AS place,
-           dense_rank() OVER (ORDER BY md5(s.problem_id), s.problem_id) AS problem
-    FROM solutions s SEMI JOIN verified_triplets USING (solution_id) WHERE trim(s.reasoning) <> ''
-) WHERE place <= coalesce($per_problem::BIGINT, place) AND problem <= coalesce($problems::BIGINT, problem)"""
+_CHOSEN = chosen(
+    "SELECT solution_id, problem_id, language FROM solutions SEMI JOIN verified_triplets USING (solution_id) "
+    "WHERE trim(reasoning) <> ''"
+)
 
 # How the answers stand, by what they are about. Parameters: model, sampling.
 _MADE = """
@@ -120,8 +119,7 @@ def _named(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _status(answer: ChatAnswer) -> dict[str, str]:
-    text = separate_reasoning(answer.content, answer.reasoning).answer
-    return {"parse_status": read_annotations(text, answer.finish_reason)[0], "parser_version": ALIGNER_VERSION}
+    return {"parse_status": read_annotations(answer.separated.answer, answer.finish_reason)[0], "parser_version": ALIGNER_VERSION}
 
 
 # Answers that are not taken apart yet, or by another version. Parameter: version.
