@@ -75,7 +75,7 @@ def sql(query: str) -> None:
     """Run QUERY on the lake and print a table, e.g. "FROM funnel"."""
     from ocr_assets.platform.lineage import report
 
-    with _asked() as lake:
+    with _asked(own_query=True) as lake:
         click.echo(report.table(lake.rows(query)))
 
 
@@ -90,11 +90,11 @@ def _answer(question: str, *about: object) -> None:
 
 
 @contextmanager
-def _asked() -> Iterator[Any]:
+def _asked(*, own_query: bool = False) -> Iterator[Any]:
     import duckdb
 
     try:
-        with asked_lake() as lake:
+        with asked_lake(own_query=own_query) as lake:
             yield lake
     except duckdb.Error as error:
         raise Refused(str(error)) from error

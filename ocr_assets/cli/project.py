@@ -18,8 +18,10 @@ def resources() -> dict[str, Any]:
 
 
 @contextmanager
-def asked_lake() -> Iterator[Any]:
+def asked_lake(*, own_query: bool = False) -> Iterator[Any]:
     """The project's lake, open for questions (``rows``, ``scalar``); nothing is written. Refuses where there is none.
+
+    ``own_query``: a person wrote the query, so its joins are put in order.
 
     Opened read-only, without what only writing needs, where that can be: a lake in SQLite whose macros are those of this code.
     Any other is opened as for a run, which brings it up to date.
@@ -38,7 +40,7 @@ def asked_lake() -> Iterator[Any]:
         from resources.lake.reading import ReadOnlyLake
 
         # One thread: a question reads little, and threads that wait for each other take longer than one.
-        with ReadOnlyLake(place, threads=1) as lake:
+        with ReadOnlyLake(place, threads=1, as_written=not own_query) as lake:
             try:
                 is_of_this_code = lake.scalar("SELECT lineage_version()") == sql.version()
             except duckdb.CatalogException:  # earlier code made the lake
