@@ -1,6 +1,8 @@
 """The lake: what a write publishes, what it refuses, and that several processes may write and read at once."""
 
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, TypedDict
 
@@ -343,3 +345,31 @@ def test_several_processes_write_while_another_client_reads(tmp_path: Path) -> N
         with one.write(RUN, "stage") as write:
             write.append(ITEMS, expected)
         assert one.state("items") == state
+
+
+STREAMED = """
+import re, sys
+from pathlib import Path
+from resources.lake import Lake
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) >> 10
+
+with Lake(Path(sys.argv[1])) as lake:
+    with lake.plain_cursor() as cursor:
+        cursor.execute("CREATE TABLE lake.long AS SELECT ''::VARCHAR AS text LIMIT 0")
+        for part in range(20):
+            cursor.execute("INSERT INTO lake.long SELECT repeat(md5((i + ?)::VARCHAR), 600) FROM range(2048) r(i)", [part * 2048])
+    before = peak()
+    rows = sum(batch.num_rows for batch in lake.batches("FROM long", size=256))
+    print(rows, peak() - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_stream_of_long_texts_is_never_whole_in_memory(tmp_path: Path) -> None:
+    """786 MB of texts: DuckDB counts those that wait to be fetched as if they had no length."""
+    done = subprocess.run([sys.executable, "-c", STREAMED, str(tmp_path / "lake")], capture_output=True, text=True, check=True)
+    rows, megabytes = map(int, done.stdout.split())
+    assert rows == 20 * 2048
+    assert megabytes < 400, megabytes
