@@ -47,7 +47,7 @@ class Lake:
     home: Path
     catalog: str | None = None
     data_path: str | None = None
-    memory_limit: str = "4GB"
+    memory_limit: str = "3GB"
     tables: Sequence[Table] = ()
     setup_sql: str = ""
     migrations: Sequence[Migration] = ()

@@ -35,7 +35,7 @@ class LakeResource(Settings):
         json_schema_extra={"env": "OCR_DATA_PATH", "path": True},
     )
     memory_limit: str = Field(
-        "4GB", description="DuckDB's memory; beyond it spills to disk", json_schema_extra={"env": "OCR_MEMORY_LIMIT"}
+        "3GB", description="DuckDB's memory; beyond it spills to disk", json_schema_extra={"env": "OCR_MEMORY_LIMIT"}
     )
 
     @field_validator("home")
