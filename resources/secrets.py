@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # Pydantic is imported where a key is read, so that what need
 _SHOWN = "***"
 # user:password@ in an address; the password of a libpq connection string.
 _USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]+(?=@)")
-_PASSWORD = re.compile(r"(\bpassword\s*=\s*)('[^']*'|[^\s'\"]+)", re.IGNORECASE)
+_PASSWORD = re.compile(r"(\b(?:ssl)?password\s*=\s*)('[^']*'|[^\s'\"]+)", re.IGNORECASE)
 # A key in the query of an address.
 _IN_QUERY = re.compile(r"(?<=[?&])((?:api[-_]?)?key|(?:access[-_]?)?token|secret|signature|sig)=[^&\s'\"]+", re.IGNORECASE)
 

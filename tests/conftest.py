@@ -18,6 +18,8 @@ from hypothesis import settings
 
 from resources.sandbox.docker_pool import DockerSandbox
 from tests.support.graph import demo
+from tests.support.postgres import Postgres, postgres_server
+from tests.support.s3 import Store, s3_server
 
 __all__ = ["demo"]
 
@@ -39,6 +41,20 @@ def sandbox() -> Iterator[DockerSandbox]:
     """Two sandboxes; without an engine the tests fail."""
     with DockerSandbox(workers=2) as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; each test makes a database of its own."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """An S3 server with an empty bucket."""
+    with s3_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

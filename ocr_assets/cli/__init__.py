@@ -73,10 +73,11 @@ class _Main(click.Group):
             return super().invoke(ctx)
         except ValueError as error:
             from ocr_assets.platform.row_files import BadInput
+            from resources.lake.extensions import CannotOpen
             from resources.lake.migrations import SchemaMismatch
             from resources.settings.environment import WrongSetting  # here, for it brings Dagster with it
 
-            if isinstance(error, BadInput | WrongSetting | SchemaMismatch):
+            if isinstance(error, BadInput | CannotOpen | WrongSetting | SchemaMismatch):
                 raise Refused(str(error)) from error
             raise
 

@@ -2,8 +2,8 @@
 
 ``tables.py``: what a table is; ``lake.py``: opening and reading; ``write.py`` and ``staging.py``: publishing; ``lineage.py``: the
 tables of lineage; ``history.py``: what went; ``migrations.py``: older lakes; ``catalog.py``: SQLite and PostgreSQL;
-``journal.py``: what is kept between two commits; ``watch.py``: what a process reads and writes; ``reading.py``: asking without
-writing.
+``object_store.py``: S3; ``journal.py``: what is kept between two commits; ``watch.py``: what a process reads and writes;
+``reading.py``: asking without writing.
 
 The names are imported when they are asked for: a question at the terminal must not wait for PyArrow.
 """
@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from resources.lake.catalog import load_extensions
+    from resources.lake.extensions import CannotOpen, load_extensions
     from resources.lake.history import Gone
     from resources.lake.lake import Lake
     from resources.lake.lineage import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from resources.lake.write import Change, InvalidRows, Write
 
 _NAMES = {
-    "catalog": ("load_extensions",),
+    "extensions": ("CannotOpen", "load_extensions"),
     "history": ("Gone",),
     "lake": ("Lake",),
     "lineage": (
@@ -73,6 +73,7 @@ __all__ = [
     "RUN_IO",
     "SCHEMA_VERSION",
     "STAGE_COUNT",
+    "CannotOpen",
     "Change",
     "Column",
     "Edge",

@@ -1,6 +1,7 @@
-"""The catalog behind the lake: extensions, attaching, one writer at a time, transactions, and waiting while it is busy.
+"""The catalog behind the lake: attaching, one writer at a time, transactions, and waiting while it is busy or restarts.
 
-What differs between a SQLite and a PostgreSQL catalog is here and nowhere else. What is written is in ``write.py``.
+What differs between a SQLite and a PostgreSQL catalog is here and in ``at_work.py``, and nowhere else. Data files may lie in an
+object store (``object_store.py``). What is written is in ``write.py``.
 """
 
 from __future__ import annotations
@@ -8,36 +9,28 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
 import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from resources.lake.extensions import CannotOpen, load_extensions, quoted
+from resources.lake.object_store import is_remote, open_store
+from resources.secrets import hidden
+
 _BUSY = ("database is locked", "conflict", "failed to commit ducklake transaction", "busy")
+# What DuckDB says of a server that is being restarted, or has ended our session; and of a store that does not answer.
+_AWAY = ("server closed the connection", "connection to server", "no connection to the server", "terminating connection",
+         "the database system is", 'failed to execute query "rollback"', "could not connect to server", "http 50")  # fmt: skip
 _FULL = ("disk is full", "no space left")
 _NOTHING_LEFT = 1 << 20  # bytes
 _WAIT_S = 120
+_KEEPALIVE = "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3"
 Result = TypeVar("Result")
-
-
-def load_extensions(connection: duckdb.DuckDBPyConnection, *, postgres: bool = False) -> None:
-    """Load DuckLake and the catalog's driver straight from their PyPI packages: offline, and nothing is installed.
-
-    Raises ``ModuleNotFoundError`` with the remedy if the PostgreSQL driver is wanted and its package is missing.
-    """
-    for extension in ("ducklake", "sqlite_scanner", *(["postgres_scanner"] if postgres else [])):
-        try:
-            folder = files(f"duckdb_extension_{extension}") / "extensions" / f"v{duckdb.__version__}"
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"the lake's catalog needs the package duckdb-extension-{extension.replace('_', '-')}=={duckdb.__version__}; "
-                "install it with: pip install 'ocr-assets[postgres]'"
-            ) from error
-        connection.execute(f"LOAD '{folder / f'{extension}.duckdb_extension'}'")
 
 
 class DiskFull(OSError):
@@ -60,11 +53,17 @@ class Catalog:
         return self._address.startswith("postgres:")
 
     def attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool = False) -> None:
-        """Attach the lake as ``lake`` and make it the default, creating it where it does not exist; not if ``read_only``."""
+        """Attach the lake as ``lake`` and make it the default, creating it where it does not exist; not if ``read_only``.
+
+        Raises ``CannotOpen`` where a package, a server, a store or the right to use it is missing.
+        """
         load_extensions(connection, postgres=self.is_postgres)
-        # DuckLake repeats a commit that others overtook; ten times, its default, is too few for eight writers.
-        connection.execute("SET ducklake_max_retry_count = 100")
-        options = f"DATA_PATH {_text(self._data_path)}"
+        if is_remote(self._data_path):
+            open_store(connection, self._data_path)
+        # DuckLake by itself would repeat a commit that others overtook, though it never saw what they wrote. Here it fails, and
+        # the whole transaction is run again (``retry``): also a writer that lost its lock on the way doubles nothing.
+        connection.execute("SET ducklake_max_retry_count = 0")
+        options = f"DATA_PATH {quoted(self._data_path)}"
         if self._address.startswith("sqlite:"):
             # WAL lets people read while a run writes; the timeout lets two writers queue instead of failing.
             options += ", META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 30000"
@@ -72,11 +71,29 @@ class Catalog:
             options += ", OVERRIDE_DATA_PATH true"
         if read_only:
             options += ", READ_ONLY"
-        retry(lambda: connection.execute(f"ATTACH IF NOT EXISTS {_text(f'ducklake:{self._address}')} AS lake ({options})"))
-        if self.is_postgres and not read_only:
-            server = _text(self._address.removeprefix("postgres:"))
-            connection.execute(f"ATTACH IF NOT EXISTS {server} AS lake_lock (TYPE postgres)")
+        try:
+            retry(lambda: connection.execute(f"ATTACH IF NOT EXISTS {quoted(f'ducklake:{self._address}')} AS lake ({options})"))
+            if self.is_postgres and not read_only:
+                server = quoted(self._address.removeprefix("postgres:"))
+                connection.execute(f"ATTACH IF NOT EXISTS {server} AS lake_lock (TYPE postgres)")
+        except duckdb.Error as error:
+            if fault := self._fault(str(error)):
+                raise CannotOpen(fault) from None
+            raise
         use_lake(connection)
+
+    def _fault(self, message: str) -> str | None:
+        """In one line, why this catalog cannot be attached; None: DuckDB's own message is as good."""
+        known = re.search(r'does not match existing data path in the catalog "(.*)"', message)
+        if known:
+            return (
+                f"{hidden(self._address)}: the data of this catalog's lake lie at {known[1]}, not at {self._data_path}; "
+                f"set OCR_DATA_PATH={known[1]} on every machine"
+            )
+        if self.is_postgres and "Unable to connect" in message:
+            said = " ".join(message.rpartition("Unable to connect to Postgres at")[2].partition('": ')[2].split())
+            return f"OCR_CATALOG={hidden(self._address)}: {hidden(said)}; the password is read from PGPASSWORD or ~/.pgpass"
+        return None
 
     @contextlib.contextmanager
     def writer_lock(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -92,13 +109,17 @@ class Catalog:
             return
         with contextlib.closing(connection.cursor()) as cursor:
             cursor.execute("BEGIN")
+            # The server notices within a minute that a machine is gone, and gives its lock to others.
+            cursor.execute(f"CALL postgres_execute('lake_lock', '{_KEEPALIVE}')")
             # Any number will do as long as all writers of this database agree on it.
             cursor.execute("FROM postgres_query('lake_lock', 'SELECT pg_advisory_xact_lock(7095061)::text')")
             cursor.fetchall()
             try:
                 yield
             finally:
-                cursor.execute("ROLLBACK")
+                # Where the session is gone, so is the lock; whether the block did its work is the block's matter.
+                with contextlib.suppress(duckdb.Error):
+                    cursor.execute("ROLLBACK")
 
 
 def use_lake(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -125,9 +146,11 @@ def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     cursor.execute("COMMIT")
 
 
-def retry(action: Callable[[], Result]) -> Result:
-    """Run ``action``, again while another process holds the catalog, for at most two minutes."""
-    busy = retry_if_exception(lambda error: isinstance(error, duckdb.Error) and _says(error, _BUSY) and not _says(error, _FULL))
+def retry(action: Callable[[], Result], *, also_away: bool = False) -> Result:
+    """Run ``action``, again while another process holds the catalog, for at most two minutes. ``also_away``: and while the server
+    of the catalog, or the store of the data, does not answer."""
+    signs = (*_BUSY, *_AWAY) if also_away else _BUSY
+    busy = retry_if_exception(lambda error: isinstance(error, duckdb.Error) and _says(error, signs) and not _says(error, _FULL))
     retrying = Retrying(
         retry=busy, stop=stop_after_delay(_WAIT_S), wait=wait_random_exponential(multiplier=0.1, max=5), reraise=True
     )
@@ -149,11 +172,6 @@ def disk_of(folder: Path) -> Iterator[None]:
 def is_full(error: BaseException) -> bool:
     """Whether it says that the disk is full."""
     return _says(error, _FULL)
-
-
-def _text(value: str) -> str:
-    """A text in SQL."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _says(error: BaseException, signs: Iterable[str]) -> bool:

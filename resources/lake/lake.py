@@ -207,7 +207,7 @@ class Lake:
                     self._remove_uncommitted()
                     raise
 
-        retry(once)
+        retry(once, also_away=True)
 
     def note_counts(self, run_id: str, stage: str, counts: Sequence[tuple[int, str, str, int]]) -> None:
         """Note what became of a stage's rows (place, outcome, reason, rows) now that ``run_id`` wrote it, if that is news."""

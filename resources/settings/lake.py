@@ -31,7 +31,7 @@ class LakeResource(Settings):
     )
     data_path: str | None = Field(
         None,
-        description="Where data files go instead of the lake's folder",
+        description="Where data files go instead of the lake's folder: another folder, or s3://bucket/prefix (keys: AWS_…)",
         json_schema_extra={"env": "OCR_DATA_PATH", "path": True},
     )
     memory_limit: str = Field(

@@ -1,14 +1,16 @@
 """A lake with its catalog in a real PostgreSQL: several processes write the same and other rows at once; none is lost or doubled."""
 
+import contextlib
 import multiprocessing
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict
 
+import psycopg2
 import pytest
 
-from resources.lake import Lake, RunInfo, Table
-from tests.support.postgres import postgres_server
+from resources.lake import CannotOpen, Lake, RunInfo, Table
+from resources.lake.staging import Plan
+from tests.support.postgres import Postgres
 
 
 class Item(TypedDict):
@@ -35,11 +37,10 @@ def write(home: str, catalog: str, writer: int, start: Any) -> None:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with postgres_server() as (address, environment):
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield address
+def server(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in postgres.environment.items():
+        monkeypatch.setenv(name, value)
+    return postgres.database()
 
 
 @pytest.mark.slow
@@ -65,3 +66,58 @@ def test_processes_that_write_at_once_lose_and_double_nothing(server: str, tmp_p
         with other.write(RunInfo("one"), "items") as change:
             change.append(ITEMS, expected.values())
         assert (rows, version) == other.state("items")
+
+
+def sessions_end(address: str, which: str) -> int:
+    """Have the server end its client sessions for which the condition holds; returns how many."""
+    with contextlib.closing(psycopg2.connect(address.removeprefix("postgres:"))) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            f"WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend' AND {which}"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')", "true"], ids=["lock", "all"])
+def test_a_writer_whose_sessions_end_while_another_writes_doubles_and_loses_nothing(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """The server gives the lock of a lost session to others: what they commit, the writer has not seen."""
+    home, rows = tmp_path / "lake", [{"id": f"row-{number}", "number": number} for number in range(50)]
+    apply, others = Plan.apply, iter([rows])
+    with Lake(home, server, tables=[ITEMS]) as lake, Lake(home, server, tables=[ITEMS]) as other:
+
+        def apply_and_lose(plan: Plan, cursor: Any) -> tuple[int, int]:
+            done = apply(plan, cursor)
+            for row in others:
+                assert sessions_end(server, which)
+                with other.write(RunInfo("other"), "items") as change:
+                    change.append(ITEMS, row)
+            return done
+
+        monkeypatch.setattr(Plan, "apply", apply_and_lose)
+        with lake.write(RunInfo("one"), "items") as change:
+            change.append(ITEMS, [*rows, {"id": "one more", "number": 50}])
+        monkeypatch.undo()
+        assert change.changes["items"].inserted == 1, "the others' rows were seen in the end"
+        assert lake.scalar("SELECT count(*) FROM items") == lake.scalar("SELECT count(DISTINCT id) FROM items") == 51
+        assert lake.state("items")[0] == 51
+
+
+@pytest.mark.slow
+def test_a_lake_that_cannot_be_opened_says_why_in_one_line(server: str, tmp_path: Path) -> None:
+    with Lake(tmp_path / "one", server, tables=[ITEMS]):
+        pass
+    data = f"{tmp_path / 'one' / 'data'}/"
+    with pytest.raises(CannotOpen, match=f"set OCR_DATA_PATH={data} on every machine"):
+        Lake(tmp_path / "two", server, tables=[ITEMS]).open()
+    with Lake(tmp_path / "two", server, data, tables=[ITEMS]) as lake:
+        assert lake.rows("FROM items") == []
+    for address, reason in (
+        (server.replace("dbname=", "dbname=no_"), "does not exist"),
+        ("postgres:host=/nowhere dbname=x", "Is the server running"),
+    ):
+        with pytest.raises(CannotOpen, match=reason) as error:
+            Lake(tmp_path / "three", address, tables=[ITEMS]).open()
+        assert str(error.value).startswith("OCR_CATALOG=postgres:") and "\n" not in str(error.value)

@@ -1,4 +1,5 @@
-"""A PostgreSQL server for one test: its own data, no TCP port, a password that only the environment knows."""
+"""A PostgreSQL server for tests: its own data, no TCP port, a password that only a file of the environment knows. A database each
+test."""
 
 import os
 import pwd
@@ -6,8 +7,10 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,9 +31,39 @@ def _programs() -> Path:
     return folders[-1].parent
 
 
+@dataclass(frozen=True)
+class Postgres:
+    """A running server. ``environment``: what tells clients the password; ``control``: the command line of ``pg_ctl``."""
+
+    folder: Path
+    environment: dict[str, str]
+    control: list[str]
+
+    def database(self) -> str:
+        """A new database: its address for ``OCR_CATALOG``, without a password."""
+        import psycopg2
+
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        with closing(psycopg2.connect(self.dsn("postgres"), passfile=self.environment["PGPASSFILE"])) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {name}")
+        return f"postgres:{self.dsn(name)}"
+
+    def dsn(self, name: str) -> str:
+        return f"host={self.folder} user={USER} dbname={name}"
+
+    def run(self, *command: str) -> None:
+        """``stop -m fast``, ``start`` …"""
+        # Not captured: the server would keep the pipes of `start` open.
+        subprocess.run(
+            [*self.control, *command], check=True, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+
 @contextmanager
-def postgres_server() -> Iterator[tuple[str, dict[str, str]]]:
-    """A running server: its address for ``OCR_CATALOG`` without a password, and the environment that holds the password."""
+def postgres_server() -> Iterator[Postgres]:
+    """A running server, gone with its data at the end."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
     password = secrets.token_hex(16)
@@ -56,11 +89,12 @@ def postgres_server() -> Iterator[tuple[str, dict[str, str]]]:
         "-N",
     ]
     subprocess.run([*as_user, *initdb], check=True, capture_output=True, cwd=folder)
-    control = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w"]
     options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-    subprocess.run([*control, "-l", str(folder / "log"), "-o", options, "start"], check=True, capture_output=True, cwd=folder)
+    control = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options]
+    server = Postgres(folder, {"PGPASSFILE": str(folder / "pgpass")}, control)
+    server.run("start")
     try:
-        yield f"postgres:host={folder} user={USER} dbname=postgres", {"PGPASSFILE": str(folder / "pgpass")}
+        yield server
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=folder)
+        server.run("stop", "-m", "immediate")
         shutil.rmtree(folder)
