@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ocr_assets.generation import runner
@@ -15,6 +14,7 @@ from ocr_assets.generation.asking import Kind, Wanted, ask
 from ocr_assets.generation.request_loop import Count
 from ocr_assets.generation.runner import Report, Say, Summary
 from resources.lake import Lake, RunInfo
+from resources.lake.at_work import Journals
 from resources.lake.journal import Journal
 from resources.models.api import ChatModel
 from resources.models.budget import Budget
@@ -41,7 +41,7 @@ class Rounds:
 
     store: Lake
     run: RunInfo
-    journals: Path
+    journals: Journals
     model: ChatModel | None
     budget: Budget
     count: Count

@@ -90,7 +90,7 @@ class Memory:
 
         def own() -> list[Path]:
             # What a killed run paid for waits in the journals' segments.
-            waiting = sorted(lake.journals.glob(f"{name}*/*.jsonl"))
+            waiting = sorted(lake.journals.folder.glob(f"{name}*/*.jsonl"))
             return [*waiting, lake.releases / name, *_declared(asset, FILES_WRITTEN, lake)]
 
         return cls(lake.root / "lake" / "settled" / f"{name}{scope}.json", name, decided_by, own)

@@ -6,16 +6,16 @@ Which further samples verdicts lead to is planned in ``plan.py``; who judges is 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from ocr_assets.platform.following import judged_up_to
 from ocr_assets.traces.plan import Plan
 from resources.lake import Lake
+from resources.lake.at_work import Journals
 
 POLL_S = 1.0
 
 
-async def more_to_ask(store: Lake, journals: Path, plan: Plan) -> bool:
+async def more_to_ask(store: Lake, journals: Journals, plan: Plan) -> bool:
     """Wait for verdicts on what was asked; true as soon as they lead to further requests of ``plan``.
 
     False when none can come any more: nobody follows, or the follower has judged all that the lake holds.

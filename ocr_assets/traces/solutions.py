@@ -14,7 +14,7 @@ from ocr_assets.generation.parse import PARSER_VERSION, solution_row
 from ocr_assets.platform.progress import Progress
 from ocr_assets.schema import SOLUTIONS, Solution
 from resources.lake import Edge, Lake, RunInfo, Write
-from resources.lake.at_work import StageLock
+from resources.lake.at_work import Journals, StageLock
 
 COMMIT_ROWS = 10_000  # about 300 MB of text
 
@@ -34,7 +34,7 @@ FROM solutions
 """
 
 
-def alone(journals: Path, say: Callable[[str], object]) -> StageLock:
+def alone(journals: Journals | Path, say: Callable[[str], object]) -> StageLock:
     """The lock of the stage: who parses is alone with it, and a second process waits."""
     return StageLock(journals, "solutions", say)
 

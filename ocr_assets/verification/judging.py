@@ -28,6 +28,7 @@ from ocr_assets.verification.ungraded import UNGRADED, ungraded
 from ocr_assets.verification.validation.quality import QUALITY, UNVALIDATED, UNVALIDATED_AND_NEEDED
 from ocr_assets.verification.validation.validate import candidate, plan_salt, validate
 from resources.lake import Lake, RunInfo, Write
+from resources.lake.at_work import Journals
 from resources.lake.journal import Journal
 from resources.sandbox.pool import Pool
 
@@ -41,7 +42,7 @@ class Workplace:
 
     store: Lake
     run: RunInfo
-    journals: Path
+    journals: Journals | Path
     pool: AbstractContextManager[Pool]
     online_judge: bool
     say: Callable[[str], object]

@@ -18,7 +18,7 @@ from typing import TypeVar
 import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from resources.lake.extensions import CannotOpen, load_extensions, quoted
+from resources.lake.extensions import POSTGRES, CannotOpen, load_extensions, quoted
 from resources.lake.object_store import is_remote, open_store
 from resources.secrets import hidden
 
@@ -50,7 +50,7 @@ class Catalog:
 
     @property
     def is_postgres(self) -> bool:
-        return self._address.startswith("postgres:")
+        return self._address.startswith(POSTGRES)
 
     def attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool = False) -> None:
         """Attach the lake as ``lake`` and make it the default, creating it where it does not exist; not if ``read_only``.
@@ -74,7 +74,7 @@ class Catalog:
         try:
             retry(lambda: connection.execute(f"ATTACH IF NOT EXISTS {quoted(f'ducklake:{self._address}')} AS lake ({options})"))
             if self.is_postgres and not read_only:
-                server = quoted(self._address.removeprefix("postgres:"))
+                server = quoted(self._address.removeprefix(POSTGRES))
                 connection.execute(f"ATTACH IF NOT EXISTS {server} AS lake_lock (TYPE postgres)")
         except duckdb.Error as error:
             if fault := self._fault(str(error)):

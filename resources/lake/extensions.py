@@ -7,6 +7,8 @@ from importlib.resources import files
 
 import duckdb
 
+POSTGRES = "postgres:"  # how the address of a catalog in PostgreSQL begins
+
 
 class CannotOpen(ValueError):
     """The lake cannot be opened from here. One line: which address or package, what is wrong, and what to do."""
@@ -37,4 +39,4 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-__all__ = ["CannotOpen", "load_extension", "load_extensions", "quoted"]
+__all__ = ["POSTGRES", "CannotOpen", "load_extension", "load_extensions", "quoted"]

@@ -3,6 +3,10 @@
 One writer at a time, by a lock that goes with its process (``at_work.py``); the next run takes over the files of a dead one. Rows
 are JSON lines in segments: while one is being committed, the next is written. The lake's anti-join on keys makes replaying
 harmless, so a row may be both journalled and committed, but never lost.
+
+A journal is its machine's own. Where several machines work on one lake, what one of them had paid for and not yet committed when
+it was killed (the last minute at most) waits there until that machine works on the stage again; what another has asked meanwhile
+is in the lake, and is not doubled.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from resources.lake.at_work import Busy, StageLock
+from resources.lake.at_work import Busy, Journals, StageLock
 
 SYNC_EVERY_S = 1.0
 
@@ -28,16 +32,16 @@ class Corrupt(RuntimeError):
 
 
 class Journal:
-    """``with Journal(folder, "r1_traces") as journal``: the only writer of this name while it is open (``wait``: see
+    """``with Journal(journals, "r1_traces") as journal``: the only writer of this name while it is open (``wait``: see
     ``StageLock``).
 
     ``recovered()`` gives what earlier processes left; ``append`` keeps a row; ``clear`` forgets all once the lake has it.
     To commit while rows still come in: ``segment = journal.roll()``, commit what was appended before, ``forget(segment)``.
     """
 
-    def __init__(self, folder: Path, name: str, wait: Callable[[str], object] | None = None) -> None:
-        self.journals = folder
-        self._lock = StageLock(folder, name, wait)
+    def __init__(self, journals: Journals | Path, name: str, wait: Callable[[str], object] | None = None) -> None:
+        self.journals = Journals.of(journals)
+        self._lock = StageLock(self.journals, name, wait)
         self._folder = self._lock.folder
         self._synced = 0.0
         self._dirty = False
@@ -77,11 +81,12 @@ class Journal:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Keep ``row``: after this returns, killing the process loses nothing; after ``sync``, nor does a power cut. It syncs
-        by itself when the last time is a second ago."""
+        by itself when the last time is a second ago. Raises ``Busy`` if the stage's lock was lost to another (``confirm``)."""
         line = json.dumps(row, default=_plain, ensure_ascii=True).encode() + b"\n"
         if self._file.write(line) != len(line):
             raise OSError(f"{self._path}: the disk is full; make room and run again")
         self._dirty = True
+        self._lock.confirm()
         if time.monotonic() - self._synced >= SYNC_EVERY_S:
             self.sync()
 

@@ -11,6 +11,8 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from resources import runs
 from resources.lake import Lake, Migration, Table
+from resources.lake.at_work import Journals
+from resources.lake.extensions import POSTGRES
 from resources.settings.base import Settings
 from resources.settings.project import as_folder
 
@@ -57,8 +59,9 @@ class LakeResource(Settings):
         return self.root / "cache"
 
     @property
-    def journals(self) -> Path:
-        return self.root / "lake" / "journal"
+    def journals(self) -> Journals:
+        server = self.catalog.removeprefix(POSTGRES) if self.catalog and self.catalog.startswith(POSTGRES) else None
+        return Journals(self.root / "lake" / "journal", server)
 
     def lake(self, tables: Sequence[Table] = (), setup_sql: str = "", migrations: Sequence[Migration] = ()) -> Lake:
         """The lake, not yet open."""

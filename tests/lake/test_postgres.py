@@ -1,16 +1,14 @@
 """A lake with its catalog in a real PostgreSQL: several processes write the same and other rows at once; none is lost or doubled."""
 
-import contextlib
 import multiprocessing
 from pathlib import Path
 from typing import Any, TypedDict
 
-import psycopg2
 import pytest
 
 from resources.lake import CannotOpen, Lake, RunInfo, Table
 from resources.lake.staging import Plan
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, sessions_end
 
 
 class Item(TypedDict):
@@ -66,16 +64,6 @@ def test_processes_that_write_at_once_lose_and_double_nothing(server: str, tmp_p
         with other.write(RunInfo("one"), "items") as change:
             change.append(ITEMS, expected.values())
         assert (rows, version) == other.state("items")
-
-
-def sessions_end(address: str, which: str) -> int:
-    """Have the server end its client sessions for which the condition holds; returns how many."""
-    with contextlib.closing(psycopg2.connect(address.removeprefix("postgres:"))) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-            f"WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend' AND {which}"
-        )
-        return cursor.fetchone()[0]
 
 
 @pytest.mark.slow

@@ -1,8 +1,10 @@
 """Asks one endpoint for what a lake lacks, as the asset does, without Dagster around it: a process for tests to kill.
+``OCR_CATALOG`` and ``OCR_DATA_PATH`` as in a project.
 
 ``python asking.py HOME URL SAMPLES CONCURRENCY [MAX_TOKENS]``. Small commits, so that a kill hits every stage of one.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,11 +15,13 @@ from ocr_assets.platform.lake import project_lake
 from ocr_assets.traces import collect
 from ocr_assets.traces.plan import Wanted
 from resources.lake import RunInfo, batches
+from resources.lake.at_work import Journals
 from resources.lake.journal import Journal
 from resources.models import endpoint, health
 from resources.models.api import Sampling
 from resources.models.budget import Budget
 from resources.models.endpoint import EndpointModel
+from resources.settings import LakeResource
 
 COMMIT_ROWS = 12
 
@@ -28,9 +32,10 @@ def main(home: str, url: str, samples: str, concurrency: str, max_tokens: str = 
         {"python": Fixed(int(samples)), "cpp": Fixed(1)}, Sampling(max_tokens=int(max_tokens)), "r1", load_templates(NAMES)
     )
     teacher = EndpointModel("r1", [url], concurrency=int(concurrency), timeout_s=60, attempts=50)
+    place = LakeResource(home=home, catalog=os.environ.get("OCR_CATALOG"), data_path=os.environ.get("OCR_DATA_PATH"))
     with (
-        project_lake(Path(home) / "lake") as store,
-        Journal(Path(home) / "journal", "r1_traces") as journal,
+        project_lake(place) as store,
+        Journal(Journals(Path(home) / "journal", place.journals.server), "r1_traces") as journal,
     ):
         done = collect.ask(
             store, RunInfo("asking"), journal, teacher, wanted, Budget(), lambda texts: [len(text) for text in texts], print,

@@ -61,6 +61,18 @@ class Postgres:
         )
 
 
+def sessions_end(address: str, which: str) -> int:
+    """Have the server end its client sessions for which the condition holds; returns how many."""
+    import psycopg2
+
+    with closing(psycopg2.connect(address.removeprefix("postgres:"))) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            f"WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend' AND {which}"
+        )
+        return cursor.fetchone()[0]
+
+
 @contextmanager
 def postgres_server() -> Iterator[Postgres]:
     """A running server, gone with its data at the end."""

@@ -18,7 +18,7 @@ import streamlit as st
 from ocr_assets.platform.visible import visible
 from ocr_assets.serving.viewer import queries
 from ocr_assets.serving.viewer.queries import Filter, Key, Row, Versions
-from resources.lake.at_work import progress
+from resources.lake.at_work import Journals, progress
 from resources.lake.reading import NoLake, ReadOnlyLake
 from resources.settings import LakeResource, from_environment
 
@@ -255,7 +255,7 @@ def changed_rows(lake: ReadOnlyLake, versions: Versions, change: Any) -> None:
         st.rerun()
 
 
-def progress_page(journals: Path) -> None:
+def progress_page(journals: Journals) -> None:
     """What works on this lake now, and how far it is: the run that asks, the job that follows it, whatever else."""
     st.subheader("At work")
 
