@@ -7,6 +7,8 @@ SHELL := /bin/bash
 OCR_HOME ?= $(CURDIR)/.ocr
 export DAGSTER_HOME := $(OCR_HOME)/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
+# Container images often set it; each of the many processes that tests start would then compile all our modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := ocr_assets resources sandbox_images tests

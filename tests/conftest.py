@@ -7,6 +7,7 @@ is left out by ``make test-fast``; ``long`` is left to ``make test-long``; ``siz
 no other test beside it, because it measures time, memory or what the whole host holds.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         return connect(*arguments, config={"threads": 1, **(config or {})}, **options)
 
     duckdb.connect = connect_with_one_thread
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: Python need not look through it for garbage after each test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

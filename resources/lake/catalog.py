@@ -58,6 +58,9 @@ class Catalog:
         Raises ``CannotOpen`` where a package, a server, a store or the right to use it is missing.
         """
         load_extensions(connection, postgres=self.is_postgres)
+        # The catalog's tables are small and many: a scan by several threads opens the file once more, and reads of all tables how
+        # they are made, before it reads a few rows of one.
+        connection.execute("SET GLOBAL sqlite_disable_multithreaded_scans = true")
         if is_remote(self._data_path):
             open_store(connection, self._data_path)
         # DuckLake by itself would repeat a commit that others overtook, though it never saw what they wrote. Here it fails, and
