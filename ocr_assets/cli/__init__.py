@@ -34,6 +34,7 @@ COMMANDS = {
         "ocr_assets.cli.audit",
         "Judge a published DATASET (a folder, hub:name@revision, bundled) and write what a buyer would want to know as Markdown.",
     ),
+    "sandbox": ("ocr_assets.cli.sandbox", "Bring the sandbox image to other machines."),
     "evaluate": ("ocr_assets.cli.evaluate", "Judge published samples on a benchmark again, in the sandbox."),
     "loop": ("ocr_assets.cli.loop", "Write the toy project into FOLDER: training rows, a benchmark, mixes, a model's shape."),
     "nemo-rl": ("ocr_assets.cli.training", "Write a packed training mix as files for NeMo-RL."),

@@ -25,5 +25,5 @@ class OwnGrader:
     def _judge(self, request: Mapping[str, Any]) -> Answer:
         solution = request["solution"]
         suite = suite_from_json(request["problem"])
-        judged = grade(self._sandbox, solution["language"], solution["code"], suite, self._settings)
+        judged = self._sandbox.call(grade, solution["language"], solution["code"], suite, self._settings)
         return Answer(judged["verdict"], judged["message"], judged["first_failure"])

@@ -6,15 +6,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Any, NoReturn, TypedDict, cast
 
 from ocr_assets.grading.grade import Graded, grade
 from ocr_assets.grading.settings import GradingSettings
 from ocr_assets.grading.version import GRADER_VERSION
 from ocr_assets.programs.suites import Suite
 from ocr_assets.schema import Language, Verdict, content_id
-from resources.sandbox.api import Sandbox
+from resources.sandbox.api import Sandbox, SandboxFault
 
 
 class Item(TypedDict):
@@ -30,6 +31,17 @@ class Item(TypedDict):
 def verdict_id(solution_id: str, suite_id: str, version: str = GRADER_VERSION) -> str:
     """A verdict's id: the same solution, suite and grader give the same id."""
     return content_id("ver", solution_id, suite_id, version)
+
+
+@dataclass(frozen=True)
+class _Gone:
+    """A sandbox that is no more: what is graded by it is a ``sandbox_error`` that says why."""
+
+    fault: SandboxFault
+    online_judge: bool
+
+    def execute(self, *arguments: Any, **named: Any) -> NoReturn:
+        raise self.fault
 
 
 class GradedOnce:
@@ -58,7 +70,7 @@ class GradedOnce:
             if graded["verdict"] != "sandbox_error":
                 return graded
         try:
-            graded = grade(self._sandbox, language, code, suite, self._settings)
+            graded = self._graded(language, code, suite)
         except BaseException as error:
             if first:
                 self._forget(key)
@@ -69,6 +81,14 @@ class GradedOnce:
                 self._forget(key)
             future.set_result(graded)
         return graded
+
+    def _graded(self, language: Language, code: str, suite: Suite) -> Graded:
+        """Graded where the sandboxes are, all of it on one machine. One that is lost again and again gives no verdict."""
+        try:
+            return self._sandbox.call(grade, language, code, suite, self._settings)
+        except SandboxFault as error:
+            gone = cast("Sandbox", _Gone(error, self._sandbox.online_judge))
+            return grade(gone, language, code, suite, self._settings)
 
     def _forget(self, key: str) -> None:
         """What is no verdict is not remembered: the next equal program is graded."""

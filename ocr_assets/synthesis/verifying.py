@@ -156,7 +156,7 @@ def verify_new(
 
 
 def _verified(opened: Pool, settings: SelfVerificationSettings, row: Mapping[str, Any]) -> SelfVerification:
-    return verify(opened, row, settings)
+    return opened.call(verify, row, settings)
 
 
 # The asset that asks for each kind of answer, in whose name they are verified.

@@ -65,7 +65,7 @@ def validate_new(
 
     def graded(pool: Pool, progress: Progress) -> Iterator[list[Any]]:
         candidates = place.store.stream(query, parameters)
-        for rows in pool.completed(lambda row: validate(pool, candidate(row), settings), candidates):
+        for rows in pool.completed(lambda row: pool.call(validate, candidate(row), settings), candidates):
             counts.update(f"{row['role']} {row['verdict']}" for row in rows)
             progress.add(1)
             yield rows

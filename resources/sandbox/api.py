@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 Language = Literal["python", "cpp"]
 Status = Literal[
@@ -14,6 +14,7 @@ Status = Literal[
 ]  # how a run ended; "ok": exit code 0 within every limit
 T = TypeVar("T")
 R = TypeVar("R")
+P = ParamSpec("P")
 
 
 class SandboxUnavailable(RuntimeError):
@@ -194,6 +195,12 @@ class Sandbox(Protocol):
 
         Raises ``SandboxFault`` when fresh containers failed too, ``SandboxUnavailable`` when there are none.
         """
+        ...
+
+    def call(self, function: Callable[Concatenate[Sandbox, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """``function(sandbox, …)`` where the sandboxes are: here, or on one of several machines (``ray_pool.py``), so that all
+        that it executes runs on the same. Then function, arguments and result are pickled, and it may be called again on
+        another machine when one is lost. Raises what ``function`` raises."""
         ...
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -25,9 +25,10 @@ from docker.errors import APIError, DockerException
 
 from resources.sandbox.api import SandboxUnavailable
 from resources.sandbox.connection import Connection
-from resources.sandbox.images import DEFAULT_BASE, REMEDY, engine, ensure_extended, ensure_image
+from resources.sandbox.image_transfer import image_for, named
+from resources.sandbox.images import DEFAULT_BASE, REMEDY, engine
 from resources.sandbox.isolation import isolation
-from resources.sandbox.pool import Pool, Worker
+from resources.sandbox.pool import Worker, WorkerPool
 from resources.sandbox.reaper import LABEL, owner, reap, remove
 
 BOX_ROOT = "/tmp"
@@ -48,12 +49,13 @@ class _Worker(Worker):
     containers: list[Any] = field(default_factory=list)
 
 
-class DockerSandbox(Pool):
+class DockerSandbox(WorkerPool):
     """A pool of containers, one a worker, and beside those that meet an interactor one more.
 
     ``runtime``: the container runtime (``runsc``), the engine's default if null. ``memory_mb`` bounds a container and so
     every program's memory limit. ``engine_wait_s``: how long an engine that goes away (restarted, upgraded) is waited for.
-    ``extended``: the name of an image with more packages (``images.ensure_extended``); null: the usual one.
+    ``extended``: the name of an image with more packages (``images.ensure_extended``); null: the usual one. ``image``: exactly
+    this one (``tag@id``), which has to be there: none is built.
 
     Entering raises ``SandboxUnavailable`` where there is no engine, image or such a runtime.
     """
@@ -68,22 +70,19 @@ class DockerSandbox(Pool):
         retries: int = 2,
         engine_wait_s: float = 120,
         extended: str | None = None,
+        image: str | None = None,
     ) -> None:
         super().__init__(workers, recycle_after, retries)
         self._base, self._runtime, self._memory_mb, self._engine_wait_s = base, runtime, memory_mb, engine_wait_s
-        self._extended = extended
+        self._extended, self._wanted = extended, image
         self._left: list[Any] = []  # containers the engine could not remove when asked
 
     def __enter__(self) -> DockerSandbox:
         self._client = engine()
         self._isolation = isolation(self._client.info(), self._runtime)
         self.isolation_level = self._isolation.level
-        if self._extended is None:
-            tag = ensure_image(self._client, self._base)
-        else:
-            tag = ensure_extended(self._client, self._extended, self._base)
-        self.image = f"{tag}@{self._client.images.get(tag).id}"
-        self._tag = tag
+        self._tag = image_for(self._client, self._base, self._extended, self._wanted)
+        self.image = named(self._client, self._tag)
         reap(self._client)
         super().__enter__()
         return self

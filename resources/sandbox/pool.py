@@ -1,7 +1,9 @@
-"""What every pool shares: workers on loan one program at a time, some reserved for runs that must not be disturbed, faults
-retried on fresh workers, work side by side with a bounded number of items in flight.
+"""What every pool shares: work side by side with a bounded number of items in flight (``Pool``); and what those share whose
+workers are on this machine (``WorkerPool``): workers on loan one program at a time, some reserved for runs that must not be
+disturbed, faults retried on fresh workers.
 
-A pool makes its workers in ``_start`` (``docker_pool.py``, ``process.py``).
+A pool makes its workers in ``_start`` (``docker_pool.py``, ``process.py``). The pool whose sandboxes are on other machines is
+``ray_pool.py``.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from resources.sandbox.api import Outcome, Program, RunOutcome, SandboxFault, SandboxUnavailable
+from resources.sandbox.api import Outcome, Program, RunOutcome, Sandbox, SandboxFault, SandboxUnavailable
 from resources.sandbox.connection import Connection
 
 T = TypeVar("T")
 R = TypeVar("R")
+P = ParamSpec("P")
 IN_FLIGHT = 4  # items a worker that are drawn and not done
 HELD = 10_000  # results that are done and wait for an earlier one
 RETRY_S = 0.5  # before the second attempt, twice that before the third …: what broke may be going down for some time
@@ -40,6 +43,72 @@ class Worker:
 
 
 class Pool(ABC):
+    """An open pool of sandboxes (``api.Sandbox``) with what stages want to know of it.
+
+    ``workers`` programs run at once, and ``reserved`` ones beside. ``image``: the image and its digest. ``faults``: sandboxes
+    that broke.
+    """
+
+    image = ""
+    isolation_level = ""
+    online_judge = True
+    workers: int
+    reserved: int
+    faults: int
+
+    def __init__(self) -> None:
+        self._executor: ThreadPoolExecutor | None = None
+
+    @abstractmethod
+    def __enter__(self) -> Self: ...
+
+    @abstractmethod
+    def __exit__(self, *exc: object) -> None: ...
+
+    @abstractmethod
+    def execute(
+        self, program: Program, until: Callable[[int, RunOutcome], bool] | None = None, *, reserved: bool = False
+    ) -> Outcome:
+        """See ``api.Sandbox``."""
+
+    def call(self, function: Callable[Concatenate[Sandbox, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """See ``api.Sandbox``."""
+        return function(self, *args, **kwargs)
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """``completed``, results in the order of ``items``. Those behind a slow item are worked on and held until it is done, up
+        to ``HELD`` of them."""
+        held: dict[int, R] = {}
+        wanted = 0
+        full = lambda: len(held) >= HELD  # noqa: E731
+        for number, result in self._completed(lambda work: (work[0], function(work[1])), enumerate(items), full):
+            held[number] = result
+            while wanted in held:
+                yield held.pop(wanted)
+                wanted += 1
+
+    def completed(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """``function`` over ``items``, side by side, results as they come; at most four a worker are in flight."""
+        return self._completed(function, items, lambda: False)
+
+    def _completed(self, function: Callable[[T], R], items: Iterable[T], full: Callable[[], bool]) -> Iterator[R]:
+        """``full``: nothing more is drawn while this says so."""
+        if self._executor is None:
+            raise RuntimeError("the sandbox is closed; use `with sandbox:`")
+        waiting: set[Future[R]] = set()
+        try:
+            for item in items:
+                waiting.add(self._executor.submit(function, item))
+                while len(waiting) >= IN_FLIGHT * self.workers or (waiting and full()):
+                    ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in ready)
+            yield from (future.result() for future in as_completed(waiting))
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+class WorkerPool(Pool):
     """``with DockerSandbox(…) as sandbox: sandbox.execute(program)``; see ``api.Sandbox``.
 
     Beside its ``workers`` a pool has a quarter as many reserved ones (one at least), made when first needed. They run what is
@@ -47,11 +116,8 @@ class Pool(ABC):
     workers, so that all others stay busy meanwhile.
     """
 
-    image = ""
-    isolation_level = ""
-    online_judge = True
-
     def __init__(self, workers: int | None = None, recycle_after: int = 1000, retries: int = 2) -> None:
+        super().__init__()
         self.workers = workers or os.cpu_count() or 1
         self._recycle_after, self._retries = recycle_after, retries
         self.reserved = max(1, self.workers // 4)
@@ -59,7 +125,6 @@ class Pool(ABC):
         self._live: dict[int, Worker] = {}
         self._closed = False
         self._lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
         self.faults = 0
 
     @abstractmethod
@@ -71,7 +136,7 @@ class Pool(ABC):
         """Give interactors a place of their own beside a worker, where that can be. Raises ``ConnectionError`` if it fails."""
         worker.paired = True
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         self._closed, self._slots = False, _slots(self.workers, self.reserved)
         self._executor = ThreadPoolExecutor(2 * self.workers + self.reserved, thread_name_prefix="sandbox")
         return self
@@ -152,38 +217,6 @@ class Pool(ABC):
                     return worker
             worker.end()
         raise SandboxUnavailable("the sandbox is closed")
-
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """``completed``, results in the order of ``items``. Those behind a slow item are worked on and held until it is done, up
-        to ``HELD`` of them."""
-        held: dict[int, R] = {}
-        wanted = 0
-        full = lambda: len(held) >= HELD  # noqa: E731
-        for number, result in self._completed(lambda work: (work[0], function(work[1])), enumerate(items), full):
-            held[number] = result
-            while wanted in held:
-                yield held.pop(wanted)
-                wanted += 1
-
-    def completed(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """``function`` over ``items``, side by side, results as they come; at most four a worker are in flight."""
-        return self._completed(function, items, lambda: False)
-
-    def _completed(self, function: Callable[[T], R], items: Iterable[T], full: Callable[[], bool]) -> Iterator[R]:
-        """``full``: nothing more is drawn while this says so."""
-        if self._executor is None:
-            raise RuntimeError("the sandbox is closed; use `with sandbox:`")
-        waiting: set[Future[R]] = set()
-        try:
-            for item in items:
-                waiting.add(self._executor.submit(function, item))
-                while len(waiting) >= IN_FLIGHT * self.workers or (waiting and full()):
-                    ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in ready)
-            yield from (future.result() for future in as_completed(waiting))
-        finally:
-            for future in waiting:
-                future.cancel()
 
     def _retire(self, worker: Worker | None) -> None:
         if worker is not None:

@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 
 from resources.sandbox.connection import Connection
-from resources.sandbox.pool import Pool, Worker
+from resources.sandbox.pool import Worker, WorkerPool
 
 RUNNER = Path(__file__).resolve().parents[2] / "sandbox_images" / "runner" / "main.py"
 
 
-class ProcessSandbox(Pool):
+class ProcessSandbox(WorkerPool):
     """A pool of local runner processes."""
 
     image = "none"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,16 +19,29 @@ class SandboxResource(Settings):
     """Where untrusted programs run."""
 
     section: ClassVar[str] = "sandbox"
-    kind: Literal["auto", "docker", "process"] = Field(
+    kind: Literal["auto", "docker", "process", "ray"] = Field(
         "auto",
-        description="auto is docker, and process (no isolation!) only for the bundled corpus where no engine answers",
+        description="auto is docker, and process (no isolation!) only for the bundled corpus where no engine answers; ray is "
+        "docker on the machines of a Ray cluster",
         json_schema_extra={"env": "OCR_SANDBOX"},
     )
-    workers: int = Field(0, ge=0, description="Programs at once; 0: one a core", json_schema_extra={"env": "OCR_SANDBOX_WORKERS"})
+    workers: int = Field(
+        0, ge=0, description="Programs at once, on each machine; 0: one a core", json_schema_extra={"env": "OCR_SANDBOX_WORKERS"}
+    )
     base: str = Field(
         "debian:bookworm-slim",
         description="Base image: a Debian; bookworm has g++ 12 and Python 3.11, debian:trixie-slim g++ 14 and Python 3.13",
         json_schema_extra={"env": "OCR_SANDBOX_BASE"},
+    )
+    image: str | None = Field(
+        None,
+        description="Exactly this image (repository:tag@sha256:…), as `ocr-assets sandbox load` says it; none is built",
+        json_schema_extra={"env": "OCR_SANDBOX_IMAGE"},
+    )
+    ray_address: str = Field(
+        "auto",
+        description="Of ray: the cluster, as host:port; auto: the one this machine belongs to",
+        json_schema_extra={"env": "OCR_RAY_ADDRESS"},
     )
     runtime: str | None = Field(
         None, description="Container runtime, e.g. runsc", json_schema_extra={"env": "OCR_SANDBOX_RUNTIME"}
@@ -45,7 +58,7 @@ class SandboxResource(Settings):
     engine_wait_s: float = Field(
         120,
         ge=0,
-        description="Seconds a restarting engine is waited for",
+        description="Seconds a restarting engine is waited for; of ray: also while no machine is there",
         json_schema_extra={"env": "OCR_SANDBOX_ENGINE_WAIT"},
     )
     online_judge: bool = Field(
@@ -63,18 +76,21 @@ class SandboxResource(Settings):
         from resources.sandbox.images import REMEDY, engine_answers
         from resources.sandbox.process import ProcessSandbox
 
+        options: dict[str, Any] = {
+            "workers": self.workers or None,
+            "base": self.base,
+            "runtime": self.runtime,
+            "memory_mb": self.memory_mb,
+            "recycle_after": self.recycle_after,
+            "engine_wait_s": self.engine_wait_s,
+        }
+        exactly = self.image if image is None else None
+        if self.kind == "ray":
+            from resources.sandbox.ray_pool import RayPool
+
+            return self._configured(RayPool(self.ray_address, options, exactly, image, self.engine_wait_s))
         if self.kind != "process" and engine_answers():
-            return self._configured(
-                DockerSandbox(
-                    self.workers or None,
-                    self.base,
-                    self.runtime,
-                    self.memory_mb,
-                    self.recycle_after,
-                    engine_wait_s=self.engine_wait_s,
-                    extended=image,
-                )
-            )
+            return self._configured(DockerSandbox(**options, extended=image, image=exactly))
         if image is not None:
             raise SandboxUnavailable(f"these programs need the image for {image}, so a Docker engine; {REMEDY}")
         if self.kind == "docker" or (self.kind == "auto" and not trusted):

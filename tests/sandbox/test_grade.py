@@ -310,6 +310,9 @@ class Counting:
         until(0, run)
         return Outcome(True, "", [run], "image", "none", 1.0)
 
+    def call(self, function: Any, *arguments: Any) -> Any:
+        return function(self, *arguments)
+
     def completed(self, function: Any, items: Any) -> Any:
         with ThreadPoolExecutor(4) as pool:
             yield from pool.map(function, items)

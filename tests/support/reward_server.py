@@ -100,3 +100,6 @@ class ScriptedSandbox:
         if until is not None:
             until(0, outcome)
         return Outcome(True, "", [outcome], self.image, self.isolation_level, 1.0)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(self, *arguments)

@@ -71,7 +71,7 @@ def read(files: Sequence[Path], selection: Selection, sandbox: Sandbox | None, *
             if selection.includes(task_id):
                 yield _task(place, row, task_id, dataset)
 
-    yield from sandbox.map(partial(_problem, sandbox=sandbox, dataset=dataset), tasks())
+    yield from sandbox.map(lambda task: sandbox.call(_problem, task, dataset), tasks())
 
 
 def _task(place: str, row: Mapping[str, Any], task_id: str, dataset: Dataset) -> _Task:
@@ -101,7 +101,7 @@ def _atol(value: Any, place: str) -> float:
     return float(number)
 
 
-def _problem(task: _Task, *, sandbox: Sandbox, dataset: Dataset) -> BenchmarkProblem:
+def _problem(sandbox: Sandbox, task: _Task, dataset: Dataset) -> BenchmarkProblem:
     canonical = str(task.row["canonical_solution"])
     reference = task.prompt + canonical if dataset == "humaneval" else f"{task.prompt}\n{canonical}"
     checked = _with_contract(task, dataset)

@@ -69,7 +69,7 @@ class Judge:
 
     def run(self, program: Program) -> Outcome:
         """A program run as it is, nothing compared."""
-        return execute(self.pool, program, None)
+        return self.pool.call(execute, program, None)
 
 
 def known_suite(problem: Mapping[str, Any]) -> KnownSuite:
