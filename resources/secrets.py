@@ -48,13 +48,17 @@ EVALUATED_KEY = Secret(
 )
 ANNOTATOR_KEY = Secret("OCR_ANNOTATOR_KEY", "Key of the annotator's server; `basic:user:password` for HTTP basic authentication")
 CRITIC_KEY = Secret("OCR_CRITIC_KEY", "Key of the critic's server; `basic:user:password` for HTTP basic authentication")
+LIST_KEY = Secret(
+    "OCR_ENDPOINTS_KEY",
+    "Key of the server that sends a list of endpoints (`list:https://…`); `basic:user:password` for HTTP basic authentication",
+)
 OPENLINEAGE_KEY = Secret(
     "OCR_OPENLINEAGE_KEY", "Key of the server that OpenLineage events go to; `basic:user:password` for HTTP basic authentication"
 )
 SERVE_TOKEN = Secret(
     "OCR_SERVE_TOKEN", "Token that requests to `ocr-assets serve` have to show; needed where others than this machine reach it"
 )
-SECRETS = (TEACHER_KEY, JUDGE_KEY, EVALUATED_KEY, ANNOTATOR_KEY, CRITIC_KEY, OPENLINEAGE_KEY, SERVE_TOKEN)
+SECRETS = (TEACHER_KEY, JUDGE_KEY, EVALUATED_KEY, ANNOTATOR_KEY, CRITIC_KEY, LIST_KEY, OPENLINEAGE_KEY, SERVE_TOKEN)
 
 
 def authorization(key: SecretStr | None) -> str:

@@ -7,12 +7,10 @@ A training is a folder: ``recipe.yaml`` (TRL's configuration), ``model/`` (what 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -25,12 +23,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from ocr_assets.training.locks import locked
+from resources.guard import guarded
 from resources.secrets import SECRETS, Secret, hidden
 
 # Keys of the Hub: the process may know them, but never shows them.
 HUB_KEYS = (Secret("HF_TOKEN", "Key of the Hub"), Secret("HUGGING_FACE_HUB_TOKEN", "The same, by its older name"))
 SAY_EVERY_S = 15.0
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 class TrainingFailed(RuntimeError):
@@ -153,11 +151,10 @@ def make_first_weights(base: str, out: Path, seed: int) -> None:
 
 
 def _run(command: Sequence[str], training: Training, threads: int | None, lock: IO[Any], say: Callable[[str], None]) -> None:
-    libc = ctypes.CDLL(None)  # loaded before the fork: nothing may be loaded after it
     last: deque[str] = deque(maxlen=30)
     with training.log.open("a", encoding="utf-8") as kept:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ocr_assets.training.guard", *command],
+            guarded(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -166,7 +163,6 @@ def _run(command: Sequence[str], training: Training, threads: int | None, lock: 
             env={"HF_DATASETS_CACHE": str(training.cache), **_environment(threads)},
             start_new_session=True,
             pass_fds=[lock.fileno()],  # whoever outlives us still holds the lock
-            preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM),
         )
         try:
             assert process.stdout is not None

@@ -2,29 +2,31 @@
 
 Passing faults (429, 5xx, a cut connection, an aborted answer, a malformed body) are asked again with growing waits,
 Retry-After obeyed; what the server refuses for good, or answers with malformed bodies only, is a labelled failure; what never
-came stays unanswered. Which server is asked, and how much at once, is ``health.py``; how their answers are read is ``wire.py``.
+came stays unanswered. Which servers there are is ``addresses.py`` and ``calls.py``; which is asked, and how much at once,
+``health.py``; how their answers are read, ``wire.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import openai
 from pydantic import SecretStr
 
+from resources.models.addresses import Addresses, AddressSource
 from resources.models.api import OPENING, ChatAnswer, ChatRequest, ModelUnavailable, ThinkMode
+from resources.models.calls import Call
 from resources.models.chat_template import first_token_left_out, load_tokenizer, open_user_turn, render, spoken
 from resources.models.health import Endpoint, Endpoints
 from resources.models.wire import Aborted, ErrorInBody, Malformed, kind_of, read_completion, refusal_of, retry_after
-from resources.secrets import authorization, hidden
+from resources.secrets import hidden
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 START_PATIENCE_S = 15.0  # a server that never answered is not waited for as one that did
@@ -55,8 +57,21 @@ class _Outcome:
         return all(endpoint.answered for endpoint in self.senders)
 
 
+@dataclass
+class _Tried:
+    """What a request went through: tries, those that failed, when the last began and what was wrong with it, and who sent bodies
+    that are no completion."""
+
+    tries: int = 0
+    failed: int = 0
+    began: float = 0.0
+    fault: Exception | None = None
+    malformed: list[Endpoint] = field(default_factory=list)
+
+
 class EndpointModel:
-    """``model`` at one or several ``base_urls``, at most ``concurrency`` requests in flight over all of them.
+    """``model`` at one or several ``base_urls`` (or at what a source of addresses says, as it says it), at most ``concurrency``
+    requests in flight over all of them, ``each`` at one.
 
     ``think_mode`` opens the reasoning where a request asks for it (see ``ThinkMode``); ``completion``, and a request that
     leaves a user's turn open, need the model's ``tokenizer``, a folder or a name. ``timeout_s`` bounds one try, ``deadline_s``
@@ -65,12 +80,10 @@ class EndpointModel:
     taken out of whatever is logged, raised or stored, should a server repeat it.
     """
 
-    name = "endpoint"
-
     def __init__(
         self,
         model: str,
-        base_urls: Sequence[str],
+        base_urls: Sequence[str] | AddressSource,
         key: SecretStr | None = None,
         think_mode: ThinkMode = "template",
         concurrency: int = 64,
@@ -80,14 +93,17 @@ class EndpointModel:
         deadline_s: float | None = None,
         patience_s: float = 600.0,
         tokenizer: str | None = None,
+        each: int | None = None,
     ) -> None:
         if not base_urls:
             raise ModelUnavailable("no endpoint is set; give OCR_TEACHER_URL, e.g. http://127.0.0.1:8000/v1")
-        self.model, self.think_mode = model, think_mode
+        self._source: AddressSource = Addresses(base_urls) if isinstance(base_urls, Sequence) else base_urls
+        self._fixed = self._source.fixed if isinstance(self._source, Addresses) else []
+        self.model, self.think_mode, self.name = model, think_mode, self._source.kind
         self.errors: Counter[str] = Counter()
         self.endpoints: Endpoints | None = None
-        self._urls, self._key = list(base_urls), key
-        self._concurrency, self._timeout_s, self._attempts = concurrency, timeout_s, attempts
+        self._key, self._concurrency, self._each = key, concurrency, each
+        self._timeout_s, self._attempts = timeout_s, attempts
         self._deadline_s = 4 * timeout_s if deadline_s is None else deadline_s
         self._patience_s = patience_s
         self._tokenizer_name = tokenizer or model
@@ -95,8 +111,9 @@ class EndpointModel:
 
     async def answer(self, requests: Iterable[ChatRequest]) -> AsyncIterator[ChatAnswer]:
         """See ``ChatModel.answer``. Raises ``ModelUnavailable`` when no endpoint works; what was asked is cancelled then."""
-        call = _Call(self._urls, self._key, self._concurrency, self._timeout_s)
+        call = Call(self._source, self._fixed, self._key, self._concurrency, self._each, self._timeout_s)
         self.endpoints = call.endpoints
+        following: asyncio.Task[None] | None = None
         waiting = iter(requests)
         running: set[asyncio.Task[None]] = set()
         outcomes: asyncio.Queue[_Outcome] = asyncio.Queue()
@@ -106,6 +123,12 @@ class EndpointModel:
         async def one(request: ChatRequest) -> None:
             try:
                 outcomes.put_nowait(await self._one(call, request))
+            except Exception as error:
+                outcomes.put_nowait(_Outcome(error=error))
+
+        async def follow() -> None:
+            try:
+                await call.follow()
             except Exception as error:
                 outcomes.put_nowait(_Outcome(error=error))
 
@@ -122,12 +145,15 @@ class EndpointModel:
                     in_hand += 1
                 if not in_hand:
                     break
+                if following is None and not self._is_fixed:  # only now: a server is started by it
+                    following = asyncio.create_task(follow())
                 outcome = await outcomes.get()
                 if outcome.error is not None:
                     raise outcome.error
                 if outcome.answer is None:
                     unanswered += 1
-                    if not call.endpoints.answered and unanswered >= min(self._concurrency, REFUSED_IN_ROW):
+                    few = min(self._concurrency, REFUSED_IN_ROW)
+                    if self._is_fixed and not call.endpoints.answered and unanswered >= few:
                         raise self._not_up(f"{unanswered} requests and no answer")
                 else:
                     held.append(outcome)
@@ -154,57 +180,79 @@ class EndpointModel:
             if unanswered and not call.endpoints.answered:
                 raise self._not_up("no request was answered")
         finally:
-            for task in running:
+            tasks = [*running, *([following] if following else [])]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await call.close()
 
     def _not_up(self, observed: str) -> ModelUnavailable:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.errors.most_common())
-        urls = self._shown(", ".join(self._urls))
-        return ModelUnavailable(f"{urls}: {observed} ({kinds}); is the server up and is {self.model} the model it serves?")
+        return ModelUnavailable(
+            f"{self._shown(self._source)}: {observed} ({kinds}); is the server up and is {self.model} the model it serves?"
+        )
 
     def _shown(self, text: object) -> str:
         """``text`` as it may be seen: without the key and without passwords."""
         return hidden(str(text), [self._key])
 
-    async def _one(self, call: _Call, request: ChatRequest) -> _Outcome:
-        tries = failed = 0
-        fault: Exception | None = None
-        malformed: list[Endpoint] = []
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                while failed < self._attempts:
-                    endpoint = await call.endpoints.acquire()
-                    began, place_is_held = time.monotonic(), False
-                    tries += 1
-                    try:
-                        answer = await self._ask(call, endpoint, request, began, tries)
-                        place_is_held = True
-                        return _Outcome(answer, place=endpoint)
-                    except (openai.APIError, Malformed, Aborted, ErrorInBody, OSError) as error:
-                        fault = error
-                        counts, wait = self._after_fault(call, endpoint, error, began, failed)
-                        failed += counts
-                        if isinstance(error, Malformed):
-                            malformed.append(endpoint)
-                    finally:
-                        if not place_is_held:
-                            call.endpoints.release(endpoint)
-                    if failed < self._attempts:
-                        log.debug("request %s, try %d: %s; again in %.1f s", request.key, tries, self._shown(fault), wait)
-                        await asyncio.sleep(wait)
-        except TimeoutError:
-            self.errors["deadline"] += 1
-        log.warning("request %s got no answer in %d tries, the last: %s", request.key, tries, self._shown(fault))
-        if len(malformed) < self._attempts:
+    async def _one(self, call: Call, request: ChatRequest) -> _Outcome:
+        tried = _Tried()
+        while True:
+            try:
+                async with asyncio.timeout(self._deadline_s) as bound:
+                    if (outcome := await self._try(call, request, tried, bound)) is not None:
+                        return outcome
+                break
+            except TimeoutError:
+                if call.endpoints.listed and time.monotonic() - call.endpoints.listed_since >= self._deadline_s:
+                    self.errors["deadline"] += 1
+                    break
+                # The time in which there was nobody to ask is not the request's: it waits on.
+        log.warning("request %s got no answer in %d tries, the last: %s", request.key, tried.tries, self._shown(tried.fault))
+        if len(tried.malformed) < self._attempts:
             return _Outcome()
         # Each try may have been paid for, and another run would only pay again.
         answer = ChatAnswer(
-            request.key, "", endpoint=self._shown(malformed[-1].url), think_mode=self._mode(request),
-            latency_s=time.monotonic() - began, attempts=tries, failure="malformed", extra={"message": self._shown(fault)},
+            request.key, "", endpoint=self._shown(tried.malformed[-1].url), think_mode=self._mode(request),
+            latency_s=time.monotonic() - tried.began, attempts=tried.tries, failure="malformed",
+            extra={"message": self._shown(tried.fault)},
         )  # fmt: skip
-        return _Outcome(answer, senders=tuple(malformed))
+        return _Outcome(answer, senders=tuple(tried.malformed))
+
+    async def _try(self, call: Call, request: ChatRequest, tried: _Tried, bound: asyncio.Timeout) -> _Outcome | None:
+        """Ask until there is an answer; None: as many tries as there may be have failed."""
+        while tried.failed < self._attempts:
+            waited_from = call.endpoints.listed_since
+            endpoint = await call.endpoints.acquire()
+            if call.endpoints.listed_since > waited_from:
+                bound.reschedule(asyncio.get_running_loop().time() + self._deadline_s)
+            tried.began, place_is_held = time.monotonic(), False
+            tried.tries += 1
+            try:
+                answer = await self._ask(call, endpoint, request, tried.began, tried.tries)
+                place_is_held = True
+                return _Outcome(answer, place=endpoint)
+            except (openai.APIError, Malformed, Aborted, ErrorInBody, OSError) as error:
+                tried.fault = error
+                counts, wait = self._after_fault(call, endpoint, error, tried.began, tried.failed)
+                if isinstance(error, Malformed):
+                    tried.malformed.append(endpoint)
+            finally:
+                if not place_is_held:
+                    call.endpoints.release(endpoint)
+            shown = self._shown(tried.fault)
+            log.debug("request %s, try %d: %s; again in %.1f s", request.key, tried.tries, shown, wait)
+            if tried.failed + counts < self._attempts or not self._is_fixed:
+                await asyncio.sleep(wait)
+            # One that has left meanwhile was ended, which says nothing of the request.
+            tried.failed += 0 if endpoint.left and not isinstance(tried.fault, Malformed) else counts
+        return None
+
+    @property
+    def _is_fixed(self) -> bool:
+        """Whether the same endpoints are there all the time."""
+        return self._source.every_s is None
 
     @property
     def _tokenizer(self) -> Any:
@@ -216,7 +264,7 @@ class EndpointModel:
     def _mode(self, request: ChatRequest) -> ThinkMode:
         return self.think_mode if request.think else "none"
 
-    async def _ask(self, call: _Call, endpoint: Endpoint, request: ChatRequest, began: float, tries: int) -> ChatAnswer:
+    async def _ask(self, call: Call, endpoint: Endpoint, request: ChatRequest, began: float, tries: int) -> ChatAnswer:
         """One try. Raises what went wrong; a permanent refusal is an answer with ``failure`` set."""
         mode = self._mode(request)
         try:
@@ -244,7 +292,7 @@ class EndpointModel:
             **message,
         )
 
-    def _after_fault(self, call: _Call, endpoint: Endpoint, error: Exception, began: float, failed: int) -> tuple[int, float]:
+    def _after_fault(self, call: Call, endpoint: Endpoint, error: Exception, began: float, failed: int) -> tuple[int, float]:
         """What a fault means for its endpoint. Returns (1 if it counts as a failed try, seconds to wait)."""
         kind = kind_of(error)
         self.errors[kind] += 1
@@ -253,16 +301,17 @@ class EndpointModel:
         if kind == "denied" and (not endpoint.answered or getattr(error, "status_code", 0) == 402):
             status = getattr(error, "status_code", "?")
             endpoint.denied = self._shown(f"{endpoint.url}: {getattr(error, 'message', error)} (HTTP {status})")
-            if all(other.denied is not None for other in call.endpoints.all):
+            if call.endpoints.listed and all(other.denied is not None for other in call.endpoints.listed):
                 # Without its cause: the client's error repeats the body, and with it perhaps the key.
-                raise ModelUnavailable("; ".join(str(other.denied) for other in call.endpoints.all)) from None
+                raise ModelUnavailable("; ".join(str(other.denied) for other in call.endpoints.listed)) from None
             return 0, 0.0
         if kind == "rate_limited" or (kind == "overloaded" and asked_to_wait is not None):
             endpoint.overloaded(kind, began, asked_to_wait or 0.0)
             call.endpoints.last_sign_of_life = time.monotonic()
             return 0, wait  # Retry-After holds back the endpoint, and with it this request too
         endpoint.failed(kind, began)
-        patience = self._patience_s if call.endpoints.answered else min(START_PATIENCE_S, self._patience_s)
+        never_up = self._is_fixed and not call.endpoints.answered  # those in a list may come up later
+        patience = min(START_PATIENCE_S, self._patience_s) if never_up else self._patience_s
         silent = time.monotonic() - call.endpoints.last_sign_of_life
         if call.endpoints.down and silent >= patience:
             raise self._not_up(f"no sign of life for {silent:.0f} s") from None
@@ -296,46 +345,6 @@ class EndpointModel:
             payload["messages"] = [*payload["messages"], {"role": "assistant", "content": OPENING}]
             payload["extra_body"] = {"continue_final_message": True, "add_generation_prompt": False}
         return payload
-
-
-class _Call:
-    """The clients of one ``answer`` call; they belong to its event loop."""
-
-    def __init__(self, urls: Sequence[str], key: SecretStr | None, concurrency: int, timeout_s: float) -> None:
-        self.endpoints = Endpoints(urls, concurrency)
-        # The client's own HTTP pool takes longer the more is in flight; its aiohttp one does not. Retries are ours: the
-        # client's would not tell a passing fault from a permanent one.
-        limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=concurrency, max_keepalive_connections=concurrency)
-        self._clients = {
-            url: openai.AsyncOpenAI(
-                base_url=url,
-                api_key="sent in the header below",  # pragma: allowlist secret
-                default_headers={"Authorization": authorization(key)},
-                max_retries=0,
-                timeout=timeout_s,
-                http_client=openai.DefaultAioHttpClient(limits=limits, timeout=timeout_s),
-            )
-            for url in urls
-        }
-
-    async def send(self, endpoint: Endpoint, payload: Mapping[str, Any], *, chat: bool) -> tuple[bytes, str]:
-        """The raw body and its content type."""
-        client = self._clients[endpoint.url]
-        resource: Any = client.chat.completions if chat else client.completions
-        raw = await resource.with_raw_response.create(**payload)
-        return raw.content, raw.headers.get("content-type", "")
-
-    async def serves_models(self, endpoint: Endpoint) -> bool:
-        """Whether it lists models, which a server of another kind, or a page of its maintainers, does not."""
-        try:
-            raw = await self._clients[endpoint.url].models.with_raw_response.list()
-            return bool(json.loads(raw.content)["data"])
-        except (openai.APIError, OSError, ValueError, LookupError, TypeError):
-            return False
-
-    async def close(self) -> None:
-        for client in self._clients.values():
-            await client.close()
 
 
 def _nothing_of_use(held: Sequence[_Outcome]) -> ModelUnavailable:

@@ -3,8 +3,8 @@
 All endpoints share one number of places. Each has a limit of its own that halves when the server is overloaded and grows by a
 constant a round of answers (additive up, multiplicative down, as TCP does: Chiu & Jain 1989); within the limits a place goes
 where its request is likely to be answered first. So what a slow, small or dead server does not take, the others get. An
-endpoint that fails several times in a row is left alone for a growing while; then one request probes it. No network here: the
-caller reports what happened.
+endpoint that fails several times in a row is left alone for a growing while; then one request probes it. Endpoints may join and
+leave meanwhile. No network here: the caller reports what happened.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PACE_WEIGHT = 0.1  # of the latest answer in the running mean of seconds an answ
 @dataclass
 class Endpoint:
     """One server. ``limit`` moves between 1 and ``ceiling``; ``denied`` says why it will not be asked again; ``pace``: seconds
-    an answer takes of late."""
+    an answer takes of late; ``left``: it is given nothing new, what it was asked may still be answered."""
 
     url: str
     ceiling: int
@@ -36,6 +36,7 @@ class Endpoint:
     errors: Counter[str] = field(default_factory=Counter)
     tripped: bool = False
     denied: str | None = None
+    left: bool = False
     not_before: float = 0.0
     _failed_in_row: int = 0
     _trips: int = 0
@@ -47,7 +48,7 @@ class Endpoint:
 
     def room(self, now: float) -> int:
         """How many more requests it may be given at once."""
-        if self.denied is not None or now < self.not_before:
+        if self.left or self.denied is not None or now < self.not_before:
             return 0
         return (1 if self.tripped else int(self.limit)) - self.in_flight
 
@@ -94,14 +95,41 @@ class Endpoint:
 
 
 class Endpoints:
-    """Hands out ``concurrency`` places, in the order they were asked for, as endpoints have room. Used from one event loop."""
+    """Hands out ``concurrency`` places, at most ``each`` an endpoint, in the order they were asked for, as endpoints have room.
+    Used from one event loop."""
 
-    def __init__(self, urls: Sequence[str], concurrency: int) -> None:
-        self.all = [Endpoint(url, concurrency) for url in urls]
-        self._concurrency = concurrency
-        self.last_sign_of_life = time.monotonic()
+    def __init__(self, urls: Sequence[str], concurrency: int, each: int | None = None) -> None:
+        self.all: list[Endpoint] = []
+        self._concurrency, self._each = concurrency, min(each or concurrency, concurrency)
+        self._answered_by_gone = 0
+        self.listed_since = self.last_sign_of_life = time.monotonic()  # listed_since: when there was last none before
         self._waiting: deque[asyncio.Future[Endpoint]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self.replace(urls)
+
+    def replace(self, urls: Sequence[str]) -> list[Endpoint]:
+        """From now on these are to be asked, and no others; returns those that have left by it. One that comes back while it owes
+        answers is the same as before, else it begins anew."""
+        if urls and not self.listed:
+            self.listed_since = self.last_sign_of_life = time.monotonic()
+        known = {endpoint.url for endpoint in self.all}
+        leaving = [endpoint for endpoint in self.listed if endpoint.url not in urls]
+        for endpoint in self.all:
+            endpoint.left = endpoint.url not in urls
+        self.all += [Endpoint(url, self._each) for url in urls if url not in known]
+        self._forget()
+        self._hand_out()
+        return leaving
+
+    @property
+    def listed(self) -> list[Endpoint]:
+        """Those that have not left."""
+        return [endpoint for endpoint in self.all if not endpoint.left]
+
+    @property
+    def waiting(self) -> int:
+        """How many requests have no endpoint now."""
+        return sum(not future.done() for future in self._waiting)
 
     async def acquire(self) -> Endpoint:
         """An endpoint with room, its place taken; waits for one. Give it back with ``release``."""
@@ -121,16 +149,24 @@ class Endpoints:
     def release(self, endpoint: Endpoint) -> None:
         """The place is free."""
         endpoint.in_flight -= 1
+        if endpoint.left:
+            self._forget()
         self._hand_out()
 
     @property
     def answered(self) -> int:
-        return sum(endpoint.answered for endpoint in self.all)
+        return self._answered_by_gone + sum(endpoint.answered for endpoint in self.all)
 
     @property
     def down(self) -> bool:
-        """Whether none works at the moment."""
-        return all(endpoint.tripped or endpoint.denied is not None for endpoint in self.all)
+        """Whether there are some, and none works at the moment."""
+        listed = self.listed
+        return bool(listed) and all(endpoint.tripped or endpoint.denied is not None for endpoint in listed)
+
+    def _forget(self) -> None:
+        for endpoint in [endpoint for endpoint in self.all if endpoint.left and not endpoint.in_flight]:
+            self._answered_by_gone += endpoint.answered
+            self.all.remove(endpoint)
 
     def _free(self) -> Endpoint | None:
         if sum(endpoint.in_flight for endpoint in self.all) >= self._concurrency:
@@ -157,6 +193,6 @@ class Endpoints:
                 future.set_result(endpoint)
         if self._waiting:
             now = time.monotonic()
-            moments = [e.not_before for e in self.all if e.denied is None and e.not_before > now]
+            moments = [e.not_before for e in self.listed if e.denied is None and e.not_before > now]
             if moments:
                 self._timer = asyncio.get_running_loop().call_later(min(moments) - now + 0.001, self._hand_out)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from resources.models.budget import Budget
-from resources.secrets import ANNOTATOR_KEY, CRITIC_KEY, Secret
+from resources.secrets import ANNOTATOR_KEY, CRITIC_KEY, LIST_KEY, Secret
 from resources.settings.base import Settings
-from resources.settings.models import json_object, prices_of, recording
+from resources.settings.models import URLS, json_object, prices_of, recording
 from resources.settings.sources import BUNDLED
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class AskedResource(Settings):
     )
     url: str = Field(
         "",
-        description="Base URLs of OpenAI-compatible servers, several by comma; keys and passwords belong in the role's key",
-        json_schema_extra={"env": "OCR_{section}_URL"},
+        description=URLS + "the role's key",
+        json_schema_extra={"env": "OCR_{section}_URL", "path": "lists"},
     )
     think: Literal["template", "prefill", "completion", "none"] = Field(
         "none",
@@ -111,9 +111,10 @@ class AskedResource(Settings):
 
             return RecordedModel(bundled if self.recordings == BUNDLED else Path(self.recordings), self.model)
         if self.kind == "endpoint":
+            from resources.models.addresses import Addresses
             from resources.models.endpoint import EndpointModel
 
-            urls = [url.strip() for url in self.url.split(",") if url.strip()]
+            urls = Addresses(self.url, LIST_KEY.read())
             return EndpointModel(self.model, urls, self.key.read(), self.think, self.concurrency, self.timeout_s)
         from resources.models.vllm import VllmModel
 

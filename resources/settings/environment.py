@@ -3,9 +3,9 @@
 A value comes from ``--set`` on the command line, else from its environment variable, else from the section of ``ocr.toml``
 (``project.py``), else it is the default. A field that a variable sets says so itself: ``Field(…, json_schema_extra={"env":
 "OCR_HOME"})``. One that holds a path has ``"path": True`` there: a relative one in ``ocr.toml`` starts from that file's folder;
-with ``"path": "or name"`` only what begins with a dot or lies there is a path. Resources (the modules beside) and the settings of
-the stages (``XSettings`` in ``ocr_assets``) both use these functions; ``docs/settings.md`` is made from the same
-metadata (``make docs``).
+with ``"path": "or name"`` only what begins with a dot or lies there is a path, with ``"path": "lists"`` what follows ``list:``.
+Resources (the modules beside) and the settings of the stages (``XSettings`` in ``ocr_assets``) both use these functions;
+``docs/settings.md`` is made from the same metadata (``make docs``).
 """
 
 from __future__ import annotations
@@ -134,6 +134,8 @@ def _extra(field: FieldInfo, name: str) -> Any:
 def _from_file(field: FieldInfo, value: Any, folder: Path) -> Any:
     """A value of ``ocr.toml`` as the field takes it: a relative path from the file's folder on."""
     value, kind = _typed(field, value), _extra(field, "path")
+    if kind == "lists" and isinstance(value, str):
+        return ",".join(_list_from(folder, part.strip()) for part in value.split(","))
     if not kind or not isinstance(value, str) or not value.strip() or value in _NO_PATHS or ":" in value:
         return value
     try:
@@ -143,6 +145,11 @@ def _from_file(field: FieldInfo, value: Any, folder: Path) -> Any:
     if kind != "or name" or value.startswith(".") or (folder / path).exists():
         return str(folder / path)
     return value
+
+
+def _list_from(folder: Path, part: str) -> str:
+    place = part.removeprefix("list:")
+    return part if place == part or "://" in place or place.startswith("~") else f"list:{folder / place.strip()}"
 
 
 _NO_PATHS = ("bundled", "hub")  # words that stand in a path's place; hub:name, s3://… have a colon

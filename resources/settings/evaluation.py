@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from resources.models.budget import Budget
-from resources.secrets import EVALUATED_KEY
+from resources.secrets import EVALUATED_KEY, LIST_KEY
 from resources.settings.base import Settings
-from resources.settings.models import json_object, prices_of, recording
+from resources.settings.models import URLS, json_object, prices_of, recording
 from resources.settings.sources import BUNDLED
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class EvaluatedResource(Settings):
     )
     url: str = Field(
         "",
-        description="Base URLs of OpenAI-compatible servers, several by comma; keys and passwords belong in OCR_EVALUATED_KEY",
-        json_schema_extra={"env": "OCR_EVALUATED_URL"},
+        description=URLS + "OCR_EVALUATED_KEY",
+        json_schema_extra={"env": "OCR_EVALUATED_URL", "path": "lists"},
     )
     think: Literal["template", "prefill", "completion", "none"] = Field(
         "none",
@@ -132,9 +132,10 @@ class EvaluatedResource(Settings):
 
             return RecordedModel(bundled if self.recordings == BUNDLED else Path(self.recordings), name)
         if self.kind == "endpoint":
+            from resources.models.addresses import Addresses
             from resources.models.endpoint import EndpointModel
 
-            urls = [url.strip() for url in self.url.split(",") if url.strip()]
+            urls = Addresses(self.url, LIST_KEY.read())
             return EndpointModel(name, urls, EVALUATED_KEY.read(), self.think, self.concurrency, self.timeout_s)
         # A model trained here has seen an empty system turn in every example.
         weights, ours = str(folder) if folder is not None else name, name.startswith(MIX)

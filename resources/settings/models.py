@@ -10,22 +10,30 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from resources.models.budget import Budget
-from resources.secrets import JUDGE_KEY, TEACHER_KEY
+from resources.secrets import JUDGE_KEY, LIST_KEY, TEACHER_KEY
 from resources.settings.base import Settings
 from resources.settings.sources import BUNDLED
 
 if TYPE_CHECKING:
     from resources.models.api import ChatModel
+    from resources.models.server import Server
+
+# Said of each role's URLs; the name of its key follows.
+URLS = (
+    "Base URLs of OpenAI-compatible servers, several by comma; list:FILE or list:https://… is a list of them that is read again "
+    "while requests are in flight; keys and passwords belong in "
+)
 
 
 class TeacherResource(Settings):
     """The model that reasons. Its server's key is read from ``OCR_TEACHER_KEY`` when the model is opened, and shown nowhere."""
 
     section: ClassVar[str] = "teacher"
-    kind: Literal["recorded", "endpoint", "vllm", "published"] = Field(
+    kind: Literal["recorded", "endpoint", "vllm", "server", "published"] = Field(
         "recorded",
-        description="recorded answers, an OpenAI-compatible endpoint, vllm in process (pip install 'ocr-assets[vllm]'), or "
-        "published: those that others released, which OCR_PUBLISHED names (all stages but r1_traces: recorded)",
+        description="recorded answers, an OpenAI-compatible endpoint, vllm in process (pip install 'ocr-assets[vllm]'), a server "
+        "that is started on this machine and ends with the run, or published: those that others released, which OCR_PUBLISHED "
+        "names (all stages but r1_traces: recorded)",
         json_schema_extra={"env": "OCR_TEACHER"},
     )
     model: str = Field(
@@ -35,8 +43,8 @@ class TeacherResource(Settings):
     )
     url: str = Field(
         "",
-        description="Base URLs of OpenAI-compatible servers, several by comma; keys and passwords belong in OCR_TEACHER_KEY",
-        json_schema_extra={"env": "OCR_TEACHER_URL"},
+        description=URLS + "OCR_TEACHER_KEY",
+        json_schema_extra={"env": "OCR_TEACHER_URL", "path": "lists"},
     )
     think: Literal["template", "prefill", "completion", "none"] = Field(
         "template",
@@ -51,6 +59,12 @@ class TeacherResource(Settings):
     )
     concurrency: int = Field(
         64, ge=1, le=4096, description="Requests in flight, at most", json_schema_extra={"env": "OCR_TEACHER_CONCURRENCY"}
+    )
+    concurrency_each: int | None = Field(
+        None,
+        ge=1,
+        description="Requests in flight at one endpoint, at most; default all of them",
+        json_schema_extra={"env": "OCR_TEACHER_CONCURRENCY_EACH"},
     )
     timeout_s: float = Field(3600, gt=0, description="Seconds for one try", json_schema_extra={"env": "OCR_TEACHER_TIMEOUT"})
     deadline_s: float | None = Field(
@@ -84,22 +98,51 @@ class TeacherResource(Settings):
         None, description="Folder in which to record every answer", json_schema_extra={"env": "OCR_TEACHER_RECORD", "path": True}
     )
     tensor_parallel: int = Field(
-        1, ge=1, description="vllm: GPUs over which the model is spread", json_schema_extra={"env": "OCR_VLLM_TENSOR_PARALLEL"}
+        1,
+        ge=1,
+        description="vllm, server: GPUs over which the model is spread",
+        json_schema_extra={"env": "OCR_VLLM_TENSOR_PARALLEL"},
+    )
+    data_parallel: int = Field(
+        1,
+        ge=1,
+        description="server: copies of the model, each on so many GPUs",
+        json_schema_extra={"env": "OCR_VLLM_DATA_PARALLEL"},
     )
     max_model_len: int | None = Field(
-        None, ge=1, description="vllm: tokens of prompt and answer together", json_schema_extra={"env": "OCR_VLLM_MAX_MODEL_LEN"}
+        None,
+        ge=1,
+        description="vllm, server: tokens of prompt and answer together",
+        json_schema_extra={"env": "OCR_VLLM_MAX_MODEL_LEN"},
     )
-    dtype: str = Field("auto", description="vllm: type of the weights", json_schema_extra={"env": "OCR_VLLM_DTYPE"})
+    dtype: str = Field("auto", description="vllm, server: type of the weights", json_schema_extra={"env": "OCR_VLLM_DTYPE"})
     engine: str = Field(
         "{}",
-        description="vllm: JSON of further engine arguments, such as gpu_memory_utilization",
+        description="vllm, server: JSON of further engine arguments, such as gpu_memory_utilization",
         json_schema_extra={"env": "OCR_VLLM_ENGINE"},
+    )
+    server_command: str = Field(
+        "",
+        description="server: the command instead of `vllm serve`, which OCR_VLLM_… then leave alone; {model}, {host}, {port}, "
+        "{tensor_parallel} and {data_parallel} are filled in, e.g. python -m sglang.launch_server --model-path {model} "
+        "--host {host} --port {port} --tp-size {tensor_parallel} --dp-size {data_parallel}",
+        json_schema_extra={"env": "OCR_SERVER_COMMAND"},
+    )
+    server_start_s: float = Field(
+        1800, gt=0, description="server: seconds it may take until it is ready", json_schema_extra={"env": "OCR_SERVER_START"}
     )
 
     @field_validator("engine")
     @classmethod
     def _engine_is_json(cls, value: str) -> str:
         return json_object(value)
+
+    @field_validator("server_command")
+    @classmethod
+    def _command_has_a_port(cls, value: str) -> str:
+        if value.strip() and "{port}" not in value:
+            raise ValueError("say {port} where the server is told its port")
+        return value
 
     @model_validator(mode="after")
     def _cost_has_a_price(self) -> TeacherResource:
@@ -121,18 +164,21 @@ class TeacherResource(Settings):
             from resources.models.recorded import RecordedModel
 
             return RecordedModel(bundled if self.recordings == BUNDLED else Path(self.recordings), self.model)
-        if self.kind == "endpoint":
+        if self.kind in ("endpoint", "server"):
+            from resources.models.addresses import Addresses
             from resources.models.endpoint import EndpointModel
 
+            server = self._server() if self.kind == "server" else None
             return EndpointModel(
                 self.model,
-                [url.strip() for url in self.url.split(",") if url.strip()],
-                TEACHER_KEY.read(),
+                server or Addresses(self.url, LIST_KEY.read()),
+                server.key if server else TEACHER_KEY.read(),
                 self.think,
                 self.concurrency,
                 self.timeout_s,
                 deadline_s=self.deadline_s,
                 tokenizer=self.tokenizer,
+                each=self.concurrency_each,
             )
         from resources.models.vllm import VllmModel
 
@@ -144,6 +190,18 @@ class TeacherResource(Settings):
             dtype=self.dtype,
             **json.loads(self.engine),
         )
+
+    def _server(self) -> Server:
+        from resources.models.server import own_command, server, vllm_command
+        from resources.settings.environment import from_environment
+        from resources.settings.lake import LakeResource
+
+        if self.server_command.strip():
+            command = own_command(self.server_command, self.model, self.tensor_parallel, self.data_parallel)
+        else:
+            engine = {"max_model_len": self.max_model_len, "dtype": self.dtype, **json.loads(self.engine)}
+            command = vllm_command(self.model, self.tensor_parallel, self.data_parallel, engine)
+        return server(self.model, command, from_environment(LakeResource).root / "logs", self.server_start_s)
 
 
 class JudgesResource(Settings):
@@ -163,8 +221,9 @@ class JudgesResource(Settings):
     )
     url: str = Field(
         "",
-        description="Base URL of the server (all models), or one a model by comma; passwords belong in OCR_JUDGE_KEY",
-        json_schema_extra={"env": "OCR_JUDGE_URL"},
+        description="Base URL of the server (all models), or one a model by comma; list:FILE or list:URL as for the teacher; "
+        "passwords belong in OCR_JUDGE_KEY",
+        json_schema_extra={"env": "OCR_JUDGE_URL", "path": "lists"},
     )
     recordings: str = Field(
         BUNDLED, description="Folder of recorded votes", json_schema_extra={"env": "OCR_JUDGE_RECORDINGS", "path": True}
@@ -214,6 +273,7 @@ class JudgesResource(Settings):
             from resources.models.recorded import RecordedModel
 
             return RecordedModel(bundled if self.recordings == BUNDLED else Path(self.recordings), name)
+        from resources.models.addresses import Addresses
         from resources.models.api import ModelUnavailable
         from resources.models.endpoint import EndpointModel
 
@@ -221,7 +281,7 @@ class JudgesResource(Settings):
         if not urls:
             raise ModelUnavailable("no endpoint of the judges is set; give OCR_JUDGE_URL, e.g. http://127.0.0.1:8000/v1")
         own = [urls[self.names.index(name)]] if len(urls) == len(self.names) else urls
-        return EndpointModel(name, own, JUDGE_KEY.read(), "none", 32, 600)
+        return EndpointModel(name, Addresses(own, LIST_KEY.read()), JUDGE_KEY.read(), "none", 32, 600)
 
 
 def prices_of(text: str, models: Sequence[str], variable: str = "OCR_JUDGE_PRICES") -> dict[str, tuple[float, float]]:

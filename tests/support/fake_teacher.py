@@ -9,7 +9,10 @@ from typing import Any
 
 
 class FakeTeacher:
-    """``with FakeTeacher(lambda body: "…") as server``: at ``server.url``; ``server.bodies``: (path, body) of each request."""
+    """``with FakeTeacher(lambda body: "…") as server``: at ``server.url``; ``server.bodies``: (path, body) of each request. It lists
+    its models unless ``lists_models`` is false."""
+
+    lists_models = True
 
     def __init__(self, answer: Callable[[dict[str, Any]], str]) -> None:
         self.bodies: list[tuple[str, dict[str, Any]]] = []
@@ -27,8 +30,15 @@ class FakeTeacher:
                 )
                 usage = {"prompt_tokens": 7, "completion_tokens": 5}
                 reply = {"model": "served", "choices": [{"index": 0, "finish_reason": "stop", **said}], "usage": usage}
+                self._send(200, reply)
+
+            def do_GET(self) -> None:
+                fine = self.path == "/v1/models" and outer.lists_models
+                self._send(200 if fine else 404, {"object": "list", "data": [{"id": "served"}] if fine else []})
+
+            def _send(self, status: int, reply: dict[str, Any]) -> None:
                 sent = json.dumps(reply).encode()
-                self.send_response(200)
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(sent)))
                 self.end_headers()

@@ -99,7 +99,7 @@ def test_home_is_the_same_with_and_without_dagster(tmp_path: Path, text: str, en
         ("[teacher]\nurl = 'https://me:hunter2@host/v1'\n", "ocr.toml, line 2: teacher.url='https://***@host/v1': a user name"),  # pragma: allowlist secret
         ("[teacher]\nurl = 'https://h/v1?a=b&api_key=hunter2'\n", "teacher.url='https://h/v1?a=b&api_key=***': a user name"),
         ("[teacher]\n'https://me:hunter2@host' = 1\n", "there is no setting https://***@host in [teacher]"),  # pragma: allowlist secret
-        ("[teacher]\nkind = 'magic'\n", "ocr.toml, line 2: teacher.kind='magic': give 'recorded', 'endpoint', 'vllm' or 'published'"),
+        ("[teacher]\nkind = 'magic'\n", "ocr.toml, line 2: teacher.kind='magic': give 'recorded', 'endpoint', 'vllm', 'server' or 'published'"),
         ("[teacher]\n# kind\nconcurrency = 0\n", "ocr.toml, line 3: teacher.concurrency=0: give a value greater than or equal to 1"),
         ("a = " + "[" * 5000, "this is no TOML: maximum recursion depth"),
         ("[teacher]\nconcurrency = " + "9" * 5000, "this is no TOML: Exceeds the limit"),

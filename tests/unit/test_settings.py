@@ -87,8 +87,8 @@ def test_each_judge_at_its_own_address_or_all_at_one(tmp_path: Path) -> None:
         judges(OCR_JUDGES="endpoint").opened("llama", tmp_path)
     apart = judges(OCR_JUDGES="endpoint", OCR_JUDGE_URL="http://one/v1,http://two/v1")
     together = judges(OCR_JUDGES="endpoint", OCR_JUDGE_URL="http://one/v1")
-    assert [apart.opened(name, tmp_path)._urls for name in apart.names] == [["http://one/v1"], ["http://two/v1"]]  # type: ignore[attr-defined]
-    assert [together.opened(name, tmp_path)._urls for name in together.names] == [["http://one/v1"]] * 2  # type: ignore[attr-defined]
+    assert [str(apart.opened(name, tmp_path)._source) for name in apart.names] == ["http://one/v1", "http://two/v1"]  # type: ignore[attr-defined]
+    assert [str(together.opened(name, tmp_path)._source) for name in together.names] == ["http://one/v1"] * 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,10 @@ def test_every_field_of_every_resource_says_its_variable_and_no_two_share_one() 
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"OCR_TEACHER": "magic"}, "wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint', 'vllm' or 'published'"),
+        (
+            {"OCR_TEACHER": "magic"},
+            "wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint', 'vllm', 'server' or 'published'",
+        ),
         ({"OCR_SANDBOX_MEMORY": "much"}, "wrong setting: OCR_SANDBOX_MEMORY='much': give a valid integer"),
         (
             {"OCR_TEACHER_CONCURRENCY": "0"},
@@ -226,7 +229,9 @@ def test_a_wrong_setting_ends_the_command_with_one_line_and_2() -> None:
         text=True,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "Error: wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint', 'vllm' or 'published'\n"
+    assert (
+        done.stderr == "Error: wrong setting: OCR_TEACHER='magic': give 'recorded', 'endpoint', 'vllm', 'server' or 'published'\n"
+    )
 
 
 def test_the_page_of_settings_is_made_from_the_fields() -> None:
