@@ -1,6 +1,7 @@
 """The endpoint teacher in front of a real vLLM server on the CPU, directly and with a misbehaving proxy in between."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -11,11 +12,14 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from resources.lake import RunInfo
 from resources.models.api import ChatAnswer, ChatRequest, ModelUnavailable, Sampling, ThinkMode
 from resources.models.endpoint import EndpointModel
+from resources.models.server import Server
+from resources.settings import TeacherResource
 from tests.support.chaos import FAULTS, Chaos
 from tests.support.lakes import new_lake
 from tests.support.rows import problem, put_problems
@@ -54,6 +58,46 @@ def server(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@pytest.mark.long
+def test_our_own_server_is_killed_twice_and_every_answer_comes_once(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``OCR_TEACHER=server`` as it is: ``vllm serve``, by the settings."""
+    # The CPU build has another name than the package whose version the command line wants to know.
+    package = tmp_path / "packages" / "vllm-0.32.0+cpu.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n")
+    for name, value in {**ENVIRONMENT, "PYTHONPATH": str(package.parent), "OCR_HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    engine = {"enforce_eager": True, "enable_chunked_prefill": False, "max_num_seqs": 16}
+    settings = TeacherResource(
+        kind="server", model=str(tiny_model), max_model_len=1024, dtype="float32", engine=json.dumps(engine), concurrency=8
+    )
+    ours = settings.opened(tmp_path)
+    assert isinstance(ours, EndpointModel) and isinstance(ours._source, Server)
+    found: list[ChatAnswer] = []
+
+    async def main() -> None:
+        async for answer in ours.answer(request(number, 64) for number in range(120)):
+            found.append(answer)
+            if len(found) in (20, 70):  # it is in the middle of eight others
+                (guard,) = [child for child in psutil.Process().children() if "resources.guard" in child.cmdline()]
+                (serve,) = guard.children()
+                serve.send_signal(signal.SIGKILL)
+
+    try:
+        asyncio.run(main())
+        assert sorted(answer.key for answer in found) == sorted(f"k{number}" for number in range(120)), "each once"
+        assert all(answer.failure is None and (answer.completion_tokens or 0) >= 1 for answer in found)
+        assert len({answer.endpoint for answer in found}) == 3 and max(answer.attempts for answer in found) >= 2
+        assert {answer.think_mode for answer in found} == {"template"} and {answer.served_model for answer in found} == {
+            str(tiny_model)
+        }
+    finally:
+        ours._source.stop()
+    assert [child for child in psutil.Process().children() if "resources.guard" in child.cmdline()] == []
 
 
 def request(number: int, max_tokens: int = 16, text: str = "Solve problem") -> ChatRequest:
