@@ -29,7 +29,16 @@ def guarded(command: Sequence[str], grace_s: float = 0.0) -> list[str]:
 
 def main(parent: int, grace_s: float, command: list[str]) -> int:
     """Run the command; returns its exit code, negative for a signal."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    told = False
+
+    def end(*_: object) -> None:
+        # The kernel tells it for each thread of the parent that dies; the second time must not break off what the first began.
+        nonlocal told
+        if not told:
+            told = True
+            sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
     libc = ctypes.CDLL(None)
     libc.prctl(_SUBREAPER, 1, 0, 0, 0)
     libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM, 0, 0, 0)
@@ -40,6 +49,7 @@ def main(parent: int, grace_s: float, command: list[str]) -> int:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         return process.wait()
     finally:
+        told = True
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if process is not None and process.poll() is None and grace_s:
             process.terminate()
