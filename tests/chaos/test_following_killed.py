@@ -95,6 +95,7 @@ def one_after_the_other(
         return tables(home), set(server.asked)
 
 
+@pytest.mark.long
 def test_side_by_side_the_solved_stop_costing_during_the_run(
     one_after_the_other: tuple[dict[str, list[dict[str, Any]]], set[int]], tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", folder], check=True)
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_in_the_middle_of_a_write_leaves_what_was_there(small_disk: Path) -> None:
     with new_lake(small_disk / "lake") as lake:
         publish(lake, 1)
@@ -128,6 +129,7 @@ other.execute("ROLLBACK")
 """
 
 
+@pytest.mark.long
 @pytest.mark.sized
 def test_a_catalog_that_is_busy_for_a_while_is_waited_for(tmp_path: Path) -> None:
     """As when a backup tool or another client of SQLite holds it: 31 s in the full size, beyond SQLite's own patience."""
@@ -143,6 +145,7 @@ def test_a_catalog_that_is_busy_for_a_while_is_waited_for(tmp_path: Path) -> Non
         assert lake.state("prompts")[0] == ROWS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "deleted"])
 def test_a_damaged_data_file_is_named_and_nothing_is_written(tmp_path: Path, damage: str) -> None:
     with new_lake(tmp_path) as lake:
@@ -165,6 +168,7 @@ def test_a_damaged_data_file_is_named_and_nothing_is_written(tmp_path: Path, dam
         assert numbers(lake) == ["002"]
 
 
+@pytest.mark.long
 def test_a_clock_that_jumps_changes_neither_rows_nor_which_version_is_the_newest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -284,6 +284,7 @@ def of_this_process() -> set[str]:
         return {c.id for c in client.containers.list(all=True, filters={"label": f"{LABEL}={owner()}"}, ignore_removed=True)}
 
 
+@pytest.mark.long
 def test_a_container_frozen_for_good_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "GRACE_S", 3)
     monkeypatch.setattr(connection, "COMPILE_S", 10)

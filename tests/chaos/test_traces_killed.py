@@ -47,6 +47,7 @@ def table(home: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[
         )
 
 
+@pytest.mark.long
 @pytest.mark.sized
 def test_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
     with Chaos(delay_s=0.005) as server:

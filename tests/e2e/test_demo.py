@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from playwright.sync_api import expect
 
 from ocr_assets import samples
@@ -365,6 +366,7 @@ python_samples = 7
 """
 
 
+@pytest.mark.long
 def test_releases_have_names_and_a_plain_run_changes_no_other(demo: Demo, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(demo[0], home, symlinks=True)

@@ -153,6 +153,7 @@ def _plain(value: object) -> str:
     return str(value)
 
 
+@pytest.mark.long
 def test_planted_keys_are_nowhere_to_be_seen(
     webserver: Webserver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,6 +43,7 @@ def test_ten_lines_and_the_command_of_the_page_make_questions(tmp_path: Path) ->
     assert rows == [{"subset": "numeric", "seed_name": "means.py:harmonic", "status": "kept"}] * 2
 
 
+@pytest.mark.long
 def test_an_unknown_subset_is_refused_by_name(tmp_path: Path) -> None:
     done = run("run", "--subset", "nothing", home=tmp_path, check=False)
     assert done.returncode == 2 and "no subset nothing; there are prefill, leetcode" in done.stderr

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from ocr_assets import samples
 from ocr_assets.grading.version import VERSION_OF_VERDICT, parameters
@@ -56,6 +57,7 @@ def sources_of_then(folder: Path) -> dict[str, str]:
     return {f"OCR_{path.name.upper()}": str(path) for path in folder.iterdir()}
 
 
+@pytest.mark.long
 def test_an_old_lake_is_migrated_and_refreshed_for_free(tmp_path: Path) -> None:
     unpack_old_lake(tmp_path / "lake")
     before = old_ids(tmp_path / "lake" / "catalog.sqlite")

@@ -68,6 +68,7 @@ def test_what_others_wrote_is_read_and_never_run(address: str, page: Page) -> No
     assert elsewhere == [], "nothing that a text names is fetched, and nobody is told"
 
 
+@pytest.mark.long
 def test_rows_are_filtered_paged_and_opened(address: str, page: Page) -> None:
     page.goto(address)
     expect(page.get_by_text(f"{PROBLEMS * ANSWERS:,} responses")).to_be_visible()
@@ -85,6 +86,7 @@ def test_rows_are_filtered_paged_and_opened(address: str, page: Page) -> None:
     expect(page.get_by_text(f"{PROBLEMS} responses")).to_be_visible()
 
 
+@pytest.mark.long
 def test_who_goes_back_before_a_problem_is_drawn_stays_with_the_rows(address: str, page: Page) -> None:
     page.goto(address)
     for row in (1, 2, 3):
@@ -96,6 +98,7 @@ def test_who_goes_back_before_a_problem_is_drawn_stays_with_the_rows(address: st
         expect(page.get_by_text(f"{PROBLEMS * ANSWERS:,} responses")).to_be_visible()
 
 
+@pytest.mark.long
 def test_progress_of_who_asks_and_who_follows_is_one_page(address: str, home: Path, page: Page) -> None:
     journals = home / "lake" / "journal"
     with StageLock(journals, "r1_traces") as asker, StageLock(journals, "follow") as follower:

@@ -61,6 +61,7 @@ def criticised(home: Path, url: str, budget: Budget | None = None, **settings: A
     return rounds
 
 
+@pytest.mark.long
 def test_judgements_stand_beside_verdicts_and_the_shortest_right_one_selects(tmp_path: Path) -> None:
     """Eight solutions: two problems, one in two languages; a wrong one is judged right, and one verdict is not trusted."""
     said = {
@@ -114,6 +115,7 @@ def test_shares_of_nothing_are_null_and_the_measures_are_those_of_the_textbooks(
     assert row["correlation"] == pytest.approx((45 * 35 - 5 * 15) / (50 * 60 * 40 * 50) ** 0.5)
 
 
+@pytest.mark.long
 def test_the_bundled_critiques_are_what_their_authors_meant(tmp_path: Path) -> None:
     names = [
         json.loads(line)["alias"].split("|")[1:4] for line in (samples.CRITIQUES / "critiques.jsonl").read_text().splitlines()

@@ -44,7 +44,7 @@ def test_each_layer_names_its_duplicates_and_the_first_row_leads() -> None:
         found(statements, DedupSettings(semantic=True, semantic_threshold=0.95))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.sized
 @settings(max_examples=size(2, 25))
 @given(st.lists(st.sampled_from([STORY, REWORDED, OTHER, STORY.upper(), STORY + " 100", STORY + " 200"]), max_size=10))

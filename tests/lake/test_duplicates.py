@@ -143,7 +143,7 @@ def test_layers_are_switched_on_and_off_and_the_exact_one_is_the_default(lake: L
     assert problems(lake) == [["raw_a", "raw_b"], ["raw_c"], ["raw_d"]]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_threshold_measures_nothing_again(lake: Lake) -> None:
     fill(lake, [raw("a", STORY), raw("c", replaced(STORY, 3, "baskets"))])
     dedup(lake, DedupSettings(near=True, near_threshold=0.7))
@@ -157,7 +157,7 @@ def test_another_threshold_measures_nothing_again(lake: Lake) -> None:
         DedupSettings(semantic=True, semantic_threshold=0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_statement_that_went_and_came_back_is_compared_again(lake: Lake) -> None:
     one, other = raw("a", STORY), raw("b", replaced(STORY, 3, "baskets"))
     for layers in (DedupSettings(near=True), DedupSettings()):  # whether or not the layer is on while the row is away
@@ -171,6 +171,7 @@ def test_a_statement_that_went_and_came_back_is_compared_again(lake: Lake) -> No
         assert problems(lake) == [["raw_a", "raw_b"]]
 
 
+@pytest.mark.long
 def test_versions_of_a_problem_stay_apart(lake: Lake) -> None:
     easy, hard = STORY + " There are up to 1000 boxes .", STORY + " There are up to 2 * 10^5 boxes ."
     fill(lake, [raw("easy", easy), raw("hard", hard), raw("same", STORY + " There are up to 10^3 boxes .")])
@@ -180,7 +181,7 @@ def test_versions_of_a_problem_stay_apart(lake: Lake) -> None:
     assert reasons == {"each names a number, or one of two opposites, the other does not"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tests_that_disagree_keep_alike_statements_apart_also_when_they_come_later(lake: Lake) -> None:
     one, other = raw("a", STORY, [("1", "1")]), raw("b", replaced(STORY, 3, "baskets"), [("2", "2")])
     fill(lake, [one, other])
@@ -193,7 +194,7 @@ def test_tests_that_disagree_keep_alike_statements_apart_also_when_they_come_lat
     assert (pair["decision"], pair["reason"]) == ("variant", "tests disagree on 1 of 1 shared inputs")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_only_what_is_new_is_embedded_and_compared(lake: Lake) -> None:
     rows = [raw(f"{n}", f"Problem {n} asks for {n * 37} things of the kind number {n * 11}") for n in range(30)]
     fill(lake, rows)
@@ -255,7 +256,7 @@ def test_candidates_are_all_pairs_that_share_enough_bands_each_once(rows, agree,
     assert len(found) == len(set(found)) and set(found) == wanted
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_problem_whose_source_row_is_gone_is_not_left_out_silently(tmp_path: Path) -> None:
     """Sources were read anew, deduplication has not followed: whoever needs the problem is told, and nobody gets one row less."""
     staying, going, twin = raw("staying"), raw("going", STORY, [("1", "2")]), raw("twin", STORY)

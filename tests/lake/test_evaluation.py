@@ -220,6 +220,7 @@ def test_evaluations_are_given_for_the_whole_and_its_parts(lake: Lake) -> None:
     assert not any(k == 5 for *_, k in table), "no problem has five samples"
 
 
+@pytest.mark.long
 def test_two_models_are_compared_on_what_both_were_asked(lake: Lake) -> None:
     rows = put(lake, [a_problem(n) for n in range(5)])
     for number, row in enumerate(rows):
@@ -330,6 +331,7 @@ def test_parts_are_named_by_what_problems_say() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_points_of_a_task_are_the_best_of_its_subtasks_and_a_sample_without_a_verdict_is_left_out(lake: Lake) -> None:
     suites = tuple(
         BenchmarkSuite(name, one_suite([stdin_test(n, f"{name} {n}\n", "1\n", "private") for n in range(2)])[0].suite, worth)

@@ -17,6 +17,7 @@ from tests.lake.test_evaluation import a_problem, answer, judge, lake, only, put
 __all__ = ["lake"]
 
 
+@pytest.mark.long
 def test_samples_of_an_earlier_wording_do_not_count(lake: Lake) -> None:
     """Asked by another template, the same model and sampling are another measurement."""
     one, two = put(lake, [a_problem(0), a_problem(1)])
@@ -30,6 +31,7 @@ def test_samples_of_an_earlier_wording_do_not_count(lake: Lake) -> None:
     assert (found[two["problem_id"]].tried, found[two["problem_id"]].passed) == (2, 2)
 
 
+@pytest.mark.long
 def test_a_metric_that_names_no_suite_needs_all_of_them(lake: Lake) -> None:
     """IOI: a subtask's points are another matter; solved is a task whose every subtask passes."""
     assert dict(BENCHMARKS["ioi"].metrics) == {"solved": ()}

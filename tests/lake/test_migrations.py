@@ -68,6 +68,7 @@ def expected() -> list[dict[str, Any]]:
     return [{"id": row["id"], "words": row["text"].split(), "amount": row["number"], "note": None} for row in ROWS]
 
 
+@pytest.mark.long
 def test_an_older_lake_has_the_declared_tables_its_rows_and_true_versions(old: Path, tmp_path: Path) -> None:
     for _ in range(2):  # the second opening finds nothing to do
         with opened(old) as lake:

@@ -205,7 +205,10 @@ def test_events_are_posted_with_the_key(home: Path, monkeypatch: pytest.MonkeyPa
     assert KEY not in json.dumps(posted[1][1])
 
 
-@pytest.mark.parametrize("answer", ["refused connection", "no answer", "401", "redirect"])
+@pytest.mark.parametrize(
+    "answer",
+    ["401", *(pytest.param(answer, marks=pytest.mark.long) for answer in ("refused connection", "no answer", "redirect"))],
+)
 def test_a_target_that_does_not_take_events_is_one_warning(
     answer: str, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,6 +97,7 @@ def test_what_is_missing_is_asked_and_nothing_else(before: int, more: int, cpp: 
         assert keys(store, wanted(max(0, before - 1), cpp)) == set()
 
 
+@pytest.mark.long
 def test_what_changes_the_answer_asks_anew_and_nothing_else_does(lake: Lake, tmp_path: Path) -> None:
     items = planned(lake, wanted())
     old = {item.request.key for item in items}
@@ -137,7 +138,7 @@ def test_seeds_differ_and_stay(lake: Lake) -> None:
     assert all(seed is not None and 0 <= seed < 2**31 for seed in seeds)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_hard_problems_get_more_samples_and_solved_ones_none(lake: Lake) -> None:
     policy = UntilPassing(passing=1, limit=4, first=2, step=1)
     some = replace(wanted(), attempts={"python": policy})

@@ -90,6 +90,7 @@ def test_append_sums_up_its_own_commits(tmp_path: Path) -> None:
     assert changes(run(tmp_path, publish.append, committing())) == (6, 0, 0)
 
 
+@pytest.mark.long
 def test_what_append_committed_stays_when_the_run_fails(tmp_path: Path) -> None:
     def fails(store: Lake, write: Write) -> dict[str, Any]:
         raise RuntimeError("power cut")
@@ -98,6 +99,7 @@ def test_what_append_committed_stays_when_the_run_fails(tmp_path: Path) -> None:
     assert changes(run(tmp_path, publish.append, committing([prompt("a"), prompt("b")]))) == (2, 1, 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [publish.replace, publish.append])
 def test_rows_that_break_the_declaration_fail_the_check(tmp_path: Path, shape: Any) -> None:
     broken = {**prompt("a"), "messages": None}
@@ -120,6 +122,7 @@ def stages_at_the_end(store: Lake, write: Write) -> dict[str, Any]:
     return {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("shape", "body", "why"),
     [
@@ -136,6 +139,7 @@ def test_a_body_of_the_other_shape_is_refused(tmp_path: Path, shape: Any, body: 
     assert why in str(failure.error)
 
 
+@pytest.mark.long
 def test_numbers_that_are_watched_warn_beyond_their_limit_and_stop_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +157,7 @@ def test_numbers_that_are_watched_warn_beyond_their_limit_and_stop_nothing(
     assert shown(run(tmp_path, publish.replace, staging(*ten[:5])))[0]
 
 
+@pytest.mark.long
 def test_a_table_s_own_numbers_are_worked_out_of_its_rows(tmp_path: Path) -> None:
     """Verdicts: what is judged and accepted, and what the sandbox failed to run."""
     verdicts = "(SELECT unnest(['accepted', 'wrong_answer', 'accepted', 'sandbox_error', 'ungradable']) AS verdict)"
@@ -206,6 +211,7 @@ def shown_by_part(instance: dg.DagsterInstance) -> dict[str, tuple[str | None, d
     return found
 
 
+@pytest.mark.long
 def test_a_partition_s_page_shows_that_partition_however_many_a_run_made(tmp_path: Path) -> None:
     rows = {"one": ["a"], "two": ["b", "c"], "three": []}
     with dg.DagsterInstance.ephemeral() as instance:
@@ -229,6 +235,7 @@ def test_a_partition_s_page_shows_that_partition_however_many_a_run_made(tmp_pat
     assert [part for part in rows if after[part][0] != alone[part][0]] == ["two"], "only what changed is other data"
 
 
+@pytest.mark.long
 def test_every_page_begins_with_a_picture(tmp_path: Path) -> None:
     shown = metadata(run(tmp_path, publish.replace, staging(prompt("a"))))
     assert next(iter(shown)) == "rows over time", "the funnel does not count this table"

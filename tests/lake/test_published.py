@@ -59,6 +59,7 @@ def balanced(store: Lake) -> bool:
     return store.scalar(query) in (0, None)
 
 
+@pytest.mark.long
 def test_every_known_dataset_is_read_and_matched(store: Lake, folder: Path) -> None:
     parquet(folder / "ocr/split_0/train-0.parquet", [open_code_reasoning(1), open_code_reasoning(2)])
     parquet(folder / "ocr/split_1/train-0.parquet", [open_code_reasoning(3, dataset="taco", index="0")])
@@ -104,6 +105,7 @@ def test_every_known_dataset_is_read_and_matched(store: Lake, folder: Path) -> N
     assert by_dataset["open-r1/codeforces-cots"]["test_count"] == 1
 
 
+@pytest.mark.long
 def test_a_second_run_reads_nothing_and_a_file_that_changed_is_read_again(store: Lake, folder: Path) -> None:
     path = jsonl(folder / "a.jsonl", [open_code_reasoning(1), open_code_reasoning(2)])
     read_problems(store, folder)
@@ -116,6 +118,7 @@ def test_a_second_run_reads_nothing_and_a_file_that_changed_is_read_again(store:
     assert read_answers(store, folder).files == 1 and len(responses(store)) == 3
 
 
+@pytest.mark.long
 def test_the_same_dataset_twice_is_there_once(store: Lake, folder: Path) -> None:
     rows = [open_code_reasoning(1), open_code_reasoning(2)]
     jsonl(folder / "first" / "a.jsonl", rows)
@@ -142,6 +145,7 @@ def test_one_name_for_two_rows_and_one_answer_under_two_names(store: Lake, folde
     ]
 
 
+@pytest.mark.long
 def test_what_matches_no_problem_waits_with_the_reason_until_its_source_is_read(store: Lake, folder: Path) -> None:
     jsonl(
         folder / "a.jsonl", [open_code_reasoning(1, dataset="taco", index=0), open_code_reasoning(2, dataset="taco", index=9_999)]
@@ -158,6 +162,7 @@ def test_what_matches_no_problem_waits_with_the_reason_until_its_source_is_read(
     assert balanced(store)
 
 
+@pytest.mark.long
 def test_a_statement_leads_to_the_same_problem_of_another_source(store: Lake, folder: Path) -> None:
     """Deduplication says which problem a statement is: its tests are TACO's, not none."""
     read_problems(store, None)
@@ -170,6 +175,7 @@ def test_a_statement_leads_to_the_same_problem_of_another_source(store: Lake, fo
     assert [row["problem_id"] for row in responses(store)] == [taco["problem_id"]]
 
 
+@pytest.mark.long
 def test_positions_count_all_rows_of_a_split_over_its_files(store: Lake, tmp_path: Path) -> None:
     """As ``load_dataset`` counts: broken rows too, the largest folder, and none behind a file that is missing or broken."""
 
@@ -214,6 +220,7 @@ def test_positions_count_all_rows_of_a_split_over_its_files(store: Lake, tmp_pat
     )
 
 
+@pytest.mark.long
 def test_rows_and_files_that_cannot_be_used_are_kept_with_the_reason(store: Lake, folder: Path) -> None:
     good = open_code_reasoning(1)
     path = jsonl(folder / "a.jsonl", [good])
@@ -248,6 +255,7 @@ def test_rows_and_files_that_cannot_be_used_are_kept_with_the_reason(store: Lake
     assert store.scalar("SELECT count(*) FROM quarantine WHERE scope = 'published'") > 0
 
 
+@pytest.mark.long
 def test_a_damaged_parquet_file_keeps_the_rows_before_the_fault(store: Lake, folder: Path) -> None:
     rows = [open_code_reasoning(number, output=ANSWER + f"\n{number}" * 2_000) for number in range(60)]
     path = parquet(folder / "a.parquet", rows, row_group_size=10, compression="none", use_dictionary=False)
@@ -262,6 +270,7 @@ def test_a_damaged_parquet_file_keeps_the_rows_before_the_fault(store: Lake, fol
     assert done.rows == kept
 
 
+@pytest.mark.long
 @pytest.mark.sized
 def test_rows_of_fifty_megabytes_pass_one_at_a_time(store: Lake, folder: Path) -> None:
     long = "<think>\n" + "wait, " * size(400_000, 8_000_000) + "\n</think>\n\n```python\nprint(1)\n```\n"
@@ -406,6 +415,7 @@ def test_own_rows_are_read_by_their_column_map(store: Lake, folder: Path) -> Non
     assert store.scalar("SELECT test_count FROM problems JOIN test_suites USING (suite_id) WHERE dataset = 'published'") == 1
 
 
+@pytest.mark.long
 def test_a_share_of_the_rows_is_part_of_a_larger_share(store: Lake, folder: Path) -> None:
     jsonl(folder / "a.jsonl", [open_code_reasoning(number) for number in range(200)])
     read_problems(store, folder, sources=())
@@ -424,6 +434,7 @@ def own_rows(folder: Path, *rows: dict[str, Any]) -> None:
     (folder / "published.toml").write_text("name = 'own'\n")
 
 
+@pytest.mark.long
 def test_what_was_mended_is_no_longer_said_to_be_broken(store: Lake, folder: Path) -> None:
     """Rows and files that became no response leave with the reason, in all parts of a file, once they are readable."""
     good, bad = ({"response": text, "statement": "Add."} for text in (ANSWER, None))
@@ -453,6 +464,7 @@ def test_two_folders_with_a_file_of_one_name_do_not_take_each_others_rows(store:
     assert {label["places"][0] for label in labels(store)} >= {"taco/train/there", "taco/train/elsewhere"}
 
 
+@pytest.mark.long
 def test_no_value_of_a_row_stops_the_others(store: Lake, folder: Path) -> None:
     row = {"response": ANSWER, "statement": "Add."}
     absurd = {**row, "prompt_tokens": 1e300, "completion_tokens": "9" * 30}
@@ -463,6 +475,7 @@ def test_no_value_of_a_row_stops_the_others(store: Lake, folder: Path) -> None:
     assert [row["prompt_tokens"] for row in responses(store)] == [None, None]
 
 
+@pytest.mark.long
 def test_a_run_that_goes_on_sees_the_problems_that_came_meanwhile(
     store: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

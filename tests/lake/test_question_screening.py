@@ -86,6 +86,7 @@ def test_of_those_alike_one_stays_with_an_edge_a_merge_and_a_reason_a_drop(lake:
     assert {row["outcome"]: row["rows"] for row in funnel} == {"in": 6, "kept": 2, "merged": 3, "dropped": 1}
 
 
+@pytest.mark.long
 def test_a_refresh_with_nothing_new_embeds_and_writes_nothing(lake: Lake) -> None:
     put(lake, TEXTS, PROBLEMS, ITEMS)
     refreshed(lake, CountingEmbedder())
@@ -94,6 +95,7 @@ def test_a_refresh_with_nothing_new_embeds_and_writes_nothing(lake: Lake) -> Non
     assert done == Measured() and fates == FATES and again.asked == set() and measures(lake) == before
 
 
+@pytest.mark.long
 def test_in_steps_or_at_once_the_measures_are_the_same(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "BLOCK", 2)
     names = list(TEXTS)
@@ -113,6 +115,7 @@ def test_in_steps_or_at_once_the_measures_are_the_same(lake: Lake, tmp_path: Pat
         assert measures(lake) == measures(other)
 
 
+@pytest.mark.long
 def test_what_has_another_text_or_is_gone_is_measured_anew_or_forgotten(lake: Lake) -> None:
     put(lake, TEXTS, PROBLEMS, ITEMS)
     refreshed(lake, CountingEmbedder())
@@ -126,6 +129,7 @@ def test_what_has_another_text_or_is_gone_is_measured_anew_or_forgotten(lake: La
     assert lake.scalar("SELECT count(*) FROM question_measures") == 5
 
 
+@pytest.mark.long
 def test_another_threshold_measures_nothing(lake: Lake) -> None:
     put(lake, TEXTS, PROBLEMS, ITEMS)
     refreshed(lake, CountingEmbedder())
@@ -136,6 +140,7 @@ def test_another_threshold_measures_nothing(lake: Lake) -> None:
     assert fates["syn_e"] == ("duplicate", "syn_c"), "equal texts are one at any threshold"
 
 
+@pytest.mark.long
 def test_another_embedding_model_measures_anew_and_leaves_nothing_of_the_old(lake: Lake) -> None:
     put(lake, TEXTS, PROBLEMS, ITEMS)
     refreshed(lake, CountingEmbedder())
@@ -147,6 +152,7 @@ def test_another_embedding_model_measures_anew_and_leaves_nothing_of_the_old(lak
     assert settings == {"another"}
 
 
+@pytest.mark.long
 def test_a_newcomer_does_not_take_the_place_of_one_that_stayed(lake: Lake) -> None:
     put(lake, {"syn_b": TEXTS["syn_b"]}, {}, {})
     refreshed(lake, CountingEmbedder())

@@ -90,6 +90,7 @@ def test_edges_that_went_may_lead_in_a_circle(tmp_path: Path) -> None:
         assert lake.rows("FROM why_dropped('a')")[0]["reason"].startswith("merged into b (same)")
 
 
+@pytest.mark.long
 def test_what_went_and_came_back_is_no_difference(tmp_path: Path) -> None:
     with new_lake(tmp_path / "lake") as lake:
         versions = []
@@ -133,6 +134,7 @@ def cli(*arguments: str, home: Path, script: str = "") -> subprocess.CompletedPr
     return subprocess.run([sys.executable, "-c", program], env=environment, cwd=home, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -195,6 +197,7 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_readers_see_whole_transactions_and_wait_for_nobody(tmp_path: Path) -> None:
     """A client like DuckDB's command line, a Python one and a notebook that stays open, while a run writes and holds its lock."""
     rounds = 12

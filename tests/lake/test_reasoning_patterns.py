@@ -55,6 +55,7 @@ def of(lake: Lake, number: int) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.long
 def test_what_the_first_annotation_leaves_out_is_asked_in_its_place(tmp_path: Path) -> None:
     home = filled(tmp_path, [response(0, reasoning=TEXT), response(1, reasoning=TEXT, verdict="wrong_answer")])
 
@@ -98,6 +99,7 @@ def test_what_the_first_annotation_leaves_out_is_asked_in_its_place(tmp_path: Pa
         assert lake.scalar("SELECT sum(rows) FROM funnel WHERE stage = 'reasoning_patterns' AND outcome = 'in'") == 2
 
 
+@pytest.mark.long
 def test_reasoning_that_was_parsed_anew_is_counted_by_its_own_annotation(tmp_path: Path) -> None:
     home = filled(tmp_path, [response(number, reasoning=f"{TEXT} Old.") for number in range(6)])
 
@@ -136,6 +138,7 @@ ABSURD = {
 }
 
 
+@pytest.mark.long
 def test_absurd_answers_are_labelled_and_never_counted(tmp_path: Path) -> None:
     """Each is a row with a status; none has a share unless spans of it really stand in the reasoning."""
     names = list(ABSURD)
@@ -165,6 +168,7 @@ def test_absurd_answers_are_labelled_and_never_counted(tmp_path: Path) -> None:
         assert (None in shares) == (row["spans"] == 0)
 
 
+@pytest.mark.long
 def test_a_second_try_is_made_where_nothing_can_be_read_and_refusals_are_kept(tmp_path: Path) -> None:
     home = filled(tmp_path, [response(0, reasoning=TEXT)])
     answers = iter(["nonsense", span("other", TEXT)])

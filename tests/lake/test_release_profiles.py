@@ -123,6 +123,7 @@ TESTS = st.one_of(
 CHECKERS = st.none() | st.builds(lambda code: {"language": "cpp", "source": code, "protocol": "testlib"}, TEXTS)
 
 
+@pytest.mark.long
 @given(st.lists(TESTS, min_size=1, max_size=4), CHECKERS, st.none() | st.floats(0.1, 100), st.none() | st.floats(0.5, 10))
 def test_a_problem_as_one_text_is_the_suite_that_it_was(
     tests: list[Any], checker: Any, cpu_s: float | None, factor: float | None
@@ -177,6 +178,7 @@ def pairs_of(sides: list[tuple[str, int]], **settings: Any) -> set[tuple[str, st
     }
 
 
+@pytest.mark.long
 @given(
     st.lists(st.tuples(st.sampled_from(["accepted", "wrong_answer", "suspect", "sandbox_error"]), st.integers(0, 40)), max_size=7)
 )
@@ -193,6 +195,7 @@ def test_there_is_a_pair_wherever_there_can_be_one(sides: list[tuple[str, int]])
     assert len(pairs_of(sides, per_problem=1)) == min(1, len(possible))
 
 
+@pytest.mark.long
 def test_reasoning_is_kept_apart_or_left_out(home: Path) -> None:
     assert release(home, "messages", "apart", reasoning="split").success
     assert release(home, "messages", "short", reasoning="left_out", prompt="question").success
@@ -220,6 +223,7 @@ def test_the_same_answers_in_all_forms_of_chat(home: Path) -> None:
     } == {"human", "gpt"}
 
 
+@pytest.mark.long
 def test_verls_own_comparison_is_given_only_what_it_is_right_for(home: Path) -> None:
     assert release(home, "verl", "plain", ground_truth="inputs_outputs").success
     known = {row["id"]: row for row in rows(home, "verl_release")}
@@ -232,6 +236,7 @@ def test_verls_own_comparison_is_given_only_what_it_is_right_for(home: Path) -> 
         assert row["data_source"] in ("taco", "apps", "codecontests", "codeforces", "local")
 
 
+@pytest.mark.long
 def test_a_critique_stands_beside_the_answer_that_it_is_about(home: Path) -> None:
     """Answers without one have null there: nobody is left out for it."""
     with project_lake(home / "lake") as lake:
@@ -252,6 +257,7 @@ def test_a_critique_stands_beside_the_answer_that_it_is_about(home: Path) -> Non
     }
 
 
+@pytest.mark.long
 def test_a_dash_in_place_of_the_question_and_where_it_is_found(home: Path) -> None:
     assert release(home, "ocr2", "dashed", questions="index").success
     dashed = rows(home, "dashed")
@@ -261,6 +267,7 @@ def test_a_dash_in_place_of_the_question_and_where_it_is_found(home: Path) -> No
     assert all((row["dataset"], row["split"], row["index"]) == tuple(places[row["question_id"]].values())[1:] for row in dashed)
 
 
+@pytest.mark.long
 def test_filters_leave_out_what_they_say(home: Path) -> None:
     wanted = {"licenses": ["MIT"], "max_response_tokens": 400, "min_tests": 3, "max_solve_rate": 0.9, "keep": "rejected"}
     assert release(home, "messages", "filtered", **wanted).success
@@ -286,6 +293,7 @@ def test_where_filters_leave_nothing_the_run_says_so(home: Path, capfd: pytest.C
     assert not rows(home, "nothing") and "nothing: no row is left" in capfd.readouterr().err
 
 
+@pytest.mark.long
 def test_rows_for_verl_do_not_say_that_they_are_for_training(home: Path) -> None:
     assert release(home, "verl", "halved", validation=0.5).success
     held_out = rows(home, "halved", "validation")
@@ -320,6 +328,7 @@ def test_bands_that_hold_nothing_are_refused() -> None:
         RewardSettings(language="rust")  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 def test_training_and_validation_share_no_problem(home: Path) -> None:
     assert release(home, "messages", "halves", validation=0.4).success
     assert release(home, "ocr2", "languages", validation=0.4).success
@@ -336,6 +345,7 @@ def test_training_and_validation_share_no_problem(home: Path) -> None:
     assert not named["python"] & named["cpp_validation"]
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=15), st.floats(0.05, 0.95))
 def test_however_long_a_chain_of_near_duplicates_is_it_is_on_one_side(pairs: list[tuple[int, int]], share: float) -> None:
     connection = duckdb.connect()

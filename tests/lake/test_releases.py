@@ -135,6 +135,7 @@ def test_settings_belong_to_a_name_and_others_need_one_of_their_own(home: Path) 
     assert "accepted_cpp is a release of profile ocr" in said
 
 
+@pytest.mark.long
 def test_a_release_of_the_project_file_has_its_filters_and_is_kept_from_runs_without_that_file(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_killed_release_leaves_nothing_half(home: Path, killed_at: str, monkey
     assert sorted(path.name for path in (home / "releases" / "sft_dataset").iterdir()) == [".lock", "current", "v1", "v2"]
 
 
+@pytest.mark.long
 def test_a_release_of_before_there_were_versions_becomes_the_first(home: Path) -> None:
     assert release(home).success
     first, folder = released(home), home / "releases" / "sft_dataset"
@@ -200,6 +202,7 @@ def test_a_release_of_before_there_were_versions_becomes_the_first(home: Path) -
     assert (taken_in["run_id"], taken_in["version"]) == (manifest["run_id"], manifest["version"])
 
 
+@pytest.mark.long
 def test_a_home_that_was_copied_with_its_links_followed_is_released_into(home: Path) -> None:
     assert release(home).success
     folder = home / "releases" / "sft_dataset"
@@ -210,6 +213,7 @@ def test_a_home_that_was_copied_with_its_links_followed_is_released_into(home: P
     assert (folder / "current").readlink() == Path("v2") and released(home) == ledger_of(home)[2]
 
 
+@pytest.mark.long
 def test_old_versions_go_only_where_that_is_set_and_a_folder_that_was_removed_is_written_again(home: Path) -> None:
     folder = home / "releases" / "sft_dataset"
     for _ in range(2):
@@ -222,6 +226,7 @@ def test_old_versions_go_only_where_that_is_set_and_a_folder_that_was_removed_is
     assert released(home) == ledger_of(home)[3]
 
 
+@pytest.mark.long
 def test_a_newest_version_that_was_damaged_or_is_another_is_written_again_and_set_aside(home: Path) -> None:
     assert release(home).success
     first = released(home)
@@ -302,6 +307,7 @@ def test_a_lake_lies_also_in_a_folder_whose_name_is_a_text_of_sql(tmp_path: Path
         assert lake.scalar("SELECT count(*) FROM release_version") == 0
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_is_said_in_one_line_and_its_room_is_given_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert release(home).success
     first = released(home)
@@ -319,6 +325,7 @@ def test_a_disk_that_is_full_is_said_in_one_line_and_its_room_is_given_back(home
     assert release(home).success and ledger_of(home) == {1: first, 2: released(home)}
 
 
+@pytest.mark.long
 def test_the_same_rows_are_the_same_files_in_another_home_and_at_another_time(home: Path, tmp_path: Path) -> None:
     shutil.copytree(home, tmp_path / "other")
     assert release(home).success and release(tmp_path / "other").success

@@ -40,6 +40,7 @@ def run(resources: dict[str, Any], config: dict[str, Any]) -> None:
     assert dg.materialize([lake_asset(PROMPTS)(prompts)], resources=resources, run_config=config).success
 
 
+@pytest.mark.long
 def test_a_run_says_with_which_settings_packages_and_project_file_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ocr.toml").write_text("[teacher]\nconcurrency = 7\nmodel = 'mine'\n")
     monkeypatch.delenv("OCR_HOME", raising=False)
@@ -60,6 +61,7 @@ def test_a_run_says_with_which_settings_packages_and_project_file_it_was(tmp_pat
     assert "hunter2" not in str(row)
 
 
+@pytest.mark.long
 def test_images_are_noted_when_programs_have_run_in_them(tmp_path: Path) -> None:
     first, second = RunInfo("r", "job"), RunInfo("r", "job", images=("sandbox@sha256:1",))
     with project_lake(tmp_path) as lake:

@@ -270,7 +270,7 @@ def decisions(lake: Lake) -> dict[str, tuple[str, str]]:
     return {row["index"]: (row["layer"], row["decision"]) for row in lake.rows(query)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_policies_and_thresholds_decide_again_from_what_is_stored(world) -> None:
     materialize, vote, lake, _ = world
     for order in ("problem_first", "benchmark_first"):
@@ -310,7 +310,7 @@ def test_policies_and_thresholds_decide_again_from_what_is_stored(world) -> None
         assert decisions(opened)["near"] == ("embedding", "cleared")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_own_problems_beside_toy_benchmarks_only_are_warned_of(world, capfd: pytest.CaptureFixture[str]) -> None:
     materialize, *_ = world
     assert "warning" not in materialize()

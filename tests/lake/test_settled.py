@@ -94,6 +94,7 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
+@pytest.mark.long
 def test_what_has_nothing_to_do_says_what_it_said(project: Project) -> None:
     shown = project.materialize()
     assert project.ran == 1
@@ -126,7 +127,16 @@ def _unfinished_journal(project: Project) -> None:
     (folder / "1.jsonl").write_text("paid for", encoding="utf-8")
 
 
-@pytest.mark.parametrize("change", [_other_word, _other_setting, _other_input, _own_rows_gone, _unfinished_journal])
+@pytest.mark.parametrize(
+    "change",
+    [
+        _other_input,
+        *(
+            pytest.param(change, marks=pytest.mark.long)
+            for change in (_other_word, _other_setting, _own_rows_gone, _unfinished_journal)
+        ),
+    ],
+)
 def test_each_thing_that_decides_the_result_counts(project: Project, change: Callable[[Project], None]) -> None:
     change(project)
     project.materialize()
@@ -135,6 +145,7 @@ def test_each_thing_that_decides_the_result_counts(project: Project, change: Cal
     assert project.ran == 2, "settled again"
 
 
+@pytest.mark.long
 def test_a_folder_that_a_setting_names(tmp_path: Path) -> None:
     folder = tmp_path / "problems"
     folder.mkdir()
@@ -153,6 +164,7 @@ def test_a_folder_that_a_setting_names(tmp_path: Path) -> None:
     assert project.ran == 3
 
 
+@pytest.mark.long
 def test_what_lies_on_the_hub_is_looked_at_each_time_but_for_a_named_revision(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.sources = SourcesResource(taco="hub:BAAI/TACO")
@@ -176,6 +188,7 @@ def test_what_was_left_is_tried_again(project: Project) -> None:
     assert project.ran == 5
 
 
+@pytest.mark.long
 def test_a_failure_is_not_taken_for_an_end(project: Project) -> None:
     project.words, project.fails = {"word": "b"}, True
     project.materialize()
@@ -184,17 +197,20 @@ def test_a_failure_is_not_taken_for_an_end(project: Project) -> None:
     assert project.ran == 3
 
 
+@pytest.mark.long
 def test_a_person_can_insist(project: Project) -> None:
     project.materialize(**{AGAIN: "true"})
     assert project.ran == 2
 
 
+@pytest.mark.long
 def test_a_ui_that_was_never_told_is_told(project: Project) -> None:
     """A new instance of Dagster over an old lake has no pictures yet."""
     project.instance = dg.DagsterInstance.ephemeral()
     assert project.materialize()["of its own"] == 2
 
 
+@pytest.mark.long
 def test_a_damaged_memory_is_none(project: Project) -> None:
     (memory,) = (project.home / "lake" / "settled").glob("statement_keys*.json")
     for text in ("", "{", "[]", '{"decided_by": {}}'):

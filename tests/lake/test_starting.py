@@ -95,6 +95,7 @@ def test_what_costs_money_needs_a_budget(instance: dg.DagsterInstance) -> None:
     assert "evaluation_samples" not in chosen(request)
 
 
+@pytest.mark.long
 def test_a_refresh_that_goes_on_is_not_started_again(instance: dg.DagsterInstance) -> None:
     started = Started(instance)
     (request,), _ = started.schedule("refresh_taco")
@@ -120,6 +121,7 @@ def touch(path: Path, text: str) -> None:
     os.utime(path, ns=(before + 1_000_000, before + 1_000_000))
 
 
+@pytest.mark.long
 def test_a_sensor_starts_a_refresh_when_files_changed_and_stay_as_they_are(instance: dg.DagsterInstance, local: Path) -> None:
     started = Started(instance, sources=SourcesResource(local=str(local)))
 
@@ -170,6 +172,7 @@ def test_a_state_that_comes_back_is_read_again(instance: dg.DagsterInstance, loc
     assert len(set(keys)) == 3, "Dagster starts a run key once, for ever"
 
 
+@pytest.mark.long
 def test_a_reading_that_failed_is_tried_again_after_a_while(instance: dg.DagsterInstance, local: Path) -> None:
     started = Started(instance, sources=SourcesResource(local=str(local)))
     started.sensor("watch_local")

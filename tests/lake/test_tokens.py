@@ -135,6 +135,7 @@ LABELS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.long
 def test_groups_add_up_as_by_hand(tmp_path: Path) -> None:
     """All groupings, for any mix of labels; names that look like others' are not taken for them."""
     with new_lake(tmp_path) as lake:

@@ -133,6 +133,7 @@ def test_a_wrong_definition_is_named(tmp_path: Path, text: str, complaint: str) 
         load_families(tmp_path / "none.toml")
 
 
+@pytest.mark.long
 def test_the_asset_takes_definitions_of_ones_own(tmp_path: Path) -> None:
     with new_lake(tmp_path / "lake") as lake:
         put(lake, varied(30))

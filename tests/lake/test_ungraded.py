@@ -31,6 +31,7 @@ def filled(folder: Path, count: int) -> Lake:
     return lake
 
 
+@pytest.mark.long
 def test_solutions_of_one_problem_stand_together_with_its_suite(tmp_path: Path) -> None:
     with filled(tmp_path, 5) as lake:
         rows = list(ungraded(lake, GradingSettings()))

@@ -45,6 +45,7 @@ FILTERS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("chosen", "expected"), FILTERS)
 def test_pages_show_each_row_of_a_filter_once_in_order_forth_and_back(lake: ReadOnlyLake, chosen: Filter, expected: int) -> None:
     assert queries.count(lake, chosen) == expected

@@ -129,6 +129,7 @@ def test_what_an_earlier_run_journalled_is_committed_and_not_asked(
     assert lake.scalar("SELECT count(*) FROM r1_traces") == server.asked.total() == 30
 
 
+@pytest.mark.long
 def test_whoever_watches_is_told(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
     monkeypatch.setattr(request_loop, "WATCH_S", 0.0)
@@ -145,6 +146,7 @@ def test_whoever_watches_is_told(lake: Lake, tmp_path: Path, monkeypatch: pytest
     assert any(0 < figure["done"] < 30 and figure["time left"] != "none" for figure in figures)
 
 
+@pytest.mark.long
 def test_failures_are_asked_again_where_that_is_wanted_and_the_answer_takes_their_place(lake: Lake, tmp_path: Path) -> None:
     with Chaos(broken=lambda name: name % 10 == 0) as server:
         first = ask(lake, tmp_path, server.url, attempts=2)

@@ -188,6 +188,7 @@ def test_whoever_watches_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert {(one["model"], one["done"], one["planned"]) for one in figures} >= {("llama", 6, 6), ("qwen", 6, 6)}
 
 
+@pytest.mark.long
 def test_a_lake_of_before_votes_had_all_their_columns_opens_and_keeps_its_votes(tmp_path: Path) -> None:
     hints = get_type_hints(JudgeVote, include_extras=True)
     older = TypedDict("older", {name: hints[name] for name in list(hints)[:10]})  # type: ignore[misc,operator]

@@ -36,6 +36,7 @@ def state(home: Path) -> dict[str, Any]:
         return lake.rows("SELECT * FROM packed_mixes")[0]
 
 
+@pytest.mark.long
 def test_killed_before_the_lake_knows_new_bins_the_old_ones_lie_where_it_says(
     home: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +60,7 @@ def test_killed_before_the_lake_knows_new_bins_the_old_ones_lie_where_it_says(
     assert not list((home / "training" / "tokens").iterdir()), "tokens of the killed run are gone too"
 
 
+@pytest.mark.long
 def test_who_packs_a_mix_is_alone_with_it(home: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write, alone = packing.write_packed, list[Path]()
 
@@ -74,6 +76,7 @@ def test_who_packs_a_mix_is_alone_with_it(home: Path, base: Path, monkeypatch: p
     assert len(alone) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changed", ["tokenizer", "limit"])
 def test_nothing_is_trained_on_bins_of_another_tokenizer_or_limit(
     home: Path, base: Path, tmp_path: Path, changed: str, monkeypatch: pytest.MonkeyPatch
@@ -90,6 +93,7 @@ def test_nothing_is_trained_on_bins_of_another_tokenizer_or_limit(
         materialize(home, other, finetuned_model)
 
 
+@pytest.mark.long
 def test_a_home_that_moved_has_its_models_still(home: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     materialize(home, base, finetuned_model)
     moved = home.rename(tmp_path / "moved")

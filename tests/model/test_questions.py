@@ -126,6 +126,7 @@ def test_another_problem_does_not_have_its_neighbours_asked_for_again(lake: Lake
         assert len(server.bodies) == 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "least"), [("algorithm", 4), ("data_structure", 3), ("docs", 20), ("package", 3), ("evol", 3)])
 def test_each_seed_of_a_bundled_subset_is_asked_about_once(lake: Lake, tmp_path: Path, name: str, least: int) -> None:
     subset = load_subsets()[name]
@@ -166,6 +167,7 @@ def snippets(folder: Path, count: int) -> None:
         (folder / "code" / f"f{number}.py").write_text(f"def f{number}():\n    return {number}\n")
 
 
+@pytest.mark.long
 def test_more_samples_and_seeds_ask_for_what_is_missing_only(lake: Lake, tmp_path: Path) -> None:
     folder = tmp_path / "s"
     snippets(folder, 3)

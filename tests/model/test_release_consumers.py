@@ -36,6 +36,7 @@ def load(folder: Path, **options: Any) -> Any:
     return load_dataset(str(folder), split="train", **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("profile", ["ocr", "ocr2", "sharegpt", "verl", "open_r1", "verify", "livecodebench"])
 def test_datasets_reads_the_folder_whole_and_streamed(lake: Lake, tmp_path: Path, profile: str) -> None:
     folder = write_profile(lake, profile, tmp_path / profile)

@@ -87,6 +87,7 @@ def test_each_row_of_a_mix_is_in_a_bin_or_left_out_with_the_reason(packed: Path)
     assert why["became"] == "dropped by packed_sft" and why["reason"] == long["reason"]
 
 
+@pytest.mark.long
 def test_a_refresh_with_nothing_new_does_nothing(packed: Path, base: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in (packed / "training").rglob("*") if file.is_file()}
     snapshots = queried(packed, "SELECT count(*) AS n FROM dataset_version")
@@ -180,6 +181,7 @@ def test_packed_and_unpacked_give_the_same_gradient(packed: Path, base: Path, tm
     assert np.abs(wrapped - alone).max() > 1e-4 and loss_wrapped != loss
 
 
+@pytest.mark.long
 def test_the_loss_is_taken_on_answers_only(packed: Path, base: Path, tmp_path: Path) -> None:
     import torch
     from transformers import AutoTokenizer
@@ -233,6 +235,7 @@ def test_no_token_stands_in_any_file_or_page(trained: tuple[Path, dict[str, Any]
     assert SECRET not in str(told)
 
 
+@pytest.mark.long
 def test_killed_while_it_writes_a_checkpoint_it_resumes_by_itself_to_the_same_weights(
     trained: tuple[Path, dict[str, Any]], packed: Path, base: Path, tmp_path: Path
 ) -> None:
@@ -254,6 +257,7 @@ def test_killed_while_it_writes_a_checkpoint_it_resumes_by_itself_to_the_same_we
     assert queried(home, points) == queried(trained[0], points), "the curve too is that of a training that was not killed"
 
 
+@pytest.mark.long
 def test_only_the_recipe_is_written_where_training_is_to_run_elsewhere(packed: Path, tmp_path: Path) -> None:
     """And first weights are made for a base of which only the shape is given."""
     home = tmp_path / "home"
@@ -270,6 +274,7 @@ def test_only_the_recipe_is_written_where_training_is_to_run_elsewhere(packed: P
     assert {"model.safetensors", "tokenizer.json"} <= {path.name for path in (folder / "first_weights").iterdir()}
 
 
+@pytest.mark.long
 def test_a_packed_mix_as_nemo_rl_reads_it(packed: Path, base: Path, tmp_path: Path) -> None:
     """The texts that NeMo-RL tokenizes are the sequences that TRL is given; the recipe follows from ours."""
     from transformers import AutoTokenizer

@@ -25,6 +25,8 @@ from tests.support.lakes import new_lake
 from tests.support.rows import problem, put_problems
 from tests.support.tiny_model import ENVIRONMENT
 
+# The server takes half a minute to start; `make test` has vLLM itself in test_vllm.py, and servers in test_endpoint.py.
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -161,7 +163,6 @@ def test_behind_a_misbehaving_proxy_every_answer_comes_once(server: str) -> None
         assert sum(answer.attempts for answer in found.values()) == proxy.asked.total()
 
 
-@pytest.mark.long
 def test_killed_in_front_of_a_real_server_nothing_is_lost_or_asked_twice(server: str, tmp_path: Path) -> None:
     problems, samples, concurrency = 30, 5, 8
     with new_lake(tmp_path / "lake") as lake, lake.write(RunInfo("t"), "clean_problems") as write:

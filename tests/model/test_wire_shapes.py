@@ -209,6 +209,7 @@ def test_refusals_for_good(status: int, body: Any, failure: str) -> None:
     assert answer.extra["message"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [

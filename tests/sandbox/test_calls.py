@@ -117,6 +117,7 @@ def test_the_verdict_is_that_of_processes_of_their_own(
     assert told(together) == told(grade(sandbox, "python", code, suite(*pairs), settings))
 
 
+@pytest.mark.long
 def test_limits_are_each_calls_own(sandbox: DockerSandbox) -> None:
     """Six calls of 0.3 s, with a limit of 1 s, and ten that take and give back much of what memory one may have."""
     burn = "import time\ndef f(x):\n    t = time.process_time()\n    while time.process_time() < t + 0.3: pass\n    return x"

@@ -73,6 +73,7 @@ PATHS = [
 ]
 
 
+@pytest.mark.long
 def test_a_checker_that_reads_both_answers_by_one_function(sandbox: DockerSandbox) -> None:
     found = judged(sandbox, PATH, [("3\n", "YES 2.5 1 2 3\n", out) for out, _ in PATHS])
     assert list(zip([out for out, _ in PATHS], found, strict=True)) == PATHS
@@ -180,6 +181,7 @@ PART_CASES = [
 ]
 
 
+@pytest.mark.long
 def test_the_header_does_what_checkers_count_on(sandbox: DockerSandbox) -> None:
     found = judged(sandbox, PARTS, [(part + "\n", "", out) for part, out, _ in PART_CASES])
     assert [(part, out, verdict) for (part, out, _), verdict in zip(PART_CASES, found, strict=True)] == PART_CASES
@@ -340,6 +342,7 @@ def test_a_right_program_is_accepted_by_its_interactor(sandbox: DockerSandbox, i
     assert (judged["verdict"], judged["tests_passed"]) == ("accepted", 4), judged
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("interactor", [GUESS, GUESS_KATTIS], ids=["testlib", "kattis"])
 @pytest.mark.parametrize("name", INTERACTIONS)
 def test_talks_that_go_wrong(sandbox: DockerSandbox, interactor: dict, name: str) -> None:
@@ -358,6 +361,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_interactor_is_never_the_programs_fault(sandbox: DockerSandbox, name: str, monkeypatch) -> None:
     monkeypatch.setattr(checkers, "LIMITS", RunLimits(cpu_s=0.5, wall_s=2, memory_mb=128))

@@ -32,15 +32,18 @@ def sandbox() -> Iterator[DockerSandbox]:
         yield pool
 
 
-COMPILED = ("language_cpp", "call_cpp", "attacks_compiler")  # minutes of g++
+SLOW = (
+    "language_cpp", "call_cpp", "attacks_compiler",  # compiled, or compiling for as long as they may
+    "limits", "interactors", "checkers", "attacks_results", "attacks_resources", "attacks_processes",
+)  # fmt: skip
 
 
 @pytest.mark.sized
 @pytest.mark.timeout(1800)  # compilers are slow where others want the cores too
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("pass_", [1, *(pytest.param(number, marks=pytest.mark.long) for number in (2, 3))])
+@pytest.mark.parametrize("pass_", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_our_verdicts_are_right(sandbox: DockerSandbox, group: str, pass_: int) -> None:
-    cases = [case for case in ALL if case.group == group][:: size(3, 1) if group in COMPILED else 1]
+    cases = [case for case in ALL if case.group == group][:: size(6 if group in SLOW else 3, 1)]
     found = list(check.results(cases, OwnGrader(sandbox).answers([case.request() for case in cases])))
     assert len(found) == len(cases)
     wrong = [(r.case.case_id, r.said, r.case.expected, r.message) for r in found if r.mark != "right"]
@@ -202,6 +205,7 @@ def command(folder: Path, script: str, arguments: str = "") -> str:
     return f"{sys.executable} {folder / 'grader.py'} {arguments}"
 
 
+@pytest.mark.long
 def test_a_command_that_reads_lines(tmp_path: Path) -> None:
     codes = ["good", "bad", "x" * 300_000, "die", "babble", "hang", "good"]
     found = list(LineGrader(command(tmp_path, LINES), timeout_s=10).answers(requests(*codes)))
@@ -312,6 +316,7 @@ def test_the_command_with_a_service_and_with_our_own_sandbox(service: str) -> No
     assert "0 wrong of 3" in own.output
 
 
+@pytest.mark.long
 def test_our_own_verify_is_a_grader_by_files() -> None:
     line = f"{sys.executable} -m ocr_assets.cli verify {{problem}} {{solution}}"
     done = conformance("--command", line, "--case", "comparison_numbers/within_*", "--case", "verdicts/hundredth_*")

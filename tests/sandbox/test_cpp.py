@@ -92,6 +92,7 @@ def test_online_judge_is_defined_and_can_be_left_out(sandbox: DockerSandbox) -> 
     assert judged["verdict"] == "wrong_answer" and judged["grader_version"] == "2"
 
 
+@pytest.mark.long
 def test_calls_come_through_a_local_process_too() -> None:
     tests = [{"kind": "call", "entry": "f", "args": [[1, 2]], "expected": [2, 1]}]
     code = "#include <vector>\nstd::vector<int> f(std::vector<int> v) { return {v.rbegin(), v.rend()}; }\n"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from click.testing import CliRunner
 
 from ocr_assets.cli import main
@@ -65,6 +66,7 @@ def test_samples_are_judged_and_summed_up(tmp_path: Path) -> None:
     assert "tests (given) pass@1: 75.0 ± 25.0" in done.stderr and "tests (ours) pass@1: 0.0" in done.stderr
 
 
+@pytest.mark.long
 def test_what_was_judged_is_not_judged_again(tmp_path: Path) -> None:
     bench = lines(tmp_path / "HumanEval.jsonl", [FIND_ZERO, HALF])
     options = ("-b", "humaneval", "--files", bench, "-o", str(tmp_path / "verdicts.parquet"))
@@ -77,6 +79,7 @@ def test_what_was_judged_is_not_judged_again(tmp_path: Path) -> None:
     assert not (tmp_path / "verdicts.parquet.known").exists()
 
 
+@pytest.mark.long
 def test_livecodebench_in_its_own_form_by_both_extractions(tmp_path: Path) -> None:
     (tmp_path / "bench").mkdir()
     lines(tmp_path / "bench" / "test.jsonl", [SUM, CALL])
@@ -123,6 +126,7 @@ def test_wrong_usage_is_one_line(tmp_path: Path) -> None:
     assert broken.returncode == 2 and "samples.jsonl, line 1: no prompt" in broken.stderr and len(broken.stderr.splitlines()) == 1
 
 
+@pytest.mark.long
 def test_points_of_the_ioi_by_both_rules(tmp_path: Path) -> None:
     (tmp_path / "bench").mkdir()
     as_open_r1(tmp_path / "bench")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from ocr_assets.definitions import build_definitions
 from ocr_assets.programs.published import limits, stdin_test
@@ -16,6 +17,7 @@ from tests.support.rows import problem, put_problems, row_of
 SUM = "a, b = map(int, input().split())\nprint(a {} b)"
 
 
+@pytest.mark.long
 def test_what_is_committed_is_parsed_and_judged_and_the_job_ends(tmp_path: Path) -> None:
     tests = [stdin_test(0, "2 3\n", "5\n", "official")]
     references = [{"language": "python", "code": SUM.format("+"), "correct": True, "source": "x"}]

@@ -177,6 +177,7 @@ def test_checkers_decide(sandbox: DockerSandbox, protocol: str, source: str) -> 
     assert grade(sandbox, "python", "print(1 // 0)", checked)["verdict"] == "runtime_error"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("source", ["raise SystemExit(7)", "def broken(:", "while True: pass", "print('maybe')"])
 def test_a_broken_checker_is_never_the_solutions_fault(sandbox: DockerSandbox, source: str, monkeypatch) -> None:
     monkeypatch.setattr("ocr_assets.grading.checkers.LIMITS", RunLimits(cpu_s=0.5, wall_s=3, memory_mb=128))

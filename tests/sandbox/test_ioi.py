@@ -136,7 +136,7 @@ def test_which_submissions_count() -> None:
     assert task_score([]) == task_score([], counted=1) and task_score([]).honest == 0.0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_models_have_points_in_the_lake(tmp_path: Path) -> None:
     """The files through the graph: one sample a subtask, the points of the task by both rules."""
     (tmp_path / "benchmarks" / "ioi").mkdir(parents=True)

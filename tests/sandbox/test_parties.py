@@ -211,6 +211,7 @@ PLAYERS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PLAYERS)
 def test_a_talk_is_judged_by_what_was_said(sandbox: DockerSandbox, name: str) -> None:
     wanted, language, code = PLAYERS[name]

@@ -41,6 +41,7 @@ def judged(lake: Lake) -> list[dict[str, Any]]:
         ORDER BY solution_id""")
 
 
+@pytest.mark.long
 def test_a_reward_is_what_the_lakes_verdict_was(lake: Lake, judged: list[dict[str, Any]], served: Served, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 

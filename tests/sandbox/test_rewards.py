@@ -193,6 +193,7 @@ def containers(process: subprocess.Popen[str]) -> list[Any]:
         client.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_server_that_ends_leaves_nothing_behind(tmp_path: Path, how: signal.Signals) -> None:
     process = server_process(tmp_path)
@@ -212,6 +213,7 @@ def test_a_server_that_ends_leaves_nothing_behind(tmp_path: Path, how: signal.Si
         process.wait()
 
 
+@pytest.mark.long
 def test_a_trainer_outlives_the_servers_death(tmp_path: Path) -> None:
     """The server is killed while it judges; another one on its port gives the verdicts, and none was made up meanwhile."""
     first = server_process(tmp_path)

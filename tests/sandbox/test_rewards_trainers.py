@@ -39,6 +39,7 @@ def their_reward(verl: Path) -> ModuleType:
     return loaded("verls_sandbox_fusion", verl / "utils" / "reward_score" / "sandbox_fusion" / "__init__.py")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("code", "score", "statuses"),
     [
@@ -154,7 +155,7 @@ def taught(folder: Path, prompt: str, answer: str) -> Any:
     return model, tokenizer
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_trl_trains_two_steps_by_our_reward(served: Served, tmp_path: Path) -> None:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer

@@ -75,6 +75,7 @@ def test_what_proves_something_and_what_does_not(
     assert found["status"] == status, (name, found["message"])
 
 
+@pytest.mark.long
 def test_a_wrong_program_that_never_ends_costs_little(sandbox: DockerSandbox) -> None:
     solution = "def count(n):\n    total = 0\n    while n > 0:\n        total += n\n        n -= 1\n    return total\n"
     tests = "from solution import count\ndef test_a():\n    assert count(3) == 6\n    assert count(4) == 10\n"

@@ -218,6 +218,7 @@ def test_a_row_leads_back_to_its_question(home: Path) -> None:
     assert "syn_double" in parents and any(parent.startswith("att_") for parent in parents)
 
 
+@pytest.mark.long
 def test_another_threshold_judges_anew_and_asks_only_where_none_verifies_now(home: Path) -> None:
     """Last, since it changes what the lake says: the triplet of ``double`` takes one branch of two."""
     metadata = refresh(home, min_branch_coverage=1.0)

@@ -129,6 +129,7 @@ def materialize(resource: LakeResource, **quality: float) -> tuple[int, dict[str
         return runs, {row["problem_id"]: row for row in lake.rows("FROM suite_quality")}
 
 
+@pytest.mark.long
 def test_quality_says_which_suites_are_broken_or_weak_and_runs_nothing_twice(home: LakeResource) -> None:
     runs, found = materialize(home)
     assert runs == 3 * 3 + 2  # three references in three suites; a mutant where a reference solution passes

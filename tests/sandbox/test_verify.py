@@ -61,6 +61,7 @@ def test_one_line_for_each_solution_in_order(tmp_path: Path) -> None:
     assert rows[0]["tests"][0]["stdout_head"] is None and rows[1]["tests"][1]["stdout_head"]
 
 
+@pytest.mark.long
 def test_an_unknown_problem_is_no_verdict_and_exit_code_1(tmp_path: Path) -> None:
     solutions = [
         {**SOLUTIONS[0], "solution_id": "1", "problem_id": "what"}, {**SOLUTIONS[0], "solution_id": "2", "problem_id": "none"},
@@ -94,23 +95,28 @@ def verdicts_of(text: str) -> dict[str, str]:
     return {row["solution_id"]: row["verdict"] for row in map(json.loads, text.splitlines())}
 
 
+CANNOT_BE_USED = [
+    ({"tests": [{"kind": "stdin", "input": 5, "output": ""}]}, 'tests[0]: "input" must be a string'),
+    ({"limits": {"cpu_s": 1e308}}, '"cpu_s" must lie between 0.001 and 86,400, not 1e+308'),
+    ({"limits": {"cpu_s": 10**400}}, '"cpu_s" must be a number above 0'),
+    ({"limits": {"processes": 1e10}}, '"processes" must lie between 1 and 4,096'),
+    ({"limits": {"memory_mb": 0.5}}, '"memory_mb" must lie between 1 and 1,048,576, not 0.5'),
+    ({"limits": {"output_mb": 0.5}}, '"output_mb" must lie between 1 and 4,096'),
+    (
+        {"limits": {"language_factor": {"python": 1e300}}},
+        '"language_factor" of python must be a number above 0, at most 1000',
+    ),
+    ({"tests": [{"kind": "stdin", "input": "\ud800", "output": ""}]}, '"input" has half a character'),
+    ({"tests": [{"kind": "assert", "code": "x = '\ud9ab'"}]}, '"code" has half a character'),
+]
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"tests": [{"kind": "stdin", "input": 5, "output": ""}]}, 'tests[0]: "input" must be a string'),
-        ({"limits": {"cpu_s": 1e308}}, '"cpu_s" must lie between 0.001 and 86,400, not 1e+308'),
-        ({"limits": {"cpu_s": 10**400}}, '"cpu_s" must be a number above 0'),
-        ({"limits": {"processes": 1e10}}, '"processes" must lie between 1 and 4,096'),
-        ({"limits": {"memory_mb": 0.5}}, '"memory_mb" must lie between 1 and 1,048,576, not 0.5'),
-        ({"limits": {"output_mb": 0.5}}, '"output_mb" must lie between 1 and 4,096'),
-        (
-            {"limits": {"language_factor": {"python": 1e300}}},
-            '"language_factor" of python must be a number above 0, at most 1000',
-        ),
-        ({"tests": [{"kind": "stdin", "input": "\ud800", "output": ""}]}, '"input" has half a character'),
-        ({"tests": [{"kind": "assert", "code": "x = '\ud9ab'"}]}, '"code" has half a character'),
+        pytest.param(*case, marks=() if number in (0, 1, 7) else pytest.mark.long, id=str(number))
+        for number, case in enumerate(CANNOT_BE_USED)
     ],
-    ids=range(9),
 )
 def test_a_problem_that_cannot_be_used_does_not_take_its_neighbours_with_it(tmp_path: Path, change: dict, complaint: str) -> None:
     done = verify(tmp_path, [{**PROBLEMS[0], **change}, PROBLEMS[1]], [SOLUTIONS[0], SOLUTIONS[2]])
@@ -145,6 +151,7 @@ def test_a_call_that_was_broken_off_goes_on_where_it_was(tmp_path: Path) -> None
     assert "4 known from before" in done.stderr, done.stderr
 
 
+@pytest.mark.long
 def test_parquet_out(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
@@ -184,6 +191,7 @@ def test_a_file_that_cannot_be_read_on_loses_nothing(tmp_path: Path) -> None:
     assert verdicts_of(out.read_text()) == {"a": "accepted", "b": "wrong_answer", "c": "accepted", "d": "runtime_error"}
 
 
+@pytest.mark.long
 def test_a_damaged_file_takes_no_verdict_from_an_earlier_call(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     assert verify(tmp_path, PROBLEMS, SOLUTIONS, "-o", str(out)).returncode == 0

@@ -7,6 +7,6 @@ from resources.sandbox.docker_pool import DockerSandbox
 IMPORT = "from solution import *\nimport pytest\n"
 
 
-def judged(sandbox: DockerSandbox, code: str, test: str, kind: str = "pytest", wall_s: float = 30) -> Graded:
-    limits = {"cpu_s": 3, "wall_s": wall_s, "memory_mb": 512}
+def judged(sandbox: DockerSandbox, code: str, test: str, kind: str = "pytest", wall_s: float = 30, cpu_s: float = 3) -> Graded:
+    limits = {"cpu_s": cpu_s, "wall_s": wall_s, "memory_mb": 512}
     return grade(sandbox, "python", code, suite_from_json({"tests": [{"kind": kind, "code": test}], "limits": limits}))

@@ -32,7 +32,7 @@ def code_versions(**settings: str) -> dict[str, str]:
     return dict(line.split() for line in done.stdout.splitlines())  # type: ignore[misc]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_setting_changes_the_code_version_of_exactly_what_it_decides(tmp_path: Path) -> None:
     before = code_versions()
     assert all(before.values())

@@ -60,7 +60,7 @@ def test_a_change_goes_through_the_graph_once_and_identical_data_starts_nothing(
         assert max(asked_for(rounds).values()) <= 4, f"some assets are made again and again: {asked_for(rounds)}"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_change_that_changes_no_rows_of_the_next_stage_ends_there(whole_graph: dg.Definitions) -> None:
     with ticks(whole_graph) as ticked:
         by_a_person(ticked, "synthetic_questions", "evaluation_samples", "finetuned_model")

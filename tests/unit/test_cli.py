@@ -91,7 +91,7 @@ def test_what_run_does_not_know_is_named(
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run("run", home=tmp_path / "file" / "home", check=False)

@@ -278,7 +278,7 @@ def test_an_identical_item_may_be_anothers_only_partner() -> None:
     assert compare_value([1.0, 1.0000009], encode({1.0, 0.9999991})) is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_thirty_thousand_items_without_order_take_seconds() -> None:
     numbers = [i / 7 for i in range(30_000)]
     expected = "\n".join(f"{n:.9f}" for n in numbers).encode()

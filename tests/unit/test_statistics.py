@@ -151,7 +151,7 @@ def test_all_passed_is_not_certainty() -> None:
     assert difference_of(plain([1.0] * 300), plain([1.0] * 300)).high == pytest.approx(0.0122, abs=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("problems", [40, 160])
 def test_intervals_hold_what_they_promise(problems: int) -> None:
     """Of 400 benchmarks drawn from one model, about 95 % of the intervals hold its true value (0.4); always the same draws."""
