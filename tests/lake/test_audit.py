@@ -53,6 +53,7 @@ def filled(lake: Lake, folder: Path) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_rows_and_the_dataset_cannot_write_on_the_page(tmp_path: Path) -> None:
     with new_lake(tmp_path / "lake") as lake:
         filled(lake, tmp_path / "published")
@@ -79,6 +80,7 @@ def test_the_figures_are_those_of_the_rows_and_the_dataset_cannot_write_on_the_p
         assert "Not compared" not in write_audit(lake, "x", tmp_path / "out").read_text()
 
 
+@pytest.mark.slow
 def test_an_empty_lake_has_a_page_too(tmp_path: Path) -> None:
     with new_lake(tmp_path / "lake") as lake:
         assert "0 distinct rows" in write_audit(lake, "x", tmp_path / "out").read_text()

@@ -284,6 +284,7 @@ def test_a_very_long_run_gives_all_its_pairs() -> None:
     assert len(found) == 100 * 99 // 2
 
 
+@pytest.mark.slow
 def test_found_pairs_are_measured_exactly_and_none_above_the_floor_is_missed_in_real_texts(shared_data: Path) -> None:
     import gzip
     import json

@@ -93,6 +93,7 @@ def only(found: dict[Asked, list[Standing]], **wanted: str) -> list[Standing]:
     return chosen
 
 
+@pytest.mark.slow
 def test_each_problem_stands_by_its_samples_with_a_verdict(lake: Lake) -> None:
     one, two = put(lake, [a_problem(0), a_problem(1)])
     for index, verdict in enumerate(["accepted", "wrong_answer", "no code", "accepted"]):
@@ -181,6 +182,7 @@ def test_only_what_the_lake_lacks_is_asked(lake: Lake) -> None:
     }.isdisjoint({one.request.key for one in planned}), "another model is asked by itself"
 
 
+@pytest.mark.slow
 def test_a_metric_needs_all_its_suites_and_one_that_fails_decides(lake: Lake) -> None:
     """EvalPlus' plus counts where base and plus pass."""
     assert dict(BENCHMARKS["humaneval_plus"].metrics) == {"base": ("base",), "plus": ("base", "plus")}
@@ -200,6 +202,7 @@ def test_a_metric_needs_all_its_suites_and_one_that_fails_decides(lake: Lake) ->
     assert (plus_row.tried, plus_row.passed, plus_row.without_verdict) == (3, 1, 1)
 
 
+@pytest.mark.slow
 def test_evaluations_are_given_for_the_whole_and_its_parts(lake: Lake) -> None:
     from datetime import date
 
@@ -237,6 +240,7 @@ def test_two_models_are_compared_on_what_both_were_asked(lake: Lake) -> None:
     assert {row["model"] for row in itself} == {"a", "b"}, "our extraction beside the benchmark's own"
 
 
+@pytest.mark.slow
 def test_the_papers_figures_stand_beside_the_model_they_are_about(lake: Lake) -> None:
     from datetime import date
 

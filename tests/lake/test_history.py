@@ -83,6 +83,7 @@ def state(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     return {name: lake.rows(query) for name, query in queries.items()}
 
 
+@pytest.mark.slow
 def test_what_a_deleted_line_led_to_goes_with_its_reason_and_nothing_else_moves(lake: Lake, tmp_path: Path) -> None:
     source = tmp_path / "taco"
     refresh(lake, written(source, NAMELESS), "first")

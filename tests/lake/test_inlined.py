@@ -21,6 +21,7 @@ def a_suite(text: str) -> dict[str, Any]:
     return dict(suite_row(suite_from_json({"tests": tests, "compare": None, "checker": checker})))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", TEXTS)
 def test_one_row_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     suite = a_suite(text)
@@ -32,6 +33,7 @@ def test_one_row_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
         assert lake.rows("SELECT labels FROM solutions") == [{"labels": [text]}]
 
 
+@pytest.mark.slow
 def test_suites_that_lost_their_backslashes_are_forgotten_with_their_verdicts(tmp_path: Path) -> None:
     """A lake as it was written before: two suites came alone, one of them with a backslash."""
     whole, damaged = a_suite("plain"), a_suite('printf("%d\\n", 1)')

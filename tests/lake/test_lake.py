@@ -279,6 +279,7 @@ def test_another_shape_of_a_table_is_refused_with_the_remedy(tmp_path: Path) -> 
         pass
 
 
+@pytest.mark.slow
 def test_columns_added_to_the_end_keep_the_rows_and_their_version(tmp_path: Path) -> None:
     class Longer(Item):
         note: Annotated[str | None, "A remark"]

@@ -42,6 +42,7 @@ def lake(home: Path) -> Iterator[Lake]:
         yield lake
 
 
+@pytest.mark.slow
 def test_at_every_stage_as_many_rows_go_out_as_came_in(lake: Lake) -> None:
     assert lake.rows(UNBALANCED) == []
     assert [row["stage"] for row in lake.rows("SELECT stage FROM funnel WHERE outcome = 'in'")] == STAGES
@@ -50,6 +51,7 @@ def test_at_every_stage_as_many_rows_go_out_as_came_in(lake: Lake) -> None:
     assert lake.scalar("SELECT count(*) FROM funnel WHERE outcome = 'waiting'") == 0
 
 
+@pytest.mark.slow
 def test_the_funnel_balances_where_stages_are_out_of_step(copy: Lake) -> None:
     """Rows that a stage has not seen yet wait; what has no verdict says why."""
     with copy.plain_cursor() as cursor:
@@ -79,6 +81,7 @@ def test_the_funnel_balances_where_stages_are_out_of_step(copy: Lake) -> None:
     assert fates["sft_dataset", "waiting", "not released yet"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [

@@ -118,6 +118,7 @@ def without_empty(value: Any) -> Any:
     return [without_empty(part) for part in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 def test_off_until_a_target_is_named(home: Path) -> None:
     before = {path for path in home.rglob("*") if path.suffix == ".ndjson"}
     assert OpenLineageSettings().file == OpenLineageSettings().url == ""
@@ -125,6 +126,7 @@ def test_off_until_a_target_is_named(home: Path) -> None:
     assert {path for path in home.rglob("*") if path.suffix == ".ndjson"} == before == set()
 
 
+@pytest.mark.slow
 def test_events_say_what_the_lake_says_and_the_client_reads_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = home / "told" / "lineage.ndjson"
     monkeypatch.setenv("OCR_OPENLINEAGE_FILE", str(file))
@@ -149,6 +151,7 @@ def test_events_say_what_the_lake_says_and_the_client_reads_them(home: Path, mon
     assert start.inputs == start.outputs == []
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_says_so_without_what_is_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = home / "lineage.ndjson"
     monkeypatch.setenv("OCR_OPENLINEAGE_FILE", str(file))
@@ -194,6 +197,7 @@ def warnings_in(captured: str) -> list[str]:
     return [line for line in captured.splitlines() if "OpenLineage" in line]
 
 
+@pytest.mark.slow
 def test_events_are_posted_with_the_key(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("OCR_OPENLINEAGE_KEY", KEY)
     with server() as (url, posted):
@@ -205,6 +209,7 @@ def test_events_are_posted_with_the_key(home: Path, monkeypatch: pytest.MonkeyPa
     assert KEY not in json.dumps(posted[1][1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     ["401", *(pytest.param(answer, marks=pytest.mark.long) for answer in ("refused connection", "no answer", "redirect"))],

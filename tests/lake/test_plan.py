@@ -111,12 +111,14 @@ def test_what_changes_the_answer_asks_anew_and_nothing_else_does(lake: Lake, tmp
     assert len(replaced) == 2 and not replaced & old  # the C++ and the call-based template are as before
 
 
+@pytest.mark.slow
 def test_a_labelled_failure_is_not_asked_again(lake: Lake) -> None:
     items = planned(lake, wanted())
     hold(lake, wanted(), items[:1], failure="context_too_long")
     assert keys(lake, wanted()) == {item.request.key for item in items[1:]}
 
 
+@pytest.mark.slow
 def test_a_statement_that_changed_is_asked_anew(lake: Lake) -> None:
     hold(lake, wanted(), planned(lake, wanted()))
     with lake.write(RUN, "clean_problems") as write:
@@ -124,6 +126,7 @@ def test_a_statement_that_changed_is_asked_anew(lake: Lake) -> None:
     assert {item.problem_id for item in planned(lake, wanted())} == {ONE}
 
 
+@pytest.mark.slow
 def test_tests_that_changed_ask_for_nothing(lake: Lake) -> None:
     hold(lake, wanted(), planned(lake, wanted()))
     with lake.write(RUN, "clean_problems") as write:

@@ -67,6 +67,7 @@ def committing(*commits: list[dict[str, Any]], then: Body = lambda store, write:
     return body_of
 
 
+@pytest.mark.slow
 def test_replace_reports_what_came_and_went(tmp_path: Path) -> None:
     first = run(tmp_path, publish.replace, staging(prompt("a"), prompt("b")))
     assert changes(first) == (2, 2, 0)
@@ -76,6 +77,7 @@ def test_replace_reports_what_came_and_went(tmp_path: Path) -> None:
     assert changes(run(tmp_path, publish.replace, staging())) == (0, 0, 3)
 
 
+@pytest.mark.slow
 def test_append_sums_up_its_own_commits(tmp_path: Path) -> None:
     """Not the difference of row counts: a row replaced by another came and went, and another process's rows are not ours."""
     assert changes(run(tmp_path, publish.append, committing([prompt("a")], [prompt("b"), prompt("c")]))) == (3, 3, 0)

@@ -130,6 +130,7 @@ def test_the_same_dataset_twice_is_there_once(store: Lake, folder: Path) -> None
     assert balanced(store)
 
 
+@pytest.mark.slow
 def test_one_name_for_two_rows_and_one_answer_under_two_names(store: Lake, folder: Path) -> None:
     """Ids that repeat hide nothing, and the same text under another name is one response with two labels."""
     one, other = open_code_reasoning(1), open_code_reasoning(1, output=ANSWER + "\nIt runs in constant time.")
@@ -280,6 +281,7 @@ def test_rows_of_fifty_megabytes_pass_one_at_a_time(store: Lake, folder: Path) -
     assert store.scalar("SELECT min(length(content)) FROM r1_traces") > len(long)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path, folder: Path) -> None:
     rows = [open_code_reasoning(number, output=f"{ANSWER}\n{number}") for number in range(60)]
     jsonl(folder / "a.jsonl", rows[:30])
@@ -321,6 +323,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(tmp_path: 
     assert table(homes[0]) == table(homes[1])
 
 
+@pytest.mark.slow
 def test_the_asset_reads_what_is_new_and_is_settled_after(tmp_path: Path, folder: Path) -> None:
     jsonl(folder / "a.jsonl", [open_code_reasoning(1)])
     with new_lake(tmp_path / "home" / "lake") as lake:
@@ -363,6 +366,7 @@ def test_a_wrong_column_map_says_what_columns_there_are(folder: Path) -> None:
         assert isinstance(found, Unreadable) and said in found.reason, found
 
 
+@pytest.mark.slow
 def test_own_rows_are_read_by_their_column_map(store: Lake, folder: Path) -> None:
     tests = [{"kind": "stdin", "input": "1 2\n", "output": "3\n"}]
     rows = [
@@ -454,6 +458,7 @@ def test_what_was_mended_is_no_longer_said_to_be_broken(store: Lake, folder: Pat
     assert balanced(store) and len(responses(store)) == 3
 
 
+@pytest.mark.slow
 def test_two_folders_with_a_file_of_one_name_do_not_take_each_others_rows(store: Lake, tmp_path: Path) -> None:
     roots = [(name, tmp_path / name) for name in ("here", "there")]
     for name, root in roots:

@@ -70,6 +70,7 @@ def measures(lake: Lake) -> list[list[dict[str, Any]]]:
     return [lake.rows(f"FROM {table} ORDER BY ALL") for table in tables]
 
 
+@pytest.mark.slow
 def test_of_those_alike_one_stays_with_an_edge_a_merge_and_a_reason_a_drop(lake: Lake) -> None:
     put(lake, TEXTS, PROBLEMS, ITEMS)
     done, fates = refreshed(lake, CountingEmbedder())
@@ -161,6 +162,7 @@ def test_a_newcomer_does_not_take_the_place_of_one_that_stayed(lake: Lake) -> No
     assert fates == {"syn_a": ("duplicate", "syn_b"), "syn_b": ("clean", None)}
 
 
+@pytest.mark.slow
 def test_without_benchmarks_nothing_is_near_one(lake: Lake) -> None:
     put(lake, {"syn_a": TEXTS["syn_a"]}, {}, {})
     _, fates = refreshed(lake, CountingEmbedder())
@@ -169,6 +171,7 @@ def test_without_benchmarks_nothing_is_near_one(lake: Lake) -> None:
     assert row == row_of(QUESTION_SCREENING, question_id="syn_a", subset="x", fate="clean")
 
 
+@pytest.mark.slow
 def test_questions_that_were_not_kept_are_dropped_with_their_status(lake: Lake) -> None:
     with lake.write(RUN, "filled") as write:
         write.append(

@@ -18,6 +18,8 @@ from tests.support import questions
 from tests.support.lakes import new_lake
 from tests.support.size import size
 
+pytestmark = pytest.mark.slow
+
 UNBALANCED = """
 SELECT stage, sum(rows) FILTER (outcome = 'in') AS came, coalesce(sum(rows) FILTER (outcome <> 'in'), 0) AS went
 FROM {} GROUP BY ALL HAVING came IS DISTINCT FROM went

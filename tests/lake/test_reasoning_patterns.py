@@ -182,6 +182,7 @@ def test_a_second_try_is_made_where_nothing_can_be_read_and_refusals_are_kept(tm
         assert (of(lake, 0)["status"], of(lake, 0)["other"]) == ("complete", 1.0)
 
 
+@pytest.mark.slow
 def test_a_budget_holds_and_a_smaller_choice_asks_fewer(tmp_path: Path) -> None:
     home = filled(tmp_path, [response(n, at=n // 4, reasoning=f"{TEXT} {n}") for n in range(16)])
     with FakeTeacher(lambda body: span("other", "First I restate the task.")) as server:
@@ -194,6 +195,7 @@ def test_a_budget_holds_and_a_smaller_choice_asks_fewer(tmp_path: Path) -> None:
         assert lake.scalar("SELECT count(*) FROM reasoning_patterns") >= 2
 
 
+@pytest.mark.slow
 def test_the_bundled_annotations_are_what_their_authors_meant(tmp_path: Path) -> None:
     """Recorded answers about the bundled corpus: gaps, a paraphrase, two patterns for one text, an invented text, a cut answer."""
     wanted: dict[tuple[int, str, int], str] = {}

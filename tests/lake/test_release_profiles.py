@@ -31,6 +31,8 @@ from resources.settings import LakeResource
 from tests.support.lakes import unpack_old_lake
 from tests.support.rows import row_of
 
+pytestmark = pytest.mark.slow
+
 NEW = [name for name in PROFILES if not name.startswith("kodcode") and name != "ocr"]
 OF_PROBLEMS = {"grpo", "verl", "open_r1", "livecodebench", "verify"}
 

@@ -21,6 +21,8 @@ from resources.lake.reading import ReadOnlyLake
 from resources.settings import LakeResource
 from tests.support.lakes import unpack_old_lake
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -127,6 +127,7 @@ def _unfinished_journal(project: Project) -> None:
     (folder / "1.jsonl").write_text("paid for", encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -177,6 +178,7 @@ def test_what_lies_on_the_hub_is_looked_at_each_time_but_for_a_named_revision(tm
     assert project.ran == 4
 
 
+@pytest.mark.slow
 def test_what_was_left_is_tried_again(project: Project) -> None:
     project.words, project.left = {"word": "b"}, 3
     for _ in range(3):

@@ -64,6 +64,7 @@ def key(word: str) -> Mapping[str, Any]:
     return row_of(STATEMENT_KEYS, raw_id=word)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "date=2026-01-01", "a,b", "x=y,z"])
 def test_a_folder_counts_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
@@ -101,6 +102,7 @@ def _file_gone(folder: Path) -> None:
     (folder / "one.jsonl").unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [_same_size_and_date, _file_behind_a_link, _link_leads_elsewhere, _file_that_a_definition_names, _file_gone],
@@ -127,6 +129,7 @@ def test_a_name_on_the_hub_that_may_come_to_mean_other_files_never_settles(tmp_p
     assert not Home(tmp_path, address).is_settled
 
 
+@pytest.mark.slow
 def test_a_folder_of_everything_is_not_walked_through(tmp_path: Path) -> None:
     assert not Home(tmp_path, "/").is_settled
 
@@ -156,6 +159,7 @@ def test_a_file_that_changes_while_it_is_read_counts(tmp_path: Path) -> None:
     assert not home.is_settled
 
 
+@pytest.mark.slow
 def test_of_two_runs_at_once_neither_settles_what_the_other_wrote(tmp_path: Path) -> None:
     home = Home(tmp_path)
 
@@ -172,6 +176,7 @@ def test_of_two_runs_at_once_neither_settles_what_the_other_wrote(tmp_path: Path
     assert not home.is_settled
 
 
+@pytest.mark.slow
 def test_a_restored_catalog_of_the_same_rows_is_not_the_lake_that_was_left(tmp_path: Path) -> None:
     """The backup was taken between two commits of a stage: its rows are there, the edges that followed are not."""
     home = Home(tmp_path)

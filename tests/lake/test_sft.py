@@ -189,6 +189,7 @@ def test_a_release_names_the_benchmarks_it_was_compared_with() -> None:
 THINKING = st.text(max_size=20).filter(lambda text: "think>" not in text).map(lambda text: text.strip("\n"))
 
 
+@pytest.mark.slow
 @given(
     THINKING,
     st.text(max_size=20).filter(lambda text: "think>" not in text),

@@ -40,6 +40,7 @@ def test_each_response_is_parsed_once(tmp_path: Path) -> None:
         assert lake.rows(solutions.UNPARSED, {"parser": parser.PARSER_VERSION}) == []
 
 
+@pytest.mark.slow
 def test_a_killed_run_keeps_what_it_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At full size a commit of everything would be gigabytes at once, and a kill would cost all of it."""
     monkeypatch.setattr(solutions, "COMMIT_ROWS", 2)
@@ -61,6 +62,7 @@ def test_a_killed_run_keeps_what_it_parsed(tmp_path: Path, monkeypatch: pytest.M
         assert lake.scalar("SELECT count(*) FROM record_edge WHERE stage = 'solutions'") == 5
 
 
+@pytest.mark.slow
 def test_a_verdict_of_other_code_is_not_the_new_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with new_lake(tmp_path) as lake:
         hold(lake, responses(ANSWER, ANSWER.replace("f(1)", "g(1)")))

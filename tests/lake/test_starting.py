@@ -159,6 +159,7 @@ def _cursor(started: Started) -> str:
     return cursor
 
 
+@pytest.mark.slow
 def test_a_state_that_comes_back_is_read_again(instance: dg.DagsterInstance, local: Path) -> None:
     started = Started(instance, sources=SourcesResource(local=str(local)))
     keys = []

@@ -64,6 +64,7 @@ def count(lake: Lake) -> int:
     return count_new(lake, RUN, TOKENIZER, lambda line: None)
 
 
+@pytest.mark.slow
 def test_each_triplet_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with new_lake(tmp_path) as lake:
         assert count(lake) == 0
@@ -78,6 +79,7 @@ def test_each_triplet_is_counted_once(tmp_path: Path, monkeypatch: pytest.Monkey
         assert row["solution_tokens"] == TOKENIZER.count(["print(3)"])[0]
 
 
+@pytest.mark.slow
 def test_what_was_counted_otherwise_is_counted_anew(tmp_path: Path) -> None:
     """Rows of a lake of before have no counter; another vocabulary counts otherwise."""
     with new_lake(tmp_path / "lake") as lake:
@@ -210,6 +212,7 @@ def materialized(home: Path) -> Mapping[str, Any]:
     return event.metadata
 
 
+@pytest.mark.slow
 def test_the_asset_publishes_tables_plots_and_files(tmp_path: Path) -> None:
     with new_lake(LakeResource(home=str(tmp_path)).root / "lake"):
         pass

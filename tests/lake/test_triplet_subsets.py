@@ -55,6 +55,7 @@ def lake(tmp_path: Path) -> Any:
         yield lake
 
 
+@pytest.mark.slow
 def test_the_bundled_ones_are_those_of_the_papers_ablations(lake: Lake) -> None:
     found = made(lake)
     assert {"scale_25k", "scale_700k", "scale", "unfiltered", "passing", "failing", "python", "python_cpp", "hard"} <= set(found)
@@ -67,6 +68,7 @@ def test_the_bundled_ones_are_those_of_the_papers_ablations(lake: Lake) -> None:
     assert found["scale_25k"]["asked_rows"] == 25_000 > found["scale_25k"]["rows"] == found["scale"]["rows"]
 
 
+@pytest.mark.slow
 def test_smaller_subsets_lie_in_larger_ones_and_look_like_them(lake: Lake) -> None:
     families = {"mine": Family(title="Mine", sizes=(10, 40, 90, 5000), stratify=("source", "language"), seed=7)}
     found = made(lake, families)
@@ -79,6 +81,7 @@ def test_smaller_subsets_lie_in_larger_ones_and_look_like_them(lake: Lake) -> No
     assert found["mine_40"]["problems"] == 3 and found["mine_40"]["tokens"] < found["mine_90"]["tokens"]
 
 
+@pytest.mark.slow
 def test_a_subset_is_the_same_again_from_its_query(lake: Lake) -> None:
     """Whatever became of the lake since: names snapshot and seed, and nothing else."""
     families = {"mine": Family(title="Mine", sizes=(20,), seed=3, verdicts=("accepted",)), "other": Family(title="Other", seed=4)}
@@ -91,6 +94,7 @@ def test_a_subset_is_the_same_again_from_its_query(lake: Lake) -> None:
         assert {found["triplet_id"] for found in lake.rows(row["query"])} == ids[name]
 
 
+@pytest.mark.slow
 def test_nothing_new_changes_nothing(lake: Lake) -> None:
     first = made(lake)
     version = lake.version("subsets"), lake.version("subset_rows")
@@ -99,6 +103,7 @@ def test_nothing_new_changes_nothing(lake: Lake) -> None:
     assert made(lake) == first and (lake.version("subsets"), lake.version("subset_rows")) == version
 
 
+@pytest.mark.slow
 def test_an_empty_lake_and_one_row(tmp_path: Path) -> None:
     with new_lake(tmp_path) as lake:
         found = made(lake)

@@ -106,6 +106,7 @@ def test_nothing_can_be_written(lake: ReadOnlyLake, home: Path, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_two_versions_differ_by_what_was_done_between(tmp_path: Path) -> None:
     fill(tmp_path / "lake", 3, 4)
     with new_lake(tmp_path / "lake") as store:

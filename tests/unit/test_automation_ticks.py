@@ -149,6 +149,7 @@ def test_other_settings_start_exactly_what_they_decide() -> None:
         assert ticked.tick() == {"last": {None}}
 
 
+@pytest.mark.slow
 def test_what_fails_is_tried_again_by_the_hour_and_not_by_the_tick() -> None:
     with ticks(graph(fails={"first"})) as ticked:
         for name in ("source", "first", "by_hand", "last"):

@@ -59,6 +59,7 @@ def test_strata_of_one_row_come_by_chance_not_all_at_once() -> None:
     assert 25 < sum(name not in {f"r{1000 + n}" for n in range(200)} for name in first) < 75
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 @settings(max_examples=10, deadline=None)
 def test_the_order_follows_from_the_seed_and_the_ids_alone(one: int, other: int) -> None:

@@ -183,6 +183,7 @@ def outcome(stdout: bytes, status: str = "ok", stderr: bytes = b"") -> RunOutcom
     return RunOutcome(status, 0.1, 0.1, 10.0, 0, None, stdout, stderr)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_what_is_too_costly_is_the_programs_output_limit() -> None:
     test: Any = {
         "id": "0", "kind": "stdin", "input": "", "output": near(2_000, 1, 2).decode(), "entry_point": None, "code": None,

@@ -52,6 +52,7 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
+@pytest.mark.slow
 def test_imports_run_in_no_circle() -> None:
     assert circle({"a": imported("a", "def f():\n    from b import x", {"a", "b"}), "b": {"a"}}) != []
     graph = {module: imported(module, path.read_text(encoding="utf-8"), set(MODULES)) for module, path in MODULES.items()}
@@ -79,6 +80,7 @@ def calls_of_a_model(source: str) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 def test_no_stage_asks_a_model_but_through_the_runner() -> None:
     assert calls_of_a_model("async def f(t):\n    async for a in t.answer([]):\n        pass") == [2]
     found = {

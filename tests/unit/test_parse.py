@@ -193,6 +193,7 @@ def test_real_r1_answers(shared_data: Path) -> None:
     assert unparsable == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nested", ["-" * 20_000 + "x", "x" + ".a" * 20_000, "a" + "+a" * 20_000])
 def test_names_of_code_that_nests_deeply_are_found_in_linear_time(nested: str) -> None:
     """A model may write such a thing, and the thread that takes it apart is ours: the square of its length had been minutes."""

@@ -93,6 +93,7 @@ def test_a_push_that_failed_goes_on_where_it_was_and_nothing_of_it_was_seen(hub:
     assert hub.datasets["ada/data"].files == local(folder) and hub.puts == 7, "four before, of which one was refused, and three"
 
 
+@pytest.mark.slow
 def test_a_push_that_was_killed_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
     folder = release(tmp_path, 1)
     reached = threading.Event()

@@ -194,5 +194,6 @@ def test_a_place_is_the_next_one_else_the_last(text: str, wanted: str, begin: in
     assert _find(text, wanted, begin) == (found if found >= 0 else text.rfind(wanted))
 
 
+@pytest.mark.slow
 def test_a_quote_as_long_as_the_loop_that_it_misquotes_costs_no_square() -> None:
     assert Reasoning("So. " + "wait " * 400_000).place_of("xait" + " wait" * 200_000, 10) is None  # minutes, were it one

@@ -73,6 +73,7 @@ def test_a_rows_size_is_that_of_its_texts(rows: Any) -> None:
     assert row_bytes(found.slice(len(rows) // 2)).tolist() == expected[len(rows) // 2 :]
 
 
+@pytest.mark.slow
 def test_rows_of_many_megabytes_are_written_one_by_one(tmp_path: Path) -> None:
     def huge() -> Iterator[pa.RecordBatch]:
         for number in range(6):
@@ -114,6 +115,7 @@ def card(facts: Facts, name: str, **manifest: Any) -> str:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(HOSTILE))
 @settings(max_examples=30)
 def test_no_text_adds_a_line_to_a_card(name: str) -> None:

@@ -112,6 +112,7 @@ def test_any_counts_give_an_interval_around_the_value_whatever_their_order(count
     assert found.sampling_noise is not None
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=12))
 def test_a_difference_turns_round_with_its_sides_and_is_the_difference_of_the_means(pairs: list[tuple[float, float]]) -> None:
     one, other = plain([a for a, _ in pairs]), plain([b for _, b in pairs])
@@ -123,6 +124,7 @@ def test_a_difference_turns_round_with_its_sides_and_is_the_difference_of_the_me
     assert itself.value == 0 and itself.low == pytest.approx(-itself.high)
 
 
+@pytest.mark.slow
 @given(COUNTS.filter(lambda counts: len(counts) > 1), st.integers(2, 3))
 def test_repeating_each_problem_in_its_cluster_makes_nothing_surer(counts: list[tuple[int, int]], times: int) -> None:
     scores = scores_of(counts, 1)
