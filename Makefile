@@ -50,7 +50,7 @@ test: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## eve
 	@echo "test: side by side, then those that measure, one at a time"
 	@$(call both_parts,not long)
 
-test-long: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## full sizes: kill sweeps, thousands of programs, all known verdicts
+test-long: .venv/dev.stamp .venv/vllm.stamp docker-engine .venv/chromium.stamp ## what takes long: kill sweeps, thousands of programs, full sizes
 	@echo "test-long: full sizes; this takes up to half an hour"
 	@export OCR_TEST_SIZE=full; $(call both_parts,(long or sized))
 

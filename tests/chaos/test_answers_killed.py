@@ -19,7 +19,7 @@ from tests.support.rows import row_of
 from tests.support.size import size
 
 ROOT = Path(__file__).resolve().parents[2]
-QUESTIONS, SAMPLES, CONCURRENCY, KILLS = 40, 4, 8, size(4, 12)
+QUESTIONS, SAMPLES, CONCURRENCY, KILLS = 40, 4, 8, size(4, 6)
 KINDS = tuple(kind for kind in FAULTS if kind != "late")  # those would only make the sweep longer
 SOLUTION = "def add(a, b):\n    return a + b\n"
 TESTS = "from solution import add\n\ndef test_add():\n    assert add(1, 2) == 3\n"

@@ -16,7 +16,7 @@ from tests.support.lakes import new_lake
 from tests.support.size import size
 
 ROOT = Path(__file__).resolve().parents[2]
-PAIRS, CONCURRENCY, KILLS = 60, 8, size(2, 12)
+PAIRS, CONCURRENCY, KILLS = 60, 8, size(2, 6)
 
 
 def judging_process(home: Path, url: str) -> subprocess.Popen:

@@ -14,7 +14,7 @@ from tests.support.lakes import new_lake
 from tests.support.size import size
 
 ROOT = Path(__file__).resolve().parents[2]
-SNIPPETS, SAMPLES, CONCURRENCY, KILLS = size(20, 60), 4, 8, size(1, 12)
+SNIPPETS, SAMPLES, CONCURRENCY, KILLS = size(20, 60), 4, 8, size(1, 6)
 DEFINITION = f'title = "Numbers"\nmethod = "snippets"\n[seeds]\npath = "code"\n[ask]\nsamples = {SAMPLES}\n'
 
 

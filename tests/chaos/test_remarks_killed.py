@@ -16,7 +16,7 @@ from tests.support.reasoned import filled, response
 from tests.support.size import size
 
 ROOT = Path(__file__).resolve().parents[2]
-RESPONSES, CONCURRENCY, KILLS = size(40, 120), 8, size(3, 12)
+RESPONSES, CONCURRENCY, KILLS = size(40, 120), 8, size(3, 6)
 KINDS = tuple(kind for kind in FAULTS if kind != "late")  # those would only make the sweep longer
 REASONING = "First I restate task {0}. Then I try something with {0}. No, that is wrong. Let me check it once more."
 

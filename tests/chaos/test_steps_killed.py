@@ -15,7 +15,7 @@ from tests.e2e.test_ui import of_two_problems
 from tests.support.graph import ROOT, TO_THE_RELEASE, command, only, open_lake, run
 from tests.support.size import size
 
-KILLS = size(3, 12)
+KILLS = size(3, 6)
 STEPS = (*TO_THE_RELEASE, "synthetic_questions", "kodcode_v1")  # with a release of no rows
 KILLED = (
     "raw_problems", "verified_triplets", "sft_dataset", "deduped_problems", "contamination_report", "clean_problems",

@@ -16,7 +16,7 @@ from tests.support.rows import problem, put_problems
 from tests.support.size import size
 
 ROOT = Path(__file__).resolve().parents[2]
-PROBLEMS, SAMPLES, CONCURRENCY, KILLS = size(30, 60), 11, 8, size(2, 20)
+PROBLEMS, SAMPLES, CONCURRENCY, KILLS = size(30, 60), 11, 8, size(2, 8)
 # Neither faults that look like slow answers nor a Retry-After: the sweep would only last longer.
 KINDS = tuple(kind for kind in FAULTS if kind != "late")
 

@@ -46,7 +46,7 @@ def test_each_layer_names_its_duplicates_and_the_first_row_leads() -> None:
 
 @pytest.mark.long
 @pytest.mark.sized
-@settings(max_examples=size(2, 25))
+@settings(max_examples=size(2, 10))
 @given(st.lists(st.sampled_from([STORY, REWORDED, OTHER, STORY.upper(), STORY + " 100", STORY + " 200"]), max_size=10))
 def test_clusters_are_those_of_the_lake(tmp_path_factory: pytest.TempPathFactory, statements: list[str]) -> None:
     layers = DedupSettings(near=True, near_threshold=0.7, semantic=True, semantic_threshold=0.98)

@@ -82,7 +82,7 @@ corpora = st.lists(
 
 @pytest.mark.slow
 @pytest.mark.sized
-@settings(max_examples=size(2, 25))
+@settings(max_examples=size(2, 8))
 @given(corpora, st.data())
 def test_a_refresh_in_parts_in_any_order_equals_a_full_rebuild(corpus, data) -> None:
     layers = DedupSettings(near=True, near_threshold=0.7, semantic=True, semantic_threshold=0.95)

@@ -114,7 +114,7 @@ texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
 
 @pytest.mark.slow
 @pytest.mark.sized
-@settings(max_examples=size(3, 25))
+@settings(max_examples=size(3, 10))
 @given(st.lists(texts, min_size=1, max_size=7), st.lists(texts, min_size=1, max_size=9), st.data())
 def test_screening_in_parts_equals_screening_at_once(statements, questions, data) -> None:
     problems = [problem(f"{n:02}", statement) for n, statement in enumerate(statements)]
