@@ -12,7 +12,7 @@ import dagster as dg
 
 from ocr_assets.analysis.asked_assets import critiques, reasoning_patterns
 from ocr_assets.analysis.assets import subsets, token_statistics
-from ocr_assets.automation import JOBS, governed, schedules, sensors
+from ocr_assets.automation import JOBS, governed, schedules, sensors, upkeep_schedule
 from ocr_assets.evaluation.assets import (
     benchmark_problems,
     evaluation_comparison,
@@ -38,6 +38,7 @@ from ocr_assets.verification.assets import suite_quality, suite_validation, verd
 from resources.settings import (
     AutomationSettings,
     OpenLineageSettings,
+    UpkeepSettings,
     WrongSetting,
     from_environment,
     read_project,
@@ -93,7 +94,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         jobs=JOBS,
-        schedules=by_clock,
+        schedules=[*by_clock, upkeep_schedule(from_environment(UpkeepSettings), automation.time_zone)],
         sensors=by_change,
         loggers={"console": terminal},
         resources=resources,

@@ -6,5 +6,6 @@ from ocr_assets.automation.jobs import JOBS
 from ocr_assets.automation.policies import governed
 from ocr_assets.automation.schedules import schedules
 from ocr_assets.automation.sensors import sensors
+from ocr_assets.automation.upkeep_job import upkeep_schedule
 
-__all__ = ["JOBS", "governed", "schedules", "sensors"]
+__all__ = ["JOBS", "governed", "schedules", "sensors", "upkeep_schedule"]

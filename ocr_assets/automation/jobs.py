@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from ocr_assets.automation.follow_job import follow
+from ocr_assets.automation.upkeep_job import upkeep
 
 # Runs with this tag are one at a time (dagster.yaml): two at once would wait for each other at every stage that pays for
 # something.
@@ -73,4 +74,14 @@ sample_until_passing = dg.define_asset_job(
     "solutions and verdicts here, and wherever until_passing is set. Run it again until it asks for nothing.",
 )
 
-JOBS: list[Any] = [read_sources, ask_questions, downstream, refresh, sample_until_passing, make_mixes, train_models, follow]
+JOBS: list[Any] = [
+    read_sources,
+    ask_questions,
+    downstream,
+    refresh,
+    sample_until_passing,
+    make_mixes,
+    train_models,
+    follow,
+    upkeep,
+]

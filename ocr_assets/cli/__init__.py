@@ -26,6 +26,7 @@ COMMANDS = {
     ),
     "ui": ("ocr_assets.cli.ui", "Dagster's UI on this machine, with the daemon of schedules and sensors."),
     "lineage": ("ocr_assets.cli.lineage", "Where rows come from and what became of them."),
+    "upkeep": ("ocr_assets.cli.upkeep", "Merge small files, expire old snapshots, remove what nothing needs."),
     "push": ("ocr_assets.cli.push", "Put a release on the Hugging Face Hub."),
     "parse": ("ocr_assets.cli.parse", "Take raw responses apart."),
     "verify": ("ocr_assets.cli.verify", "Judge solutions against the tests of their problems, in the sandbox."),

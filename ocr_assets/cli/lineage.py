@@ -97,4 +97,5 @@ def _asked(*, own_query: bool = False) -> Iterator[Any]:
         with asked_lake(own_query=own_query) as lake:
             yield lake
     except duckdb.Error as error:
-        raise Refused(str(error)) from error
+        expired = ": upkeep expired it, or there never was one" if "No snapshot found at version" in str(error) else ""
+        raise Refused(f"{error}{expired}") from error

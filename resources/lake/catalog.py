@@ -30,6 +30,8 @@ _FULL = ("disk is full", "no space left")
 _NOTHING_LEFT = 1 << 20  # bytes
 _WAIT_S = 120
 _KEEPALIVE = "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3"
+METADATA = "__ducklake_metadata_lake"  # DuckLake's own tables
+COMMITS = f"{METADATA}.ducklake_snapshot"  # ducklake_snapshots() reads the changes of all of them, too
 Result = TypeVar("Result")
 
 

@@ -21,8 +21,8 @@ from typing import Any, cast
 import duckdb
 import pyarrow as pa
 
-from resources.lake import migrations
-from resources.lake.catalog import Catalog, DiskFull, disk_of, retry, spill_folder, transaction, use_lake
+from resources.lake import migrations, options, owners
+from resources.lake.catalog import COMMITS, Catalog, DiskFull, disk_of, retry, spill_folder, transaction, use_lake
 from resources.lake.lineage import LINEAGE_TABLES, SCHEMA_VERSION, RunInfo
 from resources.lake.migrations import Migration, Migrator, SchemaMismatch
 from resources.lake.reads import ReadingCursor, ReadTables
@@ -31,8 +31,6 @@ from resources.lake.watch import NEVER_WRITTEN, Watch
 from resources.lake.write import Change, Write
 
 log = logging.getLogger(__name__)
-_COMMITS = "__ducklake_metadata_lake.ducklake_snapshot"  # ducklake_snapshots() reads the changes of all of them, too
-_INLINED = "data_inlining_row_limit"  # DuckLake's option: how few rows of an insert go into the catalog
 
 
 @dataclass
@@ -77,7 +75,7 @@ class Lake:
             # Most openings find everything as declared, and need not wait for whoever writes.
             if not retry(self._is_up_to_date):
                 self.locked(self._bring_up_to_date)
-                self.locked(self._keep_nested_in_files)
+                self.locked(self._complete_options)
             self._tables_read = ReadTables(connection)
         except BaseException:
             self._connection = None
@@ -263,14 +261,14 @@ class Lake:
     def last_commit(self) -> tuple[int, str]:
         """Number and time of the newest commit. A lake that has the same one goes on from the lake that it was made in."""
         with self._idle_cursor() as cursor:
-            query = f"SELECT snapshot_id, snapshot_time::VARCHAR FROM {_COMMITS} ORDER BY ALL DESC LIMIT 1"
+            query = f"SELECT snapshot_id, snapshot_time::VARCHAR FROM {COMMITS} ORDER BY ALL DESC LIMIT 1"
             number, when = cursor.execute(query).fetchall()[0]
             return number, when
 
     def time_of_commit(self, number: int) -> str | None:
         """When a commit was made; None: the lake has no such commit."""
         with self._idle_cursor() as cursor:
-            query = f"SELECT snapshot_time::VARCHAR FROM {_COMMITS} WHERE snapshot_id = ?"
+            query = f"SELECT snapshot_time::VARCHAR FROM {COMMITS} WHERE snapshot_id = ?"
             found = cursor.execute(query, [number]).fetchone()
             return found[0] if found else None
 
@@ -284,7 +282,7 @@ class Lake:
             columns = migrations.columns_of(cursor)
             if any(columns.get(table.name) != [c.name for c in table.columns] for table in (*LINEAGE_TABLES, *self.tables)):
                 return False
-            if self._nested_in_the_catalog(cursor):
+            if options.lacking(cursor, self.tables):
                 return False
             version = migrations.version_of(cursor)
             row = cursor.execute("SELECT views FROM schema_version WHERE version = ?", [version]).fetchone()
@@ -324,26 +322,11 @@ class Lake:
                 cursor.execute(self.setup_sql)
                 cursor.execute("UPDATE schema_version SET views = ? WHERE version = ?", [self._views, newest])
 
-    def _nested_in_the_catalog(self, cursor: duckdb.DuckDBPyConnection) -> list[str]:
-        """Tables whose few rows DuckLake would keep in the catalog as text, though they hold structs or lists."""
-        options = cursor.execute(
-            "SELECT scope_entry FROM ducklake_options('lake') WHERE option_name = ? AND value = '0'", [_INLINED]
-        )
-        done = {entry.rpartition(".")[2] for (entry,) in options.fetchall() if entry}
-        return [table.name for table in self.tables if table.is_nested and table.name not in done]
-
-    def _keep_nested_in_files(self) -> None:
-        """DuckLake keeps the rows of a small insert in the catalog, and nested values there as text: a struct loses its
-        backslashes, so that another text comes back or none that can be read, and a list with a NUL in it cannot be committed
-        (1.0 on duckdb 1.5.5). So tables with either are kept in files, however few their rows. A table's options cannot be set
-        before it is committed."""
+    def _complete_options(self) -> None:
         with contextlib.closing(self.plain_cursor()) as cursor:
-            for name in self._nested_in_the_catalog(cursor):
-                cursor.execute(f"CALL lake.set_option('{_INLINED}', 0, table_name => '{name}')")
-                try:
-                    cursor.execute(f"CALL ducklake_flush_inlined_data('lake', schema_name => 'main', table_name => '{name}')")
-                except duckdb.Error as error:
-                    log.warning("lake at %s: rows of %s cannot be read and have to be stored anew: %s", self.home, name, error)
+            options.complete(cursor, self.tables, self.home)
+            if self.data_path is not None:
+                owners.mark(cursor, self.data_path)
 
     def _complete_tables(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[str]:
         """Create tables that are missing and add columns that were added to the end of one; yields the names of the latter."""

@@ -21,6 +21,7 @@ from resources.settings.sources import BUNDLED, SourcesResource
 from resources.settings.synthesis import SynthesisResource
 from resources.settings.tokenizer import TokenizerResource
 from resources.settings.training import TrainingResource
+from resources.settings.upkeep import UpkeepSettings
 from resources.settings.warnings import WarningSettings
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "TeacherResource",
     "TokenizerResource",
     "TrainingResource",
+    "UpkeepSettings",
     "WarningSettings",
     "WrongSetting",
     "environment_defaults",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ocr_assets.platform.visible import visible
+from resources.lake.catalog import COMMITS
 
 
 class Asked(Protocol):
@@ -84,6 +85,7 @@ def descendants(lake: Asked, row_id: str) -> str:
 def diff(lake: Asked, dataset: str, old: int, new: int) -> str:
     """What changed between two versions: the sums, then a row a line."""
     known = _dataset(lake, dataset)
+    _refuse_expired(lake, dataset, old, new)
     rows = lake.rows(f"FROM diff({_quoted(dataset)}, {old:d}, {new:d})")
     if not rows:
         return f"{dataset}: nothing changed from {old} to {new}; versions there are: {known}"
@@ -144,11 +146,24 @@ def _dataset(lake: Asked, name: str) -> str:
     rows = lake.rows(
         f"SELECT number AS version FROM release_version WHERE release = {_quoted(name)} UNION ALL SELECT DISTINCT snapshot "
         f"FROM dataset_version WHERE dataset = {_quoted(name)} AND dataset NOT IN (SELECT release FROM release_version) "
-        "ORDER BY version DESC LIMIT 10"
+        f"AND snapshot IN (SELECT snapshot_id FROM {COMMITS}) ORDER BY version DESC LIMIT 10"
     )
     if not rows:
         raise KeyError(f"{name} is no table or release with versions in the lake; FROM dataset_version lists those there are")
     return ", ".join(str(row["version"]) for row in reversed(rows))
+
+
+def _refuse_expired(lake: Asked, dataset: str, old: int, new: int) -> None:
+    """Raises ``KeyError`` with a line for people where the rows of a table's version can no longer be read."""
+    if lake.scalar(f"SELECT count(*) FROM release_version WHERE release = {_quoted(dataset)}"):
+        return  # which rows a release had stands in the lake
+    there = {row["snapshot_id"] for row in lake.rows(f"SELECT snapshot_id FROM {COMMITS}")}
+    gone = [number for number, begin in ((old, old + 1), (new, new)) if begin not in there and begin <= max(there)]
+    if gone:
+        raise KeyError(
+            f"{dataset}: version {' and '.join(map(str, gone))} was expired by upkeep, and its rows can no longer be read; "
+            f"versions there are: {_dataset(lake, dataset)}"
+        )
 
 
 def _quoted(text: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from resources.lake.catalog import COMMITS
 from resources.lake.reading import ReadOnlyLake
 
 Row = dict[str, Any]
@@ -231,10 +232,10 @@ def lineage(lake: ReadOnlyLake, row_id: str) -> list[Row]:
 
 
 def table_versions(lake: ReadOnlyLake, dataset: str = "verified_triplets") -> list[Row]:
-    """The versions of a table that differ, newest first: snapshot, when, rows."""
+    """The versions of a table that differ and can be read, newest first: snapshot, when, rows."""
     return lake.rows(
-        "SELECT snapshot, rows, created_at, run_id FROM dataset_version WHERE dataset = $dataset ORDER BY snapshot DESC "
-        "LIMIT 500",
+        "SELECT snapshot, rows, created_at, run_id FROM dataset_version WHERE dataset = $dataset "
+        f"AND snapshot IN (SELECT snapshot_id FROM {COMMITS}) ORDER BY snapshot DESC LIMIT 500",
         {"dataset": dataset},
     )
 
