@@ -39,6 +39,7 @@ from resources.settings import (
     AutomationSettings,
     OpenLineageSettings,
     UpkeepSettings,
+    WorkSettings,
     WrongSetting,
     from_environment,
     read_project,
@@ -84,6 +85,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     refuse_unknown(read_project(), ASSETS)
     resources = {**resources_from_environment(), **overrides}
     from_environment(OpenLineageSettings)  # a wrong one is refused now, not in each step
+    from_environment(WorkSettings)
     automation = from_environment(AutomationSettings)
     assets = governed(ASSETS, automation, resources)
     conditioned = [spec.key for asset in assets for spec in asset.specs if spec.automation_condition is not None]

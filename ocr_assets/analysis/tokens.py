@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 from ocr_assets.analysis.loops import repeated_tail
@@ -16,11 +18,14 @@ from ocr_assets.platform.progress import Progress
 from ocr_assets.schema import TOKEN_COUNTS, TokenCount
 from resources.lake import Lake, RunInfo
 from resources.models.reasoning import CLOSE, OPEN
+from resources.settings.work import opened_work
 from resources.tokenizer import QwenTokenizer
+from resources.work import Work
 
 STAGE = "token_statistics"
 COUNTING_VERSION = "2"  # raise it where the same texts count otherwise
 BATCH_CHARACTERS = 8_000_000  # of texts that are counted at once
+TEXTS = ("reasoning", "answer", "code")
 COMMIT_ROWS = 20_000  # a killed run loses no more than these
 
 # A triplet's texts never change under its id, so what was counted in this way stays counted. Parameter: counter.
@@ -44,8 +49,9 @@ def counter_of(tokenizer: QwenTokenizer) -> str:
     return f"{COUNTING_VERSION}-{hashlib.sha256(tokenizer.vocabulary.read_bytes()).hexdigest()[:12]}"
 
 
-def count_new(store: Lake, run: RunInfo, tokenizer: QwenTokenizer, say: Callable[[str], object]) -> int:
-    """Count the triplets that were not counted yet, in commits of ``COMMIT_ROWS``. Returns how many that were."""
+def count_new(store: Lake, run: RunInfo, tokenizer: QwenTokenizer, say: Callable[[str], object], work: Work | None = None) -> int:
+    """Count the triplets that were not counted yet, in commits of ``COMMIT_ROWS``. Returns how many that were. ``work``: where;
+    null: as set."""
     counter = counter_of(tokenizer)
     parameters = {"counter": counter}
     if not store.scalar(f"SELECT count(*) FROM ({_OWED})", parameters):
@@ -54,7 +60,12 @@ def count_new(store: Lake, run: RunInfo, tokenizer: QwenTokenizer, say: Callable
     for batch in batches(store.stream(QUESTIONS, parameters), ("question",)):
         counts = tokenizer.count([row["question"] for row in batch])
         questions |= dict(zip((row["problem_id"] for row in batch), counts, strict=True))
-    rows = count_tokens(store.stream(UNCOUNTED, parameters), questions, tokenizer.count, counter)
+    shards = (
+        (batch, {row["problem_id"]: questions[row["problem_id"]] for row in batch})
+        for batch in batches(store.stream(UNCOUNTED, parameters), TEXTS)
+    )
+    work = work or opened_work(processes=False)
+    rows = chain.from_iterable(work.map(partial(_counted, tokenizer.own_vocabulary, counter), shards))
     done = 0
     with Progress("token_statistics", None, say, "triplets") as progress:
         while part := list(islice(rows, COMMIT_ROWS)):
@@ -63,6 +74,16 @@ def count_new(store: Lake, run: RunInfo, tokenizer: QwenTokenizer, say: Callable
             done += len(part)
             progress.add(len(part))
     return done
+
+
+def _counted(
+    vocabulary: Path | None, counter: str, shard: tuple[Sequence[Mapping[str, Any]], Mapping[str, int]]
+) -> list[TokenCount]:
+    """``count_tokens`` wherever that is; the vocabulary there has to be the same."""
+    tokenizer = QwenTokenizer(vocabulary)
+    if counter_of(tokenizer) != counter:
+        raise ValueError(f"another vocabulary than the driver's is at {tokenizer.vocabulary}")
+    return list(count_tokens(shard[0], shard[1], tokenizer.count, counter))
 
 
 def count_tokens(
@@ -74,9 +95,8 @@ def count_tokens(
     as it is trained on: reasoning between both think tags, then the answer.
     """
     opening, closing = count([f"{OPEN}\n", f"\n{CLOSE}"])
-    names = ("reasoning", "answer", "code")
-    for batch in batches(rows, names):
-        counts = iter(count([row[name] or "" for row in batch for name in names]))
+    for batch in batches(rows, TEXTS):
+        counts = iter(count([row[name] or "" for row in batch for name in TEXTS]))
         for row, reasoning, answer, code in zip(batch, counts, counts, counts, strict=True):
             tail = repeated_tail(row["reasoning"] or "")
             tags = 0 if row["reasoning"] is None else opening + (0 if row["answer"] is None else closing)

@@ -12,13 +12,21 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 from pydantic import BaseModel
 
-from resources.settings import RESOURCES, AutomationSettings, OpenLineageSettings, Project, UpkeepSettings, WarningSettings
+from resources.settings import (
+    RESOURCES,
+    AutomationSettings,
+    OpenLineageSettings,
+    Project,
+    UpkeepSettings,
+    WarningSettings,
+    WorkSettings,
+)
 from resources.settings.environment import section_fields
 from resources.settings.project import RELEASES
 
 # Sections of the graph itself, that are neither a resource nor an asset.
 GRAPH_SECTIONS: Mapping[str, type[BaseModel]] = {
-    model.section: model for model in (AutomationSettings, WarningSettings, OpenLineageSettings, UpkeepSettings)
+    model.section: model for model in (AutomationSettings, WarningSettings, OpenLineageSettings, UpkeepSettings, WorkSettings)
 }
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -96,13 +96,23 @@ class Pool(ABC):
         if self._executor is None:
             raise RuntimeError("the sandbox is closed; use `with sandbox:`")
         waiting: set[Future[R]] = set()
+        done: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
+
+        def next_result() -> R:
+            """Of all that wait, whichever is done first; what it costs does not grow with their number."""
+            future = done.get()
+            waiting.discard(future)
+            return future.result()
+
         try:
             for item in items:
-                waiting.add(self._executor.submit(function, item))
+                future = self._executor.submit(function, item)
+                waiting.add(future)
+                future.add_done_callback(done.put)
                 while len(waiting) >= IN_FLIGHT * self.workers or (waiting and full()):
-                    ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in ready)
-            yield from (future.result() for future in as_completed(waiting))
+                    yield next_result()
+            while waiting:
+                yield next_result()
         finally:
             for future in waiting:
                 future.cancel()

@@ -48,7 +48,10 @@ class Machine:
         self.workers = int(options["workers"])
         self.window = 3 * self.workers + 1
         self.under_way: dict[int, Waiting] = {}
+        self.to_send: list[Waiting] = []
+        self.sending = False
         self.faults = 0
+        self._sending = threading.Lock()
         self.ready = self.gone = False
         self.thread = threading.Thread(target=self._serve, name=f"machine-{host}", daemon=True)
 
@@ -58,9 +61,21 @@ class Machine:
         return self.window - len(self.under_way) if self.ready and not self.gone else 0
 
     def give(self, calls: Sequence[Waiting]) -> None:
-        """Send calls. One that does not arrive is noticed in ``_serve``, where the machine is lost."""
-        with contextlib.suppress(self.ray.exceptions.RayError):
-            self.actor.give.remote([call.sent for call in calls])
+        """Send calls; while one thread sends, what others have to send gathers for its next turn. What does not arrive is noticed
+        in ``_serve``, where the machine is lost."""
+        with self._sending:
+            self.to_send += calls
+            if self.sending:
+                return
+            self.sending = True
+        while True:
+            with self._sending:
+                together, self.to_send = self.to_send, []
+                if not together:
+                    self.sending = False
+                    return
+            with contextlib.suppress(self.ray.exceptions.RayError):
+                self.actor.give.remote([call.sent for call in together])
 
     def _serve(self) -> None:
         """Open the sandboxes, then take what is done and give what waits, until the machine or the pool ends."""

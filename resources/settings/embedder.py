@@ -27,5 +27,6 @@ class EmbedderResource(Settings):
     def opened(self, cache: Path) -> Embedder:
         """The embedder, its model loaded on first use; vectors are kept below ``cache``."""
         from resources.embedder import Embedder
+        from resources.settings.work import opened_work
 
-        return Embedder(self.model, cache / "embeddings", self.batch)
+        return Embedder(self.model, cache / "embeddings", self.batch, opened_work(processes=False))

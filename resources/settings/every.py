@@ -23,6 +23,7 @@ from resources.settings.tokenizer import TokenizerResource
 from resources.settings.training import TrainingResource
 from resources.settings.upkeep import UpkeepSettings
 from resources.settings.warnings import WarningSettings
+from resources.settings.work import WorkSettings
 
 __all__ = [
     "BUNDLED",
@@ -45,6 +46,7 @@ __all__ = [
     "TrainingResource",
     "UpkeepSettings",
     "WarningSettings",
+    "WorkSettings",
     "WrongSetting",
     "environment_defaults",
     "from_environment",

@@ -23,6 +23,8 @@ from ocr_assets.problems.dedup.settings import DedupSettings
 from ocr_assets.schema import DuplicateLayer
 from ocr_assets.texts.shingles import Rows
 from ocr_assets.texts.similarity import Embeds
+from resources.settings.work import opened_work
+from resources.work import HERE
 
 Layer = Literal["exact"] | DuplicateLayer
 Pair = dict[str, Any]
@@ -65,12 +67,12 @@ def duplicates_of(
     The first text of a cluster represents it; texts that do, or are alone, are not among the duplicates. The exact layer is on
     in any case; ``embedder`` is needed by the semantic layer. Clusters and variants are as in the lake.
     """
-    jobs = 1 if len(texts) < READ_IN_PARALLEL else os.cpu_count() or 1
+    work = HERE if len(texts) < READ_IN_PARALLEL else opened_work()
     minhash = settings.minhash
     keys: list[str] = []
     first: dict[str, int] = {}  # key → the first text that has it
     bands = []
-    for _, batch_keys, signatures in near.prepared_in_parallel(((None, batch) for batch in texts.batches()), minhash, jobs):
+    for _, batch_keys, signatures in near.prepared_in_parallel(((None, batch) for batch in texts.batches()), minhash, work):
         new = [place for place, key in enumerate(batch_keys) if first.setdefault(key, len(keys) + place) == len(keys) + place]
         keys += batch_keys
         if signatures is not None:
@@ -80,7 +82,7 @@ def duplicates_of(
     if minhash is not None and len(rows):
         proposed = near.candidates(np.concatenate(bands), np.ones(len(rows), bool), minhash.agree)
         bands.clear()
-        measured = near.measured(proposed, lambda some: texts.of(rows[some]), minhash, settings.near_threshold, jobs)
+        measured = near.measured(proposed, lambda some: texts.of(rows[some]), minhash, settings.near_threshold, work)
         pairs += [_merged(keys, rows, one, other, "near") for one, other, _, variants in measured if not variants]
     if settings.semantic and len(rows):
         if embedder is None:

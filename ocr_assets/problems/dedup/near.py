@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
 
 from ocr_assets.schema import content_id
 from ocr_assets.texts import normalize as normal
 from ocr_assets.texts.shingles import Hashes, Rows, mixed, shingles
 from ocr_assets.texts.variants import VariantMarks, are_variants
+from resources.work import HERE, Work
 
 VERSION = "3"  # of the measures; stored with every signature
 FLOOR = 0.5  # pairs that share less are not kept
@@ -70,21 +70,17 @@ def prepared(statements: Sequence[str], minhash: MinHash | None) -> tuple[list[s
 
 
 def prepared_in_parallel(
-    batches: Iterable[tuple[Label, Sequence[str]]], minhash: MinHash | None, jobs: int
+    batches: Iterable[tuple[Label, Sequence[str]]], minhash: MinHash | None, work: Work
 ) -> Iterator[tuple[Label, list[str], Hashes | None]]:
-    """(label, keys, signatures) of each (label, statements), in order, by ``jobs`` processes, a few batches in memory at a time.
+    """(label, keys, signatures) of each (label, statements), in order, by ``work``, a few batches in memory at a time.
 
     The label is whatever the caller needs beside the result; it is given back as it is.
     """
-    if jobs == 1:
-        yield from (_labelled(label, statements, minhash) for label, statements in batches)
-    else:
-        work = (delayed(_labelled)(label, statements, minhash) for label, statements in batches)
-        yield from Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs, batch_size=1)(work)
+    return work.map(partial(_labelled, minhash), batches)
 
 
-def _labelled(label: Label, statements: Sequence[str], minhash: MinHash | None) -> tuple[Label, list[str], Hashes | None]:
-    return label, *prepared(statements, minhash)
+def _labelled(minhash: MinHash | None, batch: tuple[Label, Sequence[str]]) -> tuple[Label, list[str], Hashes | None]:
+    return batch[0], *prepared(batch[1], minhash)
 
 
 def signatures(hashes: Hashes, offsets: Rows, minhash: MinHash) -> Hashes:
@@ -136,6 +132,7 @@ def _pairs_in_runs(order: Rows, starts: Rows, sizes: Rows) -> Iterator[tuple[Row
 
 
 Measured = tuple[int, int, float, bool]  # left, right, score, whether they are variants
+_Block = tuple[Rows, Rows, Rows, Sequence[str]]  # left and right of pairs; all rows of them, and their statements
 
 
 def measured(
@@ -143,31 +140,25 @@ def measured(
     statements_of: Callable[[Rows], Sequence[str]],
     minhash: MinHash,
     floor: float = FLOOR,
-    jobs: int = 1,
+    work: Work = HERE,
 ) -> Iterator[Measured]:
     """(left, right, Jaccard, whether they are variants) of the candidate pairs that share at least ``floor`` of their shingles.
 
-    ``statements_of`` gives the statements of rows; only ``VERIFIED_AT_ONCE`` pairs' are held at a time (by each of ``jobs``
-    processes, and in line for them).
+    ``statements_of`` gives the statements of rows; only ``VERIFIED_AT_ONCE`` pairs' are held at a time (by each job of
+    ``work``, and in line for them).
     """
 
-    def work() -> Iterator[tuple[Rows, Rows, Rows, Sequence[str]]]:
+    def blocks() -> Iterator[_Block]:
         for left, right in _blocks(pairs):
             rows = np.unique(np.concatenate([left, right]))
             yield left, right, rows, statements_of(rows)
 
-    if jobs == 1:
-        results: Iterable[list[Measured]] = (_measured_block(*block, minhash, floor) for block in work())
-    else:
-        parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=jobs + 1, batch_size=1)
-        results = parallel(delayed(_measured_block)(*block, minhash, floor) for block in work())
-    for block in results:
+    for block in work.map(partial(_measured_block, minhash, floor), blocks()):
         yield from block
 
 
-def _measured_block(
-    left: Rows, right: Rows, rows: Rows, statements: Sequence[str], minhash: MinHash, floor: float
-) -> list[Measured]:
+def _measured_block(minhash: MinHash, floor: float, block: _Block) -> list[Measured]:
+    left, right, rows, statements = block
     texts = [normal.normalize(statement) for statement in statements]
     hashes, offsets = shingles(texts, minhash.shingle)
     sets = [frozenset(hashes[offsets[i] : offsets[i + 1]].tolist()) for i in range(len(rows))]

@@ -8,7 +8,6 @@ the texts it names alone, hence a refresh in parts equals a full rebuild. Which 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
@@ -32,6 +31,8 @@ from ocr_assets.schema import (
 from ocr_assets.texts.shingles import Hashes, Rows
 from ocr_assets.texts.similarity import Embeds
 from resources.lake import Lake, Write
+from resources.settings.work import opened_work
+from resources.work import HERE
 
 READ_IN_PARALLEL = 20_000  # rows from which starting processes is worth its second or two
 PENDING = "pending"
@@ -93,7 +94,7 @@ def _read_new(store: Lake, writing: Writing, settings: DedupSettings) -> _Fresh:
     minhash = settings.minhash
     parameters = {"rule": settings.rule, "settings": minhash.signature if minhash else ""}
     unread = store.scalar(f"SELECT count(*) FROM ({_UNREAD})", parameters)
-    jobs = 1 if unread < READ_IN_PARALLEL else os.cpu_count() or 1
+    work = HERE if unread < READ_IN_PARALLEL else opened_work()
     # The table is always of one rule: under another one all rows are unread, and their keys replace the table.
     other_rule = store.scalar("SELECT count(*) FROM statement_keys WHERE rule <> ?", [settings.rule])
     within = None if other_rule else ("raw_id", _column(store, _ROWS_GONE))
@@ -104,7 +105,7 @@ def _read_new(store: Lake, writing: Writing, settings: DedupSettings) -> _Fresh:
     fresh = _Fresh()
     with writing() as write:
         statement_keys = write.sync(STATEMENT_KEYS, within=within)
-        for (raw_ids, known), text_keys, bands in near.prepared_in_parallel(batches, minhash, jobs):
+        for (raw_ids, known), text_keys, bands in near.prepared_in_parallel(batches, minhash, work):
             keys = text_keys
             if not settings.exact:
                 keys = [content_id("prob", key, raw_id) for key, raw_id in zip(text_keys, raw_ids, strict=True)]
@@ -145,14 +146,14 @@ def _compare_wording(store: Lake, writing: Writing, minhash: MinHash, fresh: _Fr
     fresh.bands.clear()
     is_new = np.arange(len(keys)) >= len(known)
     compared = int(is_new.sum())
-    jobs = 1 if compared < READ_IN_PARALLEL else os.cpu_count() or 1
+    work = HERE if compared < READ_IN_PARALLEL else opened_work()
     stale = _column(store, "SELECT statement_key FROM near_index WHERE settings <> $settings", {"settings": minhash.signature})
     entries = (
         {"statement_key": keys[row].decode(), "settings": minhash.signature, "bands": bands[row].view(np.int64).tolist()}
         for row in range(len(known), len(keys))
     )
     proposed = near.candidates(bands, is_new, minhash.agree)
-    measured = near.measured(proposed, lambda rows: _statements(store, keys, rows), minhash, jobs=jobs)
+    measured = near.measured(proposed, lambda rows: _statements(store, keys, rows), minhash, work=work)
     # Index and pairs in one transaction: a statement in the index has been compared with all others in it.
     with writing() as write:
         write.sync(NEAR_INDEX, entries, within=("statement_key", stale))
