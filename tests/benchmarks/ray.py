@@ -15,14 +15,14 @@ from resources.sandbox.pool import Pool
 from resources.sandbox.ray_pool import RayPool
 from tests.support.ray_cluster import ray_nodes
 
-PROBLEMS, SOLUTIONS, TESTS, ROUNDS = 10, 12, 30, 3
+PROBLEMS, SOLUTIONS, TESTS, ROUNDS = 5, 12, 10, 5
 INPUT_KB = 4  # of each test
 CALLS = 3_000
 _serial = iter(range(sys.maxsize))  # no program is ever the same twice
 
 
 def work() -> list[tuple[Item, Suite]]:
-    """A few problems with suites of 30 tests, and their solutions, which take some milliseconds a test."""
+    """A few problems with suites of a few tests, and their solutions, which take some milliseconds a test."""
     made = []
     for problem in range(PROBLEMS):
         tests = [{"kind": "stdin", "input": f"{n}\n" + "x" * 1024 * INPUT_KB, "output": str(n * n)} for n in range(TESTS)]

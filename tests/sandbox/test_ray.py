@@ -1,11 +1,9 @@
 """Sandboxes on a Ray cluster: the same verdicts as here, each once, whichever machines come, go, or are another driver's."""
 
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,9 +18,6 @@ from resources.ray_cluster import ClusterUnavailable, connected
 from resources.sandbox import ray_machine, ray_pool
 from resources.sandbox.api import Outcome, Program, Run, RunLimits, SandboxFault, SandboxUnavailable
 from resources.sandbox.docker_pool import DockerSandbox
-from resources.sandbox.image_transfer import ImageMissing, archived, load, named, present, save
-from resources.sandbox.images import engine
-from resources.sandbox.ray_node import SandboxNode
 from resources.sandbox.ray_pool import RayPool
 from resources.settings.sandbox import SandboxResource
 from tests.support.ray_cluster import Nodes, ray_nodes
@@ -219,33 +214,3 @@ class Losing:
 def test_a_program_that_no_machine_survives_has_no_verdict() -> None:
     (verdict,) = grade_many(Losing(), naps(1, 0))  # type: ignore[arg-type]
     assert (verdict["verdict"], verdict["message"]) == ("sandbox_error", "5 machines were lost that ran this")
-
-
-def test_an_image_goes_from_one_machine_to_another(tmp_path: Path) -> None:
-    """A small image: saved to a file, loaded; and in pieces, as it is sent to a machine that has none."""
-    client = engine()
-    tag = f"ocr-assets/tiny-test:{os.getpid()}"
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("empty"), io.BytesIO())
-    try:
-        client.api.import_image_from_data(content.getvalue(), repository=tag.partition(":")[0], tag=tag.partition(":")[2])
-        image = named(client, tag)
-        save(client, image, tmp_path / "image.tar")
-        pieces = [*archived(client, image), b""]
-        client.images.remove(tag)
-        with pytest.raises(ImageMissing, match="ocr-assets sandbox load FILE"):
-            present(client, image)
-        with (tmp_path / "image.tar").open("rb") as file:
-            assert load(client, file) == image
-        client.images.remove(tag)
-        node = SandboxNode({}, image, online_judge=True)
-        for piece in pieces:
-            node.receive(piece)
-        assert present(client, image) == tag
-        with pytest.raises(ImageMissing, match=f"this machine has {image}, not {tag}@sha256:other"):
-            present(client, f"{tag}@sha256:other")
-        assert [path.name for path in tmp_path.iterdir()] == ["image.tar"], "no part of an archive is left"
-    finally:
-        client.images.remove(tag)
-        client.close()

@@ -5,6 +5,8 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from ocr_assets.definitions import build_definitions
 from ocr_assets.schema import RELEASES, TABLES, describe
 from resources.lake import LINEAGE_TABLES
@@ -174,3 +176,18 @@ def test_the_graph_in_the_readme_is_the_graph() -> None:
     assert drawn <= real
     assert reachable(drawn) == reachable(real)
     assert set(re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)) >= names, "each asset has a line in the table"
+
+
+def test_the_profile_for_runs_on_a_cluster_is_one_that_dagster_takes() -> None:
+    """The block of docs/operations.md, as Dagster reads it from dagster.yaml."""
+    pytest.importorskip("dagster_ray")
+    import yaml
+    from dagster._core.launcher import RunLauncher
+    from dagster._serdes import ConfigurableClassData
+
+    (block,) = re.findall(r"```yaml\n(run_launcher:\n.*?)```", (ROOT / "docs/operations.md").read_text(), re.S)
+    launcher = yaml.safe_load(block)["run_launcher"]
+    found = ConfigurableClassData(launcher["module"], launcher["class"], yaml.safe_dump(launcher["config"])).rehydrate(
+        as_type=RunLauncher
+    )
+    assert type(found).__name__ == "RayRunLauncher"
