@@ -203,6 +203,8 @@ def _refuse_unknown(noun: str, given: Sequence[str], known: Sequence[str]) -> No
 
 def prepared_home() -> Path:
     """The project's home as a folder that exists, with Dagster's own folder and settings in it."""
+    from resources.dagster_storage import settle_storage
+    from resources.settings import LakeResource, from_environment
     from resources.settings.project import home as project_home
 
     home = project_home()
@@ -212,6 +214,8 @@ def prepared_home() -> Path:
         settings = Path(__file__).resolve().parents[2] / "dagster.yaml"
         if settings.is_file() and not (dagster / "dagster.yaml").exists():
             shutil.copyfile(settings, dagster / "dagster.yaml")
+        if (dagster / "dagster.yaml").is_file():
+            settle_storage(dagster / "dagster.yaml", from_environment(LakeResource).dagster)
     except OSError as error:
         raise Refused(f"OCR_HOME={home}: nothing can be written there ({error.strerror or error})") from error
     os.environ["DAGSTER_HOME"] = str(dagster)

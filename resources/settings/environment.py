@@ -218,6 +218,7 @@ _ELSEWHERE = {
     "OCR_CRITIC_URL": "give it as OCR_CRITIC_KEY=basic:user:password",
     "OCR_OPENLINEAGE_URL": "give it as OCR_OPENLINEAGE_KEY=basic:user:password",
     "OCR_DATA_PATH": "give the keys as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "OCR_DAGSTER": "give it as PGPASSWORD or in ~/.pgpass, where PostgreSQL's own client looks",
     "OCR_CATALOG": "give it as PGPASSWORD or in ~/.pgpass, where PostgreSQL's own client looks",
 }
 

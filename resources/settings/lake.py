@@ -36,6 +36,12 @@ class LakeResource(Settings):
         description="Where data files go instead of the lake's folder: another folder, or s3://bucket/prefix (keys: AWS_…)",
         json_schema_extra={"env": "OCR_DATA_PATH", "path": True},
     )
+    dagster: str | None = Field(
+        None,
+        description="PostgreSQL for Dagster's runs and events instead of files in the home, e.g. postgres:dbname=dagster "
+        "(password: PGPASSWORD or ~/.pgpass)",
+        json_schema_extra={"env": "OCR_DAGSTER"},
+    )
     memory_limit: str = Field(
         "3GB", description="DuckDB's memory; beyond it spills to disk", json_schema_extra={"env": "OCR_MEMORY_LIMIT"}
     )
