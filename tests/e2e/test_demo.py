@@ -174,6 +174,7 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
     assert "▸" not in once_more.stderr, "no asset was run"
 
 
+@pytest.mark.long
 def test_a_person_opens_the_ui_looks_at_an_asset_and_materializes_it(demo: Demo) -> None:
     home, _ = demo
     with running_ui(home) as address, browser_page() as page:

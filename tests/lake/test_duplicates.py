@@ -122,7 +122,7 @@ def problems(lake: Lake) -> list[list[str]]:
     return sorted(sorted(row["raw_ids"]) for row in lake.rows("SELECT raw_ids FROM deduped_problems"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_layers_are_switched_on_and_off_and_the_exact_one_is_the_default(lake: Lake) -> None:
     fill(lake, [raw("a", STORY), raw("b", STORY.upper()), raw("c", replaced(STORY, 3, "baskets")), raw("d", STATEMENTS[6])])
     dedup(lake, DedupSettings())

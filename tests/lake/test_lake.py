@@ -3,6 +3,7 @@
 import multiprocessing
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TypedDict
 
@@ -218,19 +219,25 @@ WAYS_TO_READ = {
 OTHERS = Table("others", Item, ("id",))
 
 
-@pytest.mark.parametrize("way", WAYS_TO_READ)
-def test_whatever_way_a_stage_reads_the_lake_notes_it(tmp_path: Path, way: str) -> None:
-    with Lake(tmp_path, tables=[ITEMS, OTHERS], setup_sql=SETUP) as lake:
+@pytest.fixture(scope="module")
+def read_in_many_ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with Lake(tmp_path_factory.mktemp("lake"), tables=[ITEMS, OTHERS], setup_sql=SETUP) as lake:
         with lake.write(RUN, "items") as write:
             write.sync(ITEMS, [item("a", 1)])
-        version = lake.version("items")
-        lake.rows("FROM others")  # no stage is writing: nobody's input
-        with lake.write(RunInfo("r2"), "others") as write:
-            WAYS_TO_READ[way](lake, write)
-            if way != "sync_query":
-                write.sync(OTHERS, [item("b")])
-        query = "SELECT dataset, data_version FROM run_io WHERE run_id = 'r2' AND direction = 'input'"
-        assert lake.rows(query) == [{"dataset": "items", "data_version": version}]
+        yield lake
+
+
+@pytest.mark.parametrize("way", WAYS_TO_READ)
+def test_whatever_way_a_stage_reads_the_lake_notes_it(read_in_many_ways: Lake, way: str) -> None:
+    lake = read_in_many_ways
+    version = lake.version("items")
+    lake.rows("FROM others")  # no stage is writing: nobody's input
+    with lake.write(RunInfo(way), "others") as write:
+        WAYS_TO_READ[way](lake, write)
+        if way != "sync_query":
+            write.sync(OTHERS, [item(way)])
+    query = "SELECT dataset, data_version FROM run_io WHERE run_id = ? AND direction = 'input'"
+    assert lake.rows(query, [way]) == [{"dataset": "items", "data_version": version}]
 
 
 def test_a_commit_on_the_way_has_the_inputs_read_so_far(lake: Lake) -> None:

@@ -155,6 +155,7 @@ def test_a_release_of_the_project_file_has_its_filters_and_is_kept_from_runs_wit
     assert release(home, release_as="mine").success, "by name, anything can be released"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("killed_at", ["record", "put"])
 def test_a_killed_release_leaves_nothing_half(home: Path, killed_at: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert release(home).success

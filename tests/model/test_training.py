@@ -170,6 +170,7 @@ def apart(bins: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long
 def test_packed_and_unpacked_give_the_same_gradient(packed: Path, base: Path, tmp_path: Path) -> None:
     bins = pq.read_table(packed / "training" / "packed" / "all").to_pylist()[:5]
     assert max(len(row["seq_lengths"]) for row in bins) > 1
