@@ -6,6 +6,7 @@ the same wherever that happens. Programs of models never run here (``resources/s
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,8 @@ from resources.ray_cluster import ClusterUnavailable, code_digest, connected
 T = TypeVar("T")
 R = TypeVar("R")
 RETRIES = 20  # of a task whose machine was lost
+TELL_S = 60.0  # of waiting for a shard before that is told
+log = logging.getLogger(__name__)
 
 
 class Work(Protocol):
@@ -78,12 +81,18 @@ class RayTasks:
             for shard in shards:
                 waiting.append(task.remote(code_digest(), function_there, shard))
                 if len(waiting) > self.jobs:
-                    yield self._ray.get(waiting.popleft())
+                    yield self._result(waiting.popleft())
             while waiting:
-                yield self._ray.get(waiting.popleft())
+                yield self._result(waiting.popleft())
         finally:
             for one in waiting:
                 self._ray.cancel(one)
+
+    def _result(self, asked: Any) -> Any:
+        done, _ = self._ray.wait([asked], timeout=TELL_S)
+        if not done and self._ray.available_resources().get("CPU", 0) < 1:
+            log.warning("waiting for a core of the Ray cluster: other drivers have them all, or long shards are at work")
+        return self._ray.get(asked)
 
 
 def _with_this_code(digest: str, function: Callable[[T], R], shard: T) -> R:

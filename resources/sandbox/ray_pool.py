@@ -140,6 +140,8 @@ class RayPool(Pool):
                 return str(self._wanted), False
             finally:
                 client.close()
+        if self._extended is not None:
+            raise SandboxUnavailable(f"these programs need the image for {self._extended}: run this on a machine with an engine")
         if self._wanted is None or "@" not in self._wanted:
             raise SandboxUnavailable(
                 "this machine has no Docker engine, so OCR_SANDBOX_IMAGE has to name the image that all machines use, "
