@@ -22,9 +22,11 @@ from ocr_assets.grading.version import (
     COMPILER_PART,
     GRADER_VERSION,
     JUDGE_PART,
+    KEPT_PART,
     MODULE_PART,
     ORDER_PART,
     SUITE_PART,
+    may_keep,
     wants_judge_macro,
 )
 from ocr_assets.platform.row_files import BadInput, Refuse, place_of, read_rows
@@ -109,6 +111,8 @@ class Verifier:
         version = GRADER_VERSION + SUITE_PART + (COMPILER_PART if language == "cpp" else ORDER_PART + CALL_PART + MODULE_PART)
         if self._sandbox.online_judge and wants_judge_macro(language, code):
             version += JUDGE_PART
+        if may_keep(language, code):
+            version += KEPT_PART
         return content_id("fp", language, code, suite_hash, self._settings.model_dump(), version)
 
     def counted(self, row: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 Parts are added for exactly those verdicts that a change concerns, so that all others stay as they are and are not paid for
 again: test suites that run in the sandbox, C++ programs that ask for ``ONLINE_JUDGE``, C++ programs that no standard took,
 accepted Python programs that may build sets, calls and talks with an interactor that failed, programs with imports that met a
-run-time error before a suite, and programs over the memory limit.
+run-time error before a suite, programs over the memory limit, and Python programs before a suite that may keep a list from
+call to call, or have classes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +26,14 @@ CALL_PART = "+manners"  # a call that failed: with nodes by a parameter's name, 
 TALK_PART = "+talks"  # failed before an interactor that has a container of its own, whose "wrong" counts if it came first
 MODULE_PART = "+modules"  # a run-time error before a suite where the program imports: its modules may be asked for
 MEMORY_PART = "+memory"  # over the limit, with memory that its processes share counted once
-PARTS = (SUITE_PART, JUDGE_PART, COMPILER_PART, ORDER_PART, CALL_PART, TALK_PART, MODULE_PART, MEMORY_PART)
+KEPT_PART = "+kept"  # before a suite: lists that both hold are one; classes with rules of their own are told of
+PARTS = (SUITE_PART, JUDGE_PART, COMPILER_PART, ORDER_PART, CALL_PART, TALK_PART, MODULE_PART, MEMORY_PART, KEPT_PART)
+# Quick to tell, and in the database as well: a program without any of this keeps nothing from call to call, and has no classes.
+_MAY_KEEP = re.compile(
+    r"\b(?:class|yield|global|nonlocal|lambda|cache|lru_cache|numpy|move_to_end)\b|@|\.\w+\s*=|\bdef\b[^\n]*=|"
+    r"(?:^|\n)[A-Za-z_][\w, ]*(?::[^=\n]+)?=",
+    re.ASCII,
+)
 JUDGE_MACRO = "ONLINE_JUDGE"
 
 # The version for a suite ``t`` of the table test_suites, in SQL. Parameter: grader.
@@ -45,6 +54,8 @@ VERSION_OF_VERDICT = f"""
 || CASE WHEN s.language = 'python' AND v.verdict = 'runtime_error' AND contains(s.code, 'import')
         AND len(list_intersect(t.test_kinds, ['assert', 'pytest'])) > 0 THEN '{MODULE_PART}' ELSE '' END
 || CASE WHEN v.verdict = 'memory_limit' THEN '{MEMORY_PART}' ELSE '' END
+|| CASE WHEN s.language = 'python' AND len(list_intersect(t.test_kinds, ['assert', 'pytest'])) > 0
+        AND regexp_matches(s.code, '{_MAY_KEEP.pattern}') THEN '{KEPT_PART}' ELSE '' END
 """.strip()
 
 # The version of the validation of a problem ``p`` by a suite ``t``; all its rows have one. Parameters: grader, online_judge.
@@ -70,6 +81,11 @@ def wants_judge_macro(language: str, code: str) -> bool:
     return language == "cpp" and JUDGE_MACRO in code
 
 
+def may_keep(language: str, code: str) -> bool:
+    """Whether a program may keep a list from call to call, or have classes of its own."""
+    return language == "python" and _MAY_KEEP.search(code) is not None
+
+
 def version_of_verdict(suite: Suite, language: str, code: str, verdict: str, *, online_judge: bool) -> str:
     """``VERSION_OF_VERDICT`` for a verdict on a solution by a suite."""
     suite_version = version_of_suite(suite["tests"])
@@ -83,6 +99,7 @@ def version_of_verdict(suite: Suite, language: str, code: str, verdict: str, *, 
         TALK_PART: suite["interactor"] is not None and verdict != "accepted",
         MODULE_PART: language == "python" and verdict == "runtime_error" and "import" in code and SUITE_PART in suite_version,
         MEMORY_PART: verdict == "memory_limit",
+        KEPT_PART: SUITE_PART in suite_version and may_keep(language, code),
     }
     return suite_version + "".join(part for part, concerned in parts.items() if concerned)
 

@@ -274,7 +274,7 @@ def _answer(entry, literals, code, namespace, data):
         function = getattr(namespace[owner](), name) if owner else namespace[name]
         args, kwargs = ast.literal_eval(data.decode("utf-8", "surrogatepass"))
         found = function(*args, **kwargs)
-        _result(json.dumps(values.encode(found)).encode())
+        _result(json.dumps(values.encode_with_word(found)).encode())
     else:
         function = platform_helpers.find_entry(namespace, entry)
         call = json.loads(data)

@@ -5,7 +5,7 @@ Encoding (JSON): null, true/false, integers as numbers, strings; lists as arrays
 keys of a dict, ``q`` a deque (arrays), ``d`` a dict ([[key, value], …]), ``b`` bytes (hex), ``n`` another number
 ([``Fraction`` | ``Decimal`` | ``complex``, text]), ``a`` an array or a truth value of numpy's (what its ``tolist`` gives),
 ``o`` the type's name of anything else, which equals nothing. A whole result may be ``p``: None was returned, and this is what
-a judge shows in its place.
+a judge shows in its place; or ``w``: this is the data in it, but its class, or that of something in it, has rules of its own.
 """
 
 import collections
@@ -26,11 +26,9 @@ _RULES = {
 }  # fmt: skip
 
 
-def encode(value, depth=0, rules=False):
+def encode(value, rules=False, above=()):
     """``value`` as JSON-ready data. Subclasses count as their plain base (Counter as dict, named tuple as list). ``rules``: but
-    what has rules of its own for how it compares and counts is ``o``."""
-    if depth > _DEPTH:
-        return {"o": "nested too deeply"}
+    what has rules of its own for how it compares and counts is ``o``. ``above``: identities of the containers it is in."""
     kind = type(value)
     if kind is int:
         return value if value.bit_length() <= _JSON_BITS else {"i": hex(value)}
@@ -38,33 +36,60 @@ def encode(value, depth=0, rules=False):
         return value
     if kind is float:
         return {"f": float.__repr__(value)}
+    if len(above) > _DEPTH or id(value) in above:
+        return {"o": "nested too deeply"}
+    above = (*above, id(value))
     mro = kind.__mro__
     if rules and kind not in _PLAIN and _has_rules(mro):
         return {"o": kind.__qualname__}
     if list in mro:
-        return [encode(item, depth + 1, rules) for item in list.__iter__(value)]
+        return [encode(item, rules, above) for item in list.__iter__(value)]
     if tuple in mro:
-        return {"t": [encode(item, depth + 1, rules) for item in tuple.__iter__(value)]}
+        return {"t": [encode(item, rules, above) for item in tuple.__iter__(value)]}
     if dict in mro:
-        return {"d": [[encode(k, depth + 1, rules), encode(v, depth + 1, rules)] for k, v in dict.items(value)]}
+        return {"d": [[encode(k, rules, above), encode(v, rules, above)] for k, v in dict.items(value)]}
     if set in mro or frozenset in mro:
         base = set if set in mro else frozenset
-        return {"s": [encode(item, depth + 1, rules) for item in base.__iter__(value)]}
+        return {"s": [encode(item, rules, above) for item in base.__iter__(value)]}
     if kind in _KEYS:  # Python's == takes them for a set
-        return {"s": [encode(item, depth + 1, rules) for item in value]}
+        return {"s": [encode(item, rules, above) for item in value]}
     if collections.deque in mro:
-        return {"q": [encode(item, depth + 1, rules) for item in collections.deque.__iter__(value)]}
+        return {"q": [encode(item, rules, above) for item in collections.deque.__iter__(value)]}
     if kind is bytes or kind is bytearray:
         return {"b": bytes(value).hex()}
     if kind is fractions.Fraction or kind is decimal.Decimal or kind is complex:
         return {"n": [kind.__name__, kind.__str__(value)]}
     if int in mro:
-        return encode(int.__add__(value, 0), depth, rules)
+        return encode(int.__add__(value, 0))
     if float in mro:
         return {"f": float.__repr__(float.__add__(value, 0.0))}
     if str in mro:
         return str.__str__(value) if type(str.__str__(value)) is str else str.__getitem__(value, slice(None))
-    return _numpy(value, kind, depth)
+    return _numpy(value, kind, above)
+
+
+def encode_with_word(value):
+    """``value`` as ``encode`` has it, marked as ``w`` where a class has rules of its own for how it compares and counts."""
+    plain = encode(value)
+    return plain if value is None or type(value) in _SCALARS or not _of_own(value) else {"w": plain}
+
+
+def _of_own(value, above=()):
+    """Whether ``value``, or something in it, is of a subclass of a plain type with rules of its own."""
+    mro = type(value).__mro__
+    if mro[0] in _SCALARS or len(above) > _DEPTH or id(value) in above:
+        return False
+    if mro[0] not in _PLAIN and not _PLAIN.isdisjoint(mro) and mro[0].__module__ != "numpy" and _has_rules(mro):
+        return True
+    above = (*above, id(value))
+    if dict in mro:
+        return any(_of_own(key, above) or _of_own(item, above) for key, item in dict.items(value))
+    base = next((base for base in _ITERATED if base in mro), None)
+    return base is not None and any(_of_own(item, above) for item in base.__iter__(value))
+
+
+_SCALARS = {int, float, str, bool, bytes, type(None)}
+_ITERATED = (list, tuple, set, frozenset, collections.deque)
 
 
 def _has_rules(mro):
@@ -76,8 +101,8 @@ def _has_rules(mro):
     return False
 
 
-def _numpy(value, kind, depth):
+def _numpy(value, kind, above):
     if kind.__module__ == "numpy" and hasattr(kind, "tolist"):
-        plain = encode(kind.tolist(value), depth + 1)
+        plain = encode(kind.tolist(value), False, above)
         return {"a": plain} if type(plain) in (list, bool) else plain
     return {"o": kind.__qualname__}

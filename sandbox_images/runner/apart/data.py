@@ -1,9 +1,9 @@
 """Plain data between a suite and a program: a closed set of types as JSON, rebuilt from data on the other side.
 
 None, booleans, integers, floats and strings stand for themselves; all else is a list whose first item is a tag. Mutable
-containers are numbered in the order they are met, on both sides alike, so that shared and cyclic structure survives and a
-container changed in place can be named. Instances of plain node classes (linked lists, trees) travel in a table of their
-own, so that a list of ten thousand nodes is no deep nesting.
+containers are numbered in the order they are met, on both sides alike (``shared.py``), so that shared and cyclic structure
+survives and a container changed in place can be named. Instances of plain node classes (linked lists, trees) travel in a table
+of their own, so that a list of ten thousand nodes is no deep nesting.
 
 What is no plain data is the peer's matter (``foreign`` and ``native``): objects by handle, functions to be called back.
 """
@@ -16,32 +16,23 @@ import fractions
 import importlib
 import pathlib
 import sys
-import types
+
+from runner.apart.shared import SCALARS, Table
 
 DEPTH = 120  # levels of containers in containers
 BIG = 1 << 13_000  # Python neither writes nor reads decimal integers of more than 4,300 digits
-SCALARS = {int, str, bool, float, type(None)}
 _FACTORIES = {factory.__name__: factory for factory in (list, int, dict, set, str, float, tuple, bool)} | {"": None}
 _FACTORY_NAMES = {value: name for name, value in _FACTORIES.items()}
-# Modules whose public functions and classes mean the same in both processes, so that a name is enough. None of them holds
-# anything that equals everything, skips a test or reaches into the process.
-SAFE_MODULES = {
-    "math", "cmath", "collections", "collections.abc", "typing", "itertools", "functools", "heapq", "bisect", "string", "re",
-    "datetime", "operator", "decimal", "fractions", "statistics", "numbers", "abc", "enum", "copy", "dataclasses", "json",
-    "random", "time", "array", "textwrap", "calendar", "hashlib", "struct", "uuid", "types", "io", "contextlib", "queue",
-    "zoneinfo", "base64", "binascii", "secrets", "unicodedata", "pprint", "_io",
-}  # fmt: skip
-SAFE_BUILTINS = {
-    "abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "callable", "chr", "classmethod", "complex", "dict",
-    "divmod", "enumerate", "filter", "float", "format", "frozenset", "hash", "hex", "int", "isinstance", "issubclass", "iter",
-    "len", "list", "map", "max", "memoryview", "min", "next", "object", "oct", "ord", "pow", "print", "property", "range",
-    "repr", "reversed", "round", "set", "slice", "sorted", "staticmethod", "str", "sum", "tuple", "type", "zip",
-}  # fmt: skip
 
 
 def is_plain(value):
     """Whether a value is plain data that is no scalar."""
     return type(value) in _ENCODERS
+
+
+def is_mutable(value):
+    """Whether it is a container that can be changed in place."""
+    return type(value) in _TAGS
 
 
 def empty_like(container):
@@ -51,13 +42,17 @@ def empty_like(container):
         return collections.deque(maxlen=container.maxlen)
     if kind is collections.defaultdict:
         return collections.defaultdict(container.default_factory)
-    return array.array(container.typecode) if kind is array.array else kind()
+    if kind is array.array:
+        return array.array(container.typecode)
+    return container.copy() if kind.__module__ == "numpy" else kind()
 
 
 def clear(container):
     """Empty a mutable container."""
     if type(container) is array.array:
         del container[:]
+    elif type(container).__module__ == "numpy":
+        container[...] = container.dtype.type()
     else:
         container.clear()
 
@@ -71,21 +66,12 @@ class Malformed(Exception):
 
 
 class Encoder:
-    """Values to JSON-ready data. ``keep`` holds the numbered containers, ``nodes`` the instances that go by structure."""
+    """Values to JSON-ready data. ``table`` holds the numbered containers, and the nodes, instances that go by structure."""
 
-    def __init__(self, foreign, is_node=None):
+    def __init__(self, foreign, is_node=None, table=None):
         self._foreign, self._is_node = foreign, is_node
-        self.keep, self._memo = [], {}
-        self.nodes, self._node_memo = [], {}
+        self.table = Table() if table is None else table
         self._depth = 0
-
-    def seed(self, containers, nodes):
-        """Take the numbers of another encoding's containers and nodes, whose contents are known to the other side."""
-        for container in containers:
-            self._number(container)
-        for node in nodes:
-            self._node_memo[id(node)] = len(self.nodes)
-            self.nodes.append(node)
 
     def encode(self, value):
         kind = type(value)
@@ -98,7 +84,7 @@ class Encoder:
             if (key := _zone_key(value)) is not None:
                 return ["Z", key]
             return self._foreign(value, self)
-        number = self._memo.get(id(value))
+        number = self.table.numbers.get(id(value))
         if number is not None:
             return ["r", number]
         self._depth += 1
@@ -111,20 +97,21 @@ class Encoder:
 
     def node(self, value):
         """The number of a node."""
-        number = self._node_memo.get(id(value))
-        if number is None:
-            number = self._node_memo[id(value)] = len(self.nodes)
-            self.nodes.append(value)
-        return number
+        number = self.table.node_numbers.get(id(value))
+        return self.table.add_node(value) if number is None else number
 
-    def node_table(self, start=0):
-        """[class name, {attribute: value}] of each node from ``start`` on; those met on the way are appended."""
-        table, position = [], start
-        while position < len(self.nodes):
-            node = self.nodes[position]
-            table.append([type(node).__name__, {name: self.encode(value) for name, value in vars(node).items()}])
-            position += 1
-        return table
+    def node_table(self, start):
+        """[class name, {attribute: value}] of each node from number ``start`` on; those met on the way are appended."""
+        found, number = [], start
+        while number < self.table.next_node:
+            node = self.table.nodes[number]
+            found.append([type(node).__name__, self.attributes(node)])
+            number += 1
+        return found
+
+    def attributes(self, node):
+        """What a node holds."""
+        return {name: self.encode(value) for name, value in vars(node).items()}
 
     def items(self, values):
         """The encoded items of a sequence."""
@@ -135,17 +122,13 @@ class Encoder:
     def pairs(self, mapping):
         """Keys and values in turn."""
         flat = []
-        for key, value in dict.items(mapping):
+        for key, value in type(mapping).items(mapping):  # an OrderedDict has an order of its own
             flat += (self.encode(key), self.encode(value))
         return flat
 
     def content(self, value):
         """What a numbered container holds, without its number: to be put into the same container on the other side."""
         return _ENCODERS[type(value)](self, value, numbered=False)
-
-    def _number(self, value):
-        self._memo[id(value)] = len(self.keep)
-        self.keep.append(value)
 
 
 _FAST = SCALARS - {int}  # an integer may be too long for JSON
@@ -154,7 +137,7 @@ _FAST = SCALARS - {int}  # an integer may be too long for JSON
 def _container(tag, items):
     def encode(encoder, value, numbered=True):
         if numbered:
-            encoder._number(value)
+            encoder.table.add(value)
         return [tag, *items(encoder, value)]
 
     return encode
@@ -243,20 +226,38 @@ _ENCODERS = {
 class Decoder:
     """JSON data to values. ``native``: a peer's own tags; ``make_node``: an empty instance for a class name."""
 
-    def __init__(self, native, make_node=None):
+    def __init__(self, native, make_node=None, table=None):
         self._native, self._make_node = native, make_node
-        self.table, self.nodes = [], []
+        self.table = Table() if table is None else table
+        self._number = self._end = self.table.next
 
-    def nodes_from(self, table):
+    def reserve(self, count):
+        """Keep the next numbers for the containers of this message: while they are made, objects may be asked for their hash, and
+        messages go to and fro."""
+        self.table.next += count
+        self._end = self.table.next
+
+    def add(self, container):
+        """Give a container its number."""
+        if self._number == self._end:
+            self.reserve(1)
+        self.table.put(self._number, container)
+        self._number += 1
+
+    def nodes_from(self, described):
         """Make the empty nodes of a message; ``fill_nodes`` comes after the values that stand before them."""
-        self.nodes += [self._make_node(name) for name, _ in table]
+        for name, _ in described:
+            self.table.add_node(self._make_node(name))
 
-    def fill_nodes(self, table, start=0):
+    def fill_nodes(self, described, start):
         """Give nodes their attributes."""
-        for node, (_, attributes) in zip(self.nodes[start:], table, strict=True):
-            values = {name: self.decode(value) for name, value in attributes.items()}
-            for name, value in values.items():
-                object.__setattr__(node, name, value)
+        for number, (_, attributes) in enumerate(described, start):
+            for name, value in self.attributes(attributes).items():
+                object.__setattr__(self.table.nodes[number], name, value)
+
+    def attributes(self, encoded):
+        """What a node is to hold."""
+        return {name: self.decode(value) for name, value in encoded.items()}
 
     def decode(self, data):
         if type(data) is not list:
@@ -265,15 +266,15 @@ class Decoder:
             return data
         tag = data[0]
         if tag == "r":
-            return self.table[data[1]]
+            return self.table.containers[data[1]]
         if tag == "n":
-            return self.nodes[data[1]]
+            return self.table.nodes[data[1]]
         make = _MAKERS.get(tag)
         if make is None:
             return self._native(tag, data, self)
         if tag in _EMPTY:
             value = _EMPTY[tag](data)
-            self.table.append(value)
+            self.add(value)
             make(self, value, data)
             return value
         return make(self, data)
@@ -357,44 +358,3 @@ _MAKERS = {
     "...": lambda decoder, data: ...,
     "ni": lambda decoder, data: NotImplemented,
 }
-
-
-_NAMED = (
-    types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
-    types.ClassMethodDescriptorType,
-)  # fmt: skip
-
-
-def global_name(value):
-    """["g", module, name] of a public function or class of the standard library, ["m", name] of a module; else None. No
-    attribute of an object of the program's is asked for: it may have a ``__getattr__`` of its own."""
-    kind = type(value)
-    if kind is types.ModuleType:
-        return ["m", value.__name__] if sys.modules.get(value.__name__) is value else None
-    if kind in _NAMED:
-        module, name = value.__module__ if kind in _NAMED[:2] else None, value.__qualname__
-    elif issubclass(kind, type):
-        module, name = type.__dict__["__module__"].__get__(value), type.__dict__["__qualname__"].__get__(value)
-    elif kind.__module__ == "typing":
-        module, name = "typing", getattr(value, "_name", None) or getattr(value, "__name__", None)  # List, Optional …
-    else:
-        return None
-    module = module or "builtins"
-    if not (isinstance(module, str) and isinstance(name, str)):
-        return None
-    for place in (module, module.lstrip("_")):  # heapq.heappush says it is of _heapq
-        if is_safe(place, name) and getattr(sys.modules.get(place), name, None) is value:
-            return ["g", place, name]
-    return None
-
-
-def is_safe(module, name):
-    """Whether a name of the standard library may stand for itself in the suite's process."""
-    if module == "builtins":
-        return name in SAFE_BUILTINS or _is_exception(name)
-    return module in SAFE_MODULES and not name.startswith("_")
-
-
-def _is_exception(name):
-    value = getattr(sys.modules["builtins"], name, None)
-    return isinstance(value, type) and issubclass(value, BaseException)

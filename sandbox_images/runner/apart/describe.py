@@ -7,7 +7,7 @@ import collections
 import enum
 import types
 
-from runner.apart import data, peer
+from runner.apart import peer, standard
 
 # What a class may define that the suite's interpreter looks up on a type.
 _SPECIAL_NAMES = """
@@ -22,6 +22,21 @@ SPECIAL = frozenset(f"__{name}__" for name in _SPECIAL_NAMES.split())
 PLAIN_BASES = (str, bytes, bool, int, float, complex, list, tuple, dict, set, frozenset, collections.deque, bytearray)
 # How plain data compares is the same for a subclass that says nothing of it.
 OF_CONTENT = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__", "__len__"}
+# What each class has, and what each named tuple has.
+_OF_CLASSES = {
+    "__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__slots__", "__annotations__", "__init__", "__new__",
+    "__firstlineno__", "__static_attributes__", "__orig_bases__", "__parameters__", "__init_subclass__", "__class_getitem__",
+}  # fmt: skip
+OF_NAMED_TUPLES = {
+    "_make",
+    "_replace",
+    "_asdict",
+    "_fields",
+    "_field_defaults",
+    "__match_args__",
+    "__getnewargs__",
+    "__replace__",
+}
 _ITERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
@@ -39,7 +54,24 @@ def description(program, value, encoder):
         return {"k": "it", "name": kind.__name__}
     if issubclass(kind, enum.Enum):
         return {"k": "e", "c": program.foreign(kind, encoder), "name": value._name_, "value": encoder.encode(value._value_)}
-    return {"k": "o", "c": program.handle(kind, encoder) if data.global_name(kind) is None else _class(program, kind, encoder)}
+    return {
+        "k": "o",
+        "c": program.handle(kind, encoder) if standard.global_name(kind) is None else _class(program, kind, encoder),
+    }
+
+
+def own_names(cls, base):
+    """What a subclass of the plain type ``base`` says anew, or in its own way."""
+    found = set()
+    for kind in type.mro(cls):
+        if kind is base:
+            break
+        found |= {name for name, value in vars(kind).items() if not (name == "__repr__" and _is_of_named_tuples(value))}
+    return found - _OF_CLASSES
+
+
+def _is_of_named_tuples(function):
+    return type(function) is types.FunctionType and function.__module__ == "collections"
 
 
 def has_methods(cls):

@@ -1,7 +1,8 @@
 """Calls between two processes on a socket pair: what a suite and a program have in common as callers and as called.
 
-A request names an operation, a target and arguments; the answer brings a result or an exception, and what has changed in
-place in the arguments. Either side may call back while it is asked. What the operations are stands in ``suite.py`` and
+A request names an operation, a target and arguments; the answer brings a result or an exception. Both bring what has changed
+in lists and the like that both sides hold (``shared.py``). Either side may call back while it is asked.
+ What the operations are stands in ``suite.py`` and
 ``program.py``; how values are encoded in ``data.py``.
 """
 
@@ -12,7 +13,7 @@ import struct
 import sys
 import threading
 
-from runner.apart import data
+from runner.apart import data, shared, standard
 
 CHUNK = 1 << 20
 LARGEST = 256 * 1024 * 1024  # bytes of a message
@@ -24,7 +25,7 @@ EXCEPTION_MODULES = {
 }  # fmt: skip
 # Modules a star import may pass on: the suite gets its own.
 OPEN_MODULES = {"numpy", "os", "sys", "posixpath", "pytest", "unittest", "logging", "threading", "asyncio", "pathlib"}
-KNOWN_MODULES = data.SAFE_MODULES | OPEN_MODULES  # that a program's answer may name, and the suite's process then imports
+KNOWN_MODULES = standard.SAFE_MODULES | OPEN_MODULES  # that a program's answer may name, and the suite's process then imports
 
 
 class Gone(BaseException):
@@ -39,14 +40,18 @@ class Link:
         self._encode = json.JSONEncoder(check_circular=False).encode  # lists in themselves are numbered
         self._decode = json.JSONDecoder(parse_constant=constant).decode
 
-    def send(self, message):
+    def framed(self, message):
+        """A message as bytes. Raises ``Cannot``."""
         try:
             text = self._encode(message).encode()
         except (RecursionError, ValueError) as error:
             raise data.Cannot("data that JSON cannot hold") from error
         if len(text) > LARGEST:
             raise data.Cannot(f"a message of {len(text)} bytes")
-        view = memoryview(struct.pack(">I", len(text)) + text)
+        return struct.pack(">I", len(text)) + text
+
+    def send(self, frame):
+        view = memoryview(frame)
         try:
             while view:
                 view = view[os.write(self._fd, view) :]
@@ -88,6 +93,8 @@ class Peer:
     def __init__(self, fd):
         self._link = Link(fd, self.constant)
         self._lock = threading.RLock()
+        self._table = shared.Table()
+        self._sending, self._receiving = False, 0
 
     # ---- of a subclass ----------------------------------------------------------------------------------------------
 
@@ -138,57 +145,109 @@ class Peer:
 
     def request(self, operation, target=None, name=None, args=(), kwargs=None):
         """Ask the other side and wait for its answer; while it works on it, it may ask back."""
-        encoder = data.Encoder(self.foreign, self.is_node)
         with self._lock:
-            message = {"o": operation, "n": target, "m": name, **self._arguments(encoder, args, kwargs or {}), **self.before()}
-            self._link.send(message)
+
+            def fields(encoder):
+                return {
+                    "o": operation, "n": target, "m": name,
+                    "a": [encoder.encode(value) for value in args],
+                    "k": {name: encoder.encode(value) for name, value in kwargs.items()} if kwargs else {},
+                }  # fmt: skip
+
+            self._send(fields, {**self.unheld(), **self.before()})
             while "o" in (answer := self._link.receive()):
                 self._answer(answer)
             self.note(answer)
-            return self._result(answer, encoder, message)
+            return self._result(answer, args, kwargs or {})
 
-    @staticmethod
-    def _arguments(encoder, args, kwargs):
-        return {
-            "a": [encoder.encode(value) for value in args],
-            "k": {name: encoder.encode(value) for name, value in kwargs.items()},
-            "t": encoder.node_table(),
-        }
-
-    def _result(self, answer, encoder, message):
-        decoder = data.Decoder(self.native, self.make_node)
-        decoder.table, decoder.nodes = list(encoder.keep), list(encoder.nodes)
-        known = len(decoder.nodes)
+    def _send(self, fields, besides):
+        """Send a message: what changed in what both sides hold, ``fields(encoder)``, new nodes, and ``besides``. Raises
+        ``Cannot``, and then nothing was sent."""
+        if self._sending:
+            raise RuntimeError("asked while an answer was written")
+        table, self._sending = self._table, True
+        encoder, first, first_node = data.Encoder(self.foreign, self.is_node, table), table.next, table.next_node
         try:
-            decoder.nodes_from(answer["t"])
-            self.changing(decoder, known, answer, message)
-            for number, content in answer["c"]:
-                decoder.refill(decoder.table[number], content)
-            result = decoder.decode(answer["r"]) if "r" in answer else None
-            for node, attributes in zip(decoder.nodes[:known], answer["s"], strict=False):
-                self._change(node, {name: decoder.decode(value) for name, value in attributes.items()})
-            decoder.fill_nodes(answer["t"], known)
-            error = self.decode_error(answer["x"], decoder) if "x" in answer else None
+            containers, nodes = table.changes()
+            message = (
+                {"c": [[number, _content(encoder, table.containers[number])] for number in containers]} if containers else {}
+            )
+            message.update(fields(encoder))
+            if nodes:
+                message["s"] = [[number, encoder.attributes(table.nodes[number])] for number in nodes]
+            if table.next_node > first_node:
+                message["t"] = encoder.node_table(first_node)
+            if table.next > first:
+                message["w"] = table.next - first
+            frame = self._link.framed({**message, **besides})
+        except BaseException:
+            table.back_to(first, first_node)
+            raise
+        finally:
+            self._sending = False
+        table.told(containers, nodes)
+        self._link.send(frame)
+
+    def _received(self, message, decode, args=(), kwargs=()):
+        """Carry out what a message says of what both sides hold; what ``decode(decoder)`` makes of the rest. ``args`` and
+        ``kwargs`` are those of the call that it answers."""
+        table = self._table
+        decoder, first, first_node = data.Decoder(self.native, self.make_node, table), table.next, table.next_node
+        new, containers, nodes = message.get("t", ()), message.get("c", ()), message.get("s", ())
+        count = message.get("w", 0)
+        if type(count) is not int or not 0 <= count <= LARGEST:
+            raise data.Malformed("a number of containers")
+        self._receiving += 1
+        try:
+            decoder.reserve(count)
+            last, last_node = table.next, first_node + len(new)
+            decoder.nodes_from(new)
+            if containers or nodes:
+                given = [*map(id, args), *map(id, kwargs.values())] if kwargs else [*map(id, args)]
+                self.changing(table, [number for number, _ in containers], [number for number, _ in nodes], given)
+            for number, content in containers:
+                _refill(decoder, table.containers[number], content)
+            found = decode(decoder)
+            for number, attributes in nodes:
+                fields = vars(table.nodes[number])
+                attributes = decoder.attributes(attributes)
+                for name in fields.keys() - attributes.keys():
+                    del fields[name]
+                fields.update(attributes)
+            decoder.fill_nodes(new, first_node)
+        finally:
+            self._receiving -= 1
+        table.told(
+            [*(number for number, _ in containers), *range(first, last)],
+            [*(number for number, _ in nodes), *range(first_node, last_node)],
+        )
+        return found
+
+    def _result(self, answer, args, kwargs):
+        def decoded(decoder):
+            if "x" in answer:
+                return None, self.decode_error(answer["x"], decoder)
+            return decoder.decode(answer["r"]), None
+
+        try:
+            result, error = self._received(answer, decoded, args, kwargs)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as problem:
             raise data.Malformed(f"{type(problem).__name__}: {problem}") from problem
-        self.changed(encoder, answer)
+        self.changed([number for number, _ in answer.get("c", ())], [number for number, _ in answer.get("s", ())])
         if error is not None:
             raise error
         return result
 
-    def changing(self, decoder, known, answer, message):
-        """What was sent is about to be changed in place, as the other side has changed it: the containers of the decoder's
-        table and the first ``known`` of its nodes, which may be replaced here."""
+    def changing(self, table, containers, nodes, given):
+        """Containers and nodes of these numbers are about to be changed, as the other side has changed them; they may be
+        replaced here. ``given``: identities of the arguments of the call that did it."""
 
-    def changed(self, encoder, answer):
-        """It has been."""
+    def changed(self, containers, nodes):
+        """They have been."""
 
-    @staticmethod
-    def _change(node, attributes):
-        fields = vars(node)
-        for name in set(fields) - set(attributes):
-            del fields[name]
-        fields.update(attributes)
+    def unheld(self):
+        """Fields of a request that say what both sides may forget."""
+        return {}
 
     # ---- being asked ------------------------------------------------------------------------------------------------
 
@@ -199,11 +258,12 @@ class Peer:
 
     def _answer(self, message):
         self.note(message)
-        decoder = data.Decoder(self.native, self.make_node)
-        decoder.nodes_from(message["t"])
-        args = [decoder.decode(value) for value in message["a"]]
-        kwargs = {name: decoder.decode(value) for name, value in message["k"].items()}
-        decoder.fill_nodes(message["t"])
+
+        def decoded(decoder):
+            args = [decoder.decode(value) for value in message["a"]]
+            return args, {name: decoder.decode(value) for name, value in message["k"].items()}
+
+        args, kwargs = self._received(message, decoded)
         error = result = None
         try:
             result = self.perform(message, args, kwargs)
@@ -211,53 +271,63 @@ class Peer:
             raise
         except BaseException as raised:
             error = raised
-        encoder = data.Encoder(self.foreign, self.is_node)
         try:
-            answer = self._answer_of(message, decoder, encoder, args, kwargs, result, error)
+            if error is None:
+                self._send(lambda encoder: {"r": encoder.encode(result)}, self.after())
+            else:
+                self._send(lambda encoder: {"x": self.encode_error(error, encoder)}, self.after())
         except data.Cannot as problem:
-            answer = {"x": self.encode_error(problem, data.Encoder(self.foreign)), "c": [], "s": [], "t": []}
-        self._link.send({**answer, **self.after()})
-
-    def _answer_of(self, message, decoder, encoder, args, kwargs, result, error):
-        answer = {"c": [], "s": []}
-        encoder.seed(decoder.table, decoder.nodes)
-        known = len(decoder.nodes)
-        if (decoder.table or decoder.nodes) and self._changed(message, args, kwargs):
-            answer["c"] = [[number, encoder.content(value)] for number, value in enumerate(decoder.table)]
-        if error is None:
-            answer["r"] = encoder.encode(result)
-        else:
-            answer["x"] = None  # encoded last, as it is decoded
-        if answer["c"] or known:
-            answer["s"] = [{name: encoder.encode(value) for name, value in vars(node).items()} for node in decoder.nodes]
-        answer["t"] = encoder.node_table(known)
-        if error is not None:
-            answer["x"] = self.encode_error(error, encoder)
-        return answer
-
-    def _changed(self, message, args, kwargs):
-        """Whether the arguments are not any more what they were; structure that is shared counts as well."""
-        again = self._arguments(data.Encoder(self.foreign, self.is_node), args, kwargs)
-        return json.dumps([again["a"], again["k"], again["t"]]) != json.dumps([message["a"], message["k"], message["t"]])
+            reason = problem  # the other name is gone when this is called
+            self._send(lambda encoder: {"x": self.encode_error(reason, encoder)}, self.after())
 
 
 # ---- what both sides carry alike ------------------------------------------------------------------------------------
 
 
-def encode_array(value):
+def _content(encoder, container):
+    """What stands in a numbered container now."""
+    return _array(container) if type(container).__module__ == "numpy" else encoder.content(container)
+
+
+def _refill(decoder, container, content):
+    if type(container).__module__ != "numpy":
+        decoder.refill(container, content)
+    elif content[1:3] != [container.dtype.str, list(container.shape)]:
+        raise data.Cannot("an array whose shape was changed")
+    else:
+        container[...] = decode_array(content)
+
+
+def _array(value):
+    return ["np", value.dtype.str, list(value.shape), value.tobytes().decode("latin-1")]
+
+
+def encode_array(value, encoder):
     """A NumPy array or scalar of numbers or text as data; None where it is neither."""
     numpy = sys.modules.get("numpy")
     if numpy is None or type(value).__module__ not in ("numpy", "numpy.core.records"):
         return None
     if type(value) is numpy.ndarray and value.dtype.kind in "biufcUS":
-        return ["np", value.dtype.str, list(value.shape), value.tobytes().decode("latin-1")]
+        number = encoder.table.numbers.get(id(value))
+        if number is not None:
+            return ["r", number]
+        encoder.table.add(value)
+        return _array(value)
     if isinstance(value, numpy.generic) and value.dtype.kind in "biufcUS":
         return ["np", value.dtype.str, None, value.tobytes().decode("latin-1")]
     return None
 
 
-def decode_array(encoded):
+def numbered_array(encoded, decoder):
     """The array or scalar again."""
+    value = decode_array(encoded)
+    if encoded[2] is not None:
+        decoder.add(value)
+    return value
+
+
+def decode_array(encoded):
+    """The same without a number."""
     numpy = importlib.import_module("numpy")
     dtype = numpy.dtype(str(encoded[1]))
     if dtype.kind not in "biufcUS":
@@ -273,7 +343,7 @@ def decode_global(encoded):
             raise data.Malformed("a module")
         return importlib.import_module(encoded[1])
     _, module, name = encoded
-    if not data.is_safe(module, name):
+    if not standard.is_safe(module, name):
         raise data.Malformed("a name")
     return getattr(importlib.import_module(module), name)
 
@@ -284,13 +354,13 @@ def exception_name(cls):
     known = sys.modules.get(module)
     if known is None or getattr(known, name, None) is not cls:
         return None
-    return ["g", module, name] if module in EXCEPTION_MODULES or data.is_safe(module, name) else None
+    return ["g", module, name] if module in EXCEPTION_MODULES or standard.is_safe(module, name) else None
 
 
 def exception_class(encoded):
     """That class."""
     _, module, name = encoded
-    if module not in EXCEPTION_MODULES and not data.is_safe(module, name):
+    if module not in EXCEPTION_MODULES and not standard.is_safe(module, name):
         raise data.Malformed("an exception")
     cls = getattr(importlib.import_module(module), name)
     if not (isinstance(cls, type) and issubclass(cls, BaseException)):

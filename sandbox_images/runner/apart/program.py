@@ -6,7 +6,6 @@ forge every answer, so nothing it says is believed but as an answer.
 """
 
 import builtins
-import collections
 import contextlib
 import copy
 import enum
@@ -15,7 +14,7 @@ import random
 import sys
 import types
 
-from runner.apart import data, describe, peer, proxies
+from runner.apart import data, describe, peer, proxies, standard
 from runner.apart.describe import PLAIN_BASES
 
 
@@ -32,7 +31,6 @@ class Program(peer.Peer):
         self._asked_for = set()  # subclasses of plain types, with methods of their own, that the suite has called
         self._read = [0, 0]
         self._originals = {}
-        self._copies = collections.deque(maxlen=100_000)
 
     # ---- operations -------------------------------------------------------------------------------------------------
 
@@ -128,6 +126,8 @@ class Program(peer.Peer):
     # ---- what the suite sends along, and what is sent back --------------------------------------------------------------
 
     def note(self, message):
+        if forgotten := message.get("d"):
+            self._table.forget(*forgotten)
         for field, value in (message.get("e") or {}).items():
             decoded = data.Decoder(self.native).decode(value)
             if field == "stdin":
@@ -176,9 +176,9 @@ class Program(peer.Peer):
             return ["cb", object.__getattribute__(value, "_ocr_proxy")]
         if type(value) is types.FunctionType and "_ocr_proxy" in vars(value):
             return ["cb", vars(value)["_ocr_proxy"]]
-        if (array := peer.encode_array(value)) is not None:
+        if (array := peer.encode_array(value, encoder)) is not None:
             return array
-        if (named := data.global_name(value)) is not None and (named[0] != "m" or named[1] in peer.KNOWN_MODULES):
+        if (named := standard.global_name(value)) is not None and (named[0] != "m" or named[1] in peer.KNOWN_MODULES):
             return named  # another module stays here, as an object does
         kind = type(value)
         if issubclass(kind, BaseException):
@@ -190,16 +190,17 @@ class Program(peer.Peer):
         return self.handle(value, encoder)
 
     def _flattened(self, value, kind, base, encoder):
-        """A subclass of a plain type as the plain data in it; none of its methods is called."""
+        """A subclass of a plain type as the plain data in it, and what the class says of its own; none of its methods is
+        called."""
+        own = describe.own_names(kind, base)
         if base is tuple:
             items = [encoder.encode(item) for item in tuple.__iter__(value)]
             fields = getattr(kind, "_fields", None)
             if isinstance(fields, tuple) and len(fields) == len(items) and kind.__bases__ in ((tuple,), (kind.__mro__[1],)):
-                return ["nt", kind.__name__, [str(field) for field in fields], items]
-            return ["sub", ["t", *items]]
-        content = _content(value, base)
-        self._copies.append(content)  # alive as long as an encoder may know it by its id
-        return ["sub", encoder.encode(content)]
+                fields = [str(field) for field in fields]
+                return ["nt", kind.__name__, fields, items, sorted(own - {*fields} - describe.OF_NAMED_TUPLES)]
+            return ["sub", ["t", *items], kind.__name__, sorted(own)]
+        return ["sub", encoder.encode(_content(value, base)), kind.__name__, sorted(own)]
 
     def native(self, tag, encoded, decoder):
         if tag == "h":
@@ -207,7 +208,7 @@ class Program(peer.Peer):
         if tag in ("g", "m"):
             return peer.decode_global(encoded) if tag == "g" else sys.modules.get(encoded[1]) or __import__(encoded[1])
         if tag == "np":
-            return peer.decode_array(encoded)
+            return peer.numbered_array(encoded, decoder)
         if tag == "cb":
             return self._proxy(encoded)
         if tag == "ex":
@@ -238,6 +239,7 @@ class Program(peer.Peer):
         except BaseException:
             text = ""
         cls = type(error)
+        described = peer.exception_name(cls) or self.handle(cls, encoder)
         args = []
         for value in error.args if type(error.args) is tuple else ():
             args.append(encoder.encode(value))
@@ -250,7 +252,7 @@ class Program(peer.Peer):
                 fields.setdefault(name, encoder.encode(value))
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return {
-            "c": peer.exception_name(cls) or self.handle(cls, encoder), "a": args, "s": str(text), "f": fields,
+            "c": described, "a": args, "s": str(text), "f": fields,
             "cause": self.encode_error(cause, encoder) if type(cause) is not type(None) and _goes_on(encoder) else None,
             "explicit": error.__cause__ is not None,
         }  # fmt: skip

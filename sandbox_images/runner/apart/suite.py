@@ -16,7 +16,7 @@ import sys
 import types
 
 from runner import cover
-from runner.apart import beliefs, data, doubts, drawn, names, peer, standins, surroundings
+from runner.apart import beliefs, data, doubts, drawn, names, peer, standard, standins, surroundings
 
 _ITERATORS = (
     types.GeneratorType, type(iter([])), type(iter(())), type(iter("")), type(iter({})), type(iter(set())), type(iter(range(0))),
@@ -26,6 +26,7 @@ _ITERATORS = (
 _PLAIN_BASES = (str, int, float, list, tuple, dict, set, frozenset, bytes)
 _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.MethodDescriptorType)
 _OWN = ("test_solution", "__main__")  # modules of the suite's
+WATCHED = 100_000_000  # items that are looked at: a second or two
 _NODE_METHODS = {"__init__", "__repr__", "__str__", "__eq__", "__hash__", "__lt__", "__ne__"}
 
 
@@ -50,6 +51,7 @@ class Suite(beliefs.Beliefs, peer.Peer):
         self._callable_numbers = {}
         self._names = None
         self._node_classes = {}
+        self._forgotten = [], []  # numbers that the program is to forget
         standins.show_signatures = "signature" in code or "inspect" in code or "autospec" in code
         self._surroundings = surroundings.Surroundings()
 
@@ -91,22 +93,39 @@ class Suite(beliefs.Beliefs, peer.Peer):
         self.not_a_number = self.not_a_number or name == "NaN"
         return float(name)
 
-    def changing(self, decoder, known, answer, message):
-        nodes_changed = answer["s"] != [attributes for _, attributes in message["t"]][:known]
-        if self._way != doubts.COPIES:
-            self.in_place = self.in_place or nodes_changed or any(_is_held(decoder.table[number]) for number, _ in answer["c"])
-            return
-        for number, _ in answer["c"]:
-            decoder.table[number] = data.empty_like(decoder.table[number])
-        if nodes_changed:
-            decoder.nodes[:known] = [object.__new__(type(node)) for node in decoder.nodes[:known]]
+    def unheld(self):
+        table = self._table
+        if self._receiving:
+            return {}
+        if table.spent > WATCHED:
+            self.distrust("the suite holds more lists at once than can be watched for what the program does to them later")
+            return {"d": table.forget_all()}
+        table.forget(*self._forgotten)
+        containers, nodes = table.unheld()
+        containers += self._forgotten[0]
+        nodes += self._forgotten[1]
+        self._forgotten = [], []
+        return {"d": [containers, nodes]} if containers or nodes else {}
 
-    def changed(self, encoder, answer):
+    def changing(self, table, containers, nodes, given):
+        if self._way != doubts.COPIES:
+            if not self.in_place:
+                held, held_nodes = table.held(given)
+                self.in_place = not (held.isdisjoint(containers) and held_nodes.isdisjoint(nodes))
+            return
+        for number in containers:
+            table.replace(number, data.empty_like(table.containers[number]))
+        for number in nodes:
+            table.replace_node(number, object.__new__(type(table.nodes[number])))
+
+    def changed(self, containers, nodes):
         if self._way == doubts.CLEARED:
-            for number, _ in answer["c"]:
-                data.clear(encoder.keep[number])
-            for node in encoder.nodes:
-                vars(node).update(dict.fromkeys(vars(node)))
+            for number in containers:
+                data.clear(self._table.containers[number])
+            for number in nodes:
+                fields = vars(self._table.nodes[number])
+                fields.update(dict.fromkeys(fields))
+            self._forgotten = [*self._forgotten[0], *containers], [*self._forgotten[1], *nodes]  # the program is not to see it
 
     # ---- the module -------------------------------------------------------------------------------------------------
 
@@ -230,9 +249,9 @@ class Suite(beliefs.Beliefs, peer.Peer):
             return ["h", vars(value)["_ocr_handle"]]
         if kind is drawn.Drawn:
             return ["h", value._ocr_handle]
-        if (array := peer.encode_array(value)) is not None:
+        if (array := peer.encode_array(value, encoder)) is not None:
             return array
-        if (named := data.global_name(value)) is not None:
+        if (named := standard.global_name(value)) is not None:
             return named
         if isinstance(value, BaseException):
             return ["ex", self.encode_error(value, encoder)]
@@ -275,11 +294,15 @@ class Suite(beliefs.Beliefs, peer.Peer):
             is_error = tag == "g" and encoded[1] in peer.EXCEPTION_MODULES
             return peer.exception_class(encoded) if is_error else peer.decode_global(encoded)
         if tag == "sub":
-            return decoder.decode(encoded[1])
+            value = decoder.decode(encoded[1])
+            self.taken_for_plain(value, str(encoded[2]), encoded[3])
+            return value
         if tag == "nt":
+            if encoded[4]:
+                self.taken_for_plain((), str(encoded[1]), encoded[4])
             return names.named_tuple(encoded[1], tuple(encoded[2]))(*map(decoder.decode, encoded[3]))
         if tag == "np":
-            return peer.decode_array(encoded)
+            return peer.numbered_array(encoded, decoder)
         if tag == "cb":
             return self._callable[encoded[1]]
         if tag == "ex":
@@ -415,15 +438,6 @@ _OF_MOCKS = {
 }  # fmt: skip
 # Attributes of functions, frames, generators and tracebacks that lead to their insides.
 _INSIDES = ("gi_", "f_", "tb_", "cr_", "ag_", "co_", "func_")
-
-
-def _is_held(container):
-    """Whether the suite can still see a container that it gave to the program: somebody has it but the call's arguments, the
-    encoder, the decoder and those who look here."""
-    return sys.getrefcount(container) > _OUR_REFERENCES
-
-
-_OUR_REFERENCES = 5
 
 
 def _is_programs(value):
