@@ -64,11 +64,11 @@ class Beliefs:
         the class defines. What it says of its own is not heard here."""
         base = type(value)
         if any(one.startswith("__") or hasattr(base, one) for one in own):
-            self.distrust(f"{name}, a {base.__name__} with rules of its own, was taken for the {base.__name__} in it")
+            self.distrust(f"{name}, a subclass of {base.__name__} with rules of its own, was taken for the {base.__name__} in it")
         elif not self.code.used.isdisjoint((*own, name, "type", "__class__")):
             self.distrust(f"the suite may look at more of {name} than the {base.__name__} in it")
         elif data.is_mutable(value):
-            self.distrust(f"what the program does later to {name}, a {base.__name__} of its own, is not seen")
+            self.distrust(f"what the program does later to {name}, a subclass of {base.__name__}, is not seen")
 
     def doubts(self, standin, name):
         """Note where a method that says what is true of a string, set or number (``startswith``) is an object's own, unless

@@ -17,6 +17,7 @@ from runner.apart import data, shared, standard
 
 CHUNK = 1 << 20
 LARGEST = 256 * 1024 * 1024  # bytes of a message
+MOST = 4_000_000  # containers in a message
 # Of these modules exceptions mean the same in both processes.
 EXCEPTION_MODULES = {
     "json.decoder", "subprocess", "socket", "asyncio.exceptions", "concurrent.futures._base", "zipfile", "configparser", "csv",
@@ -195,7 +196,7 @@ class Peer:
         decoder, first, first_node = data.Decoder(self.native, self.make_node, table), table.next, table.next_node
         new, containers, nodes = message.get("t", ()), message.get("c", ()), message.get("s", ())
         count = message.get("w", 0)
-        if type(count) is not int or not 0 <= count <= LARGEST:
+        if type(count) is not int or not 0 <= count <= MOST:
             raise data.Malformed("a number of containers")
         self._receiving += 1
         try:
