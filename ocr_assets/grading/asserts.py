@@ -51,10 +51,9 @@ class AssertedCall:
 
     def difference(self, encoded: Any) -> str | None:
         """None if the condition holds of the result (as the sandbox encodes it), else a message."""
-        data = encoded["w"] if self.by_own_word(encoded) else encoded
-        if not well_formed(data):
+        if not well_formed(encoded):
             return "the result is no plain data"
-        result = decode(data)
+        result = decode(encoded)
         try:
             if self._value(self.demand, result):
                 return None
@@ -63,11 +62,6 @@ class AssertedCall:
         if isinstance(self.demand, ast.Compare) and self.demand.left is self.call and isinstance(self.demand.ops[0], ast.Eq):
             return f"expected {brief(self._value(self.demand.comparators[0], result))}, got {brief(result)}"
         return f"not {self.text}, got {brief(result)}"
-
-    @staticmethod
-    def by_own_word(encoded: Any) -> bool:
-        """Whether the result is of a class with rules of its own, so that Python would have asked it."""
-        return isinstance(encoded, dict) and encoded.keys() == {"w"}
 
     def _value(self, node: ast.expr, result: Any) -> Any:
         """The value of a part of the condition."""

@@ -12,8 +12,6 @@ from ocr_assets.grading.runs import PreparedTest
 from ocr_assets.schema import TestVerdict
 from resources.sandbox.api import Outcome, SandboxFault
 
-OF_ITS_OWN = "a result of a class with rules of its own was taken for the plain data in it"
-
 
 @dataclass(frozen=True)
 class Tested:
@@ -53,6 +51,5 @@ def merged(tested: Tested, again: Tested) -> Tested:
 
 def reasons(tests: Sequence[PreparedTest], outcome: Outcome) -> dict[int, str]:
     """By index, why tests that passed prove little."""
-    pairs = list(zip(tests, outcome.runs, strict=False))
-    found = {test.index: OF_ITS_OWN for test, run in pairs if test.call is not None and test.call.by_own_word(run.value)}
-    return found | {test.index: run.untrusted_reason for test, run in pairs if run.untrusted_reason is not None}
+    pairs = zip(tests, outcome.runs, strict=False)
+    return {test.index: run.untrusted_reason for test, run in pairs if run.untrusted_reason is not None}

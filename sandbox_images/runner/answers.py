@@ -22,6 +22,8 @@ def take_result(outcome, kind, nonce, result):
     if kind in ("call", "exec call"):
         if found is _NOTHING and outcome["status"] == "ok":
             outcome["status"], outcome["error"] = "runtime_error", "the function did not return"
+        if isinstance(found, dict) and found.keys() == {"w"}:
+            found, outcome["untrusted"] = found["w"], "a result of a class with rules of its own was taken for the data in it"
         outcome["result"] = None if found is _NOTHING else found
     elif isinstance(found, dict) and found.get("failed") is not None:
         outcome["status"], outcome["error"] = "runtime_error", str(found["failed"])[:1000]
