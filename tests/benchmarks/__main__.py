@@ -43,7 +43,7 @@ def parts() -> dict[str, Callable[[], object]]:
     """The parts of the benchmark by name, in order: the sandbox, data, and the modules beside, each in a
     process of its own, so that peaks of memory are theirs."""
     found: dict[str, Callable[[], object]] = {"sandbox": bench_sandbox.main, "texts": texts}
-    for name in ("slow", "lake", "problems", "models", "verdicts", "viewer", "rewards", "ray"):
+    for name in ("slow", "lake", "problems", "models", "verdicts", "viewer", "rewards", "ray", "cluster"):
         found[name] = functools.partial(subprocess.run, [sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
     return found
 
