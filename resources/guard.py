@@ -46,7 +46,9 @@ def main(parent: int, grace_s: float, command: list[str]) -> int:
         return 128 + signal.SIGTERM
     process = None
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(  # should this process itself be killed, the command at least goes with it
+            command, stdin=subprocess.DEVNULL, preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+        )
         return process.wait()
     finally:
         told = True

@@ -1,8 +1,8 @@
 """Which base URLs there are to ask: those of a setting, and those in lists that are read again while requests are in flight.
 
-A list is a file or an HTTP(S) address: a URL a line (``#`` begins a comment), or a JSON array of URLs. Whoever starts and stops
-servers (Slurm jobs, Kubernetes, a script) writes it. What follows from a change is ``calls.py``; a server that we start ourselves
-is ``server.py``.
+A list is a file, a folder of such files or an HTTP(S) address: a URL a line (``#`` begins a comment), or a JSON array of URLs.
+Whoever starts and stops servers (Slurm jobs, Kubernetes, a script) writes it. What follows from a change is ``calls.py``; a
+server that we start ourselves is ``server.py``.
 """
 
 from __future__ import annotations
@@ -90,14 +90,15 @@ class Addresses:
         found = self.fixed
         for place in self._lists:
             try:
-                found += read_list(await self._read(place))
+                for content in await self._read(place):
+                    found += read_list(content)
             except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
                 raise Unreadable(self._shown(f"the list of endpoints {place} cannot be read: {_reason(error)}")) from None
         return list(dict.fromkeys(found))
 
-    async def _read(self, place: str) -> bytes:
+    async def _read(self, place: str) -> list[bytes]:
         if not _over_http(place):
-            return await asyncio.to_thread(_file, Path(place).expanduser())
+            return await asyncio.to_thread(_files, Path(place).expanduser())
         headers = {"Authorization": authorization(self._key)} if self._key is not None else {}
         async with (
             httpx.AsyncClient(timeout=LIST_TIMEOUT_S, follow_redirects=False) as client,
@@ -111,7 +112,7 @@ class Addresses:
                 body += part
                 if len(body) > MOST_BYTES:
                     raise ValueError("more than a megabyte is no list of endpoints")
-            return body
+            return [body]
 
     def _shown(self, text: str) -> str:
         return hidden(text, [self._key])
@@ -149,12 +150,21 @@ def _over_http(place: str) -> bool:
     return place.startswith(("http://", "https://"))
 
 
-def _file(path: Path) -> bytes:
-    with path.open("rb") as opened:
-        content = opened.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError("more than a megabyte is no list of endpoints")
-    return content
+def _files(path: Path) -> list[bytes]:
+    """The file, or all files of the folder but hidden ones: so each server's job can have one, and remove it when it ends."""
+    found = []
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file != path and (file.name.startswith(".") or not file.is_file()):
+            continue
+        try:
+            with file.open("rb") as opened:
+                found.append(opened.read(MOST_BYTES + 1))
+        except FileNotFoundError:
+            if file == path:
+                raise
+        if sum(map(len, found)) > MOST_BYTES:
+            raise ValueError("more than a megabyte is no list of endpoints")
+    return found
 
 
 def _reason(error: Exception) -> str:

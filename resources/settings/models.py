@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # Said of each role's URLs; the name of its key follows.
 URLS = (
-    "Base URLs of OpenAI-compatible servers, several by comma; list:FILE or list:https://… is a list of them that is read again "
-    "while requests are in flight; keys and passwords belong in "
+    "Base URLs of OpenAI-compatible servers, several by comma; list:FILE, list:FOLDER or list:https://… is a list of them that "
+    "is read again while requests are in flight; keys and passwords belong in "
 )
 
 

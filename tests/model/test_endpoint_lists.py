@@ -290,6 +290,17 @@ def test_a_list_that_flaps_loses_nothing_and_pays_nothing_twice(tmp_path: Path) 
         assert set((seeds(one) + seeds(two)).values()) == {1}
 
 
+def test_a_folder_with_a_list_of_each_server(tmp_path: Path) -> None:
+    (tmp_path / "17").write_text("http://one/v1\n")
+    (tmp_path / "18").write_text('["http://two/v1"]')
+    (tmp_path / ".19").write_text("http://thr")  # is being written
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    where = Addresses(f"list:{tmp_path}")
+    assert asyncio.run(where.now()) == ["http://one/v1", "http://two/v1"]
+    (tmp_path / "17").unlink()
+    assert asyncio.run(where.now()) == ["http://two/v1"]
+
+
 def test_fixed_ones_beside_a_list(tmp_path: Path) -> None:
     with FakeTeacher(slow) as fixed, FakeTeacher(slow) as joining:
         found, _ = ask(Addresses(f"{fixed.url}, list:{listed(tmp_path, joining)}"), 40)

@@ -59,3 +59,16 @@ def test_one_whose_parent_is_gone_already_starts_nothing(tmp_path: Path) -> None
     command[3] = "1"  # not us
     assert subprocess.run(command, timeout=20).returncode == 128 + signal.SIGTERM
     assert not (tmp_path / "started").exists()
+
+
+def test_the_guard_itself_killed_takes_the_command_with_it() -> None:
+    process, (command, child) = started(0)
+    try:
+        process.kill()
+        process.wait(20)
+        deadline = time.monotonic() + 20
+        while not gone(command):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        os.kill(child, signal.SIGKILL)
