@@ -47,6 +47,13 @@ def test_by_hand_comes_before_the_environment_then_the_file_then_the_default(tmp
     assert from_environment(TeacherResource, environment, concurrency=9).concurrency == 9
 
 
+def test_a_list_of_endpoints_starts_from_the_folder_of_the_file(tmp_path: Path) -> None:
+    urls = "http://one/v1, list:servers.txt,list:https://two/servers,list:/three,list:~/four"
+    environment = project(tmp_path, f"[teacher]\nurl = '{urls}'\n")
+    found = from_environment(TeacherResource, environment).url
+    assert found == f"http://one/v1,list:{tmp_path}/servers.txt,list:https://two/servers,list:/three,list:~/four"
+
+
 def test_the_file_is_named_or_lies_in_the_current_folder_or_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
