@@ -1,21 +1,31 @@
-"""What a commit of 2,000 rows costs in a table of 10,000, 100,000 and 1,000,000 rows: ``python -m tests.benchmarks lake``."""
+"""What a commit of 2,000 rows costs in a table of 10,000, 100,000 and 1,000,000 rows: ``python -m tests.benchmarks lake``.
+
+``python -m tests.benchmarks.lake 10000 5000000``: other sizes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 from ocr_assets.schema import TOKEN_COUNTS
-from resources.lake import Edge, Lake, RunInfo, Table, Write
+from resources.lake import RECORD_EDGE, Edge, Lake, RunInfo, Table, Write
 
 ROWS, REPEATS = 2_000, 5
 SIZES = (10_000, 100_000, 1_000_000)
+FILLED_AT_ONCE = 500_000
 RUN = RunInfo("bench")
+# The rows of _rows and _edges, made in SQL.
+_JUDGED = """SELECT 'ver_' || left(sha256('ver' || n), 32) AS verdict_id, 'sol_' || left(sha256('sol' || n), 32) AS solution_id,
+'prob_' || left(sha256('prob' || n // 8), 32) AS problem_id, 'accepted' AS verdict, 0 AS passed, repeat(verdict_id, 4) AS detail"""
+_DERIVED = """SELECT 'ver_' || left(sha256('ver' || n), 32) AS child, 'sol_' || left(sha256('sol' || n), 32) AS parent,
+'derived' AS relation, 'accepted' AS reason, 'judged' AS stage, '' AS scope, 'bench' AS run_id, now() AS created_at"""
 
 
 class Judged(TypedDict):
@@ -59,19 +69,19 @@ def _seconds(lake: Lake, change: Callable[[Write], None]) -> float:
     return time.perf_counter() - start
 
 
-def commits() -> None:
-    """Every kind of commit, in tables of three sizes; seconds, the median of five."""
+def commits(sizes: Sequence[int] = SIZES) -> None:
+    """Every kind of commit, in tables of these sizes; seconds, the median of five."""
     print(
-        f"seconds of a commit of {ROWS:,} rows in a table of {', '.join(f'{size:,}' for size in SIZES)} rows (median of {REPEATS})"
+        f"seconds of a commit of {ROWS:,} rows in a table of {', '.join(f'{size:,}' for size in sizes)} rows (median of {REPEATS})"
     )
     table: dict[str, list[float]] = {}
-    for size in SIZES:
+    for size in sizes:
         with tempfile.TemporaryDirectory() as folder, Lake(Path(folder), tables=[JUDGED]) as lake:
-            for first in range(0, size, 100_000):
-                count = min(100_000, size - first)
+            for first in range(0, size, FILLED_AT_ONCE):
                 with lake.write(RUN, "judged") as write:
-                    write.append(JUDGED, _rows(first, count))
-                    write.edges(_edges(first, count), replace=False)
+                    last = min(size, first + FILLED_AT_ONCE)
+                    write.append_query(JUDGED, f"{_JUDGED} FROM range({first}, {last}) q(n)")
+                    write.append_query(RECORD_EDGE, f"{_DERIVED} FROM range({first}, {last}) q(n)")
             end = size
 
             def fresh() -> int:
@@ -113,5 +123,5 @@ def whole_tables() -> None:
 
 
 if __name__ == "__main__":
-    commits()
+    commits([int(size) for size in sys.argv[1:]] or SIZES)
     whole_tables()
