@@ -35,6 +35,7 @@ from ocr_assets.platform.settled import memory_of_step
 from ocr_assets.platform.version import code_version
 from ocr_assets.schema import ReleaseVersion
 from resources.lake import Lake, breaches_of
+from resources.lake.at_work import StageLock
 from resources.lake.catalog import is_full, transaction
 from resources.lake.tables import Table
 from resources.settings import LakeResource, read_project
@@ -92,7 +93,9 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release
     store, folder = lake_of_run(lake), ReleaseFolder(lake.releases, what.name)
     is_own = context.asset_key.path[-1] == what.name
     memory = memory_of_step(context, lake)
-    with folder.locked(), openlineage.told(context, store, what.table):
+    # The folder is this machine's; the release's numbers are the lake's.
+    alone = StageLock(lake.journals, f"release-{what.name}", context.log.info)
+    with folder.locked(), alone, openlineage.told(context, store, what.table):
         if is_own and (last := publish.last_if_settled(context, store, memory)):
             yield publish.unchanged(context, store, what.table, {**last, "released now": dg.MetadataValue.bool(False)})
             return

@@ -8,6 +8,7 @@ import pytest
 
 from resources.lake import CannotOpen, Lake, RunInfo, Table, extensions
 from resources.lake.object_store import _options
+from resources.lake.reading import ReadOnlyLake
 from tests.support.graph import run
 from tests.support.s3 import BUCKET, KEYS, Store
 
@@ -47,6 +48,8 @@ def test_rows_come_back_and_every_version_can_be_read(keys: Store, tmp_path: Pat
         assert lake.rows("FROM duckdb_secrets()")[0]["secret_string"].count("redacted") == 1
     with Lake(tmp_path / "lake", data_path=PLACE, tables=[ITEMS]) as lake:
         assert lake.rows("FROM items ORDER BY id") == rows(0, 300)
+    with ReadOnlyLake(tmp_path / "lake", data_path=PLACE) as reader:
+        assert reader.scalar("SELECT count(*) FROM items") == 300
     assert keys.names("ocr/main/items/") and not (tmp_path / "lake" / "data").exists()
 
 

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from ocr_assets.exports.profiles import PROFILES
 from ocr_assets.platform.lake import project_lake
 from ocr_assets.platform.release_folders import ReleaseFolder
 from resources.lake import RunInfo
+from resources.lake.at_work import StageLock
 from resources.lake.reading import ReadOnlyLake
 from resources.settings import LakeResource
 from tests.support.lakes import unpack_old_lake
@@ -111,6 +114,16 @@ def test_each_change_is_a_version_and_those_before_stay_as_they_are(home: Path) 
         assert at == lake.scalar("SELECT count(*) FROM verified_triplets"), "the snapshot that it was read from can be read back"
     assert (last["folder"], last["profile"], last["rows"]) == ("releases/sft_dataset/v2", "ocr", len(released(home)))
     assert json.loads(last["settings"])["keep"] == "all"
+
+
+def test_a_release_waits_for_who_makes_it_on_another_machine(home: Path) -> None:
+    """The folders are two, the numbers in the lake are one."""
+    with ThreadPoolExecutor(1) as pool:
+        with StageLock(LakeResource(home=str(home)).journals, "release-sft_dataset"):
+            waiting = pool.submit(release, home)
+            time.sleep(2)
+            assert not waiting.done() and not (home / "releases" / "sft_dataset" / "v1").exists()
+        assert waiting.result().success and released(home)
 
 
 def test_settings_belong_to_a_name_and_others_need_one_of_their_own(home: Path) -> None:
