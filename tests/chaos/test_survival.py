@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -129,10 +130,11 @@ def test_terminated_from_the_ui_what_was_answered_is_kept_and_no_process_stays(t
 
 
 @pytest.mark.long
-def test_killed_while_judging_the_verdicts_are_those_of_an_undisturbed_run(demo, tmp_path: Path) -> None:
-    undisturbed, _ = demo
-    home = tmp_path / "killed"
+def test_killed_while_judging_the_verdicts_are_those_of_an_undisturbed_run(tmp_path: Path) -> None:
+    home, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     run("run", *only(*PROBLEM_STAGES, "r1_traces", "solutions"), home=home)
+    shutil.copytree(home, undisturbed, symlinks=True)
+    run("run", *only("verdicts"), home=undisturbed, OCR_SANDBOX="docker")
     journal = home / "lake" / "journal" / "verdicts"
 
     def lines() -> int:

@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 from playwright.sync_api import expect
 
 from ocr_assets import samples
@@ -174,7 +173,6 @@ def test_the_second_run_asks_nothing_runs_nothing_and_writes_nothing(demo: Demo)
     assert "▸" not in once_more.stderr, "no asset was run"
 
 
-@pytest.mark.long
 def test_a_person_opens_the_ui_looks_at_an_asset_and_materializes_it(demo: Demo) -> None:
     home, _ = demo
     with running_ui(home) as address, browser_page() as page:
@@ -367,7 +365,6 @@ python_samples = 7
 """
 
 
-@pytest.mark.long
 def test_releases_have_names_and_a_plain_run_changes_no_other(demo: Demo, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(demo[0], home, symlinks=True)
