@@ -17,6 +17,7 @@ from runner.apart import data, shared, standard
 
 CHUNK = 1 << 20
 LARGEST = 256 * 1024 * 1024  # bytes of a message
+_OF_WHAT_IS_SHARED = {"c", "s", "t", "w"}  # fields of a message
 MOST = 4_000_000  # containers in a message
 # Of these modules exceptions mean the same in both processes.
 EXCEPTION_MODULES = {
@@ -169,7 +170,7 @@ class Peer:
         table, self._sending = self._table, True
         encoder, first, first_node = data.Encoder(self.foreign, self.is_node, table), table.next, table.next_node
         try:
-            containers, nodes = table.changes()
+            containers, nodes = table.changes() if table.containers or table.nodes else ((), ())
             message = (
                 {"c": [[number, _content(encoder, table.containers[number])] for number in containers]} if containers else {}
             )
@@ -186,7 +187,8 @@ class Peer:
             raise
         finally:
             self._sending = False
-        table.told(containers, nodes)
+        if containers or nodes or table.is_ahead:
+            table.told(containers, nodes)
         self._link.send(frame)
 
     def _received(self, message, decode, args=(), kwargs=()):
@@ -194,6 +196,8 @@ class Peer:
         ``kwargs`` are those of the call that it answers."""
         table = self._table
         decoder, first, first_node = data.Decoder(self.native, self.make_node, table), table.next, table.next_node
+        if _OF_WHAT_IS_SHARED.isdisjoint(message):
+            return decode(decoder)
         new, containers, nodes = message.get("t", ()), message.get("c", ()), message.get("s", ())
         count = message.get("w", 0)
         if type(count) is not int or not 0 <= count <= MOST:

@@ -89,6 +89,11 @@ class Table:
         nodes = [number for number, known in self._known_nodes.items() if not _same(_fields(self.nodes[number]), known)]
         return changed, nodes
 
+    @property
+    def is_ahead(self):
+        """Whether anything was numbered that the other side was not told of."""
+        return self._told != self.next or self._told_nodes != self.next_node
+
     def told(self, containers=(), nodes=()):
         """The other side knows now what these hold, and all that was numbered since it was told last."""
         for number in (*containers, *range(self._told, self.next)):
@@ -114,13 +119,13 @@ class Table:
         return gone, gone_nodes
 
     def _drop(self, number):
-        if not _same(_content(self.containers[number]), self._known[number]):
+        if not _same(_content(self.containers[number]), self._known.get(number, ())):
             return False
         self.forget((number,), ())  # at once, as what was in it may be held by nobody else
         return True
 
     def _drop_node(self, number):
-        if not _same(_fields(self.nodes[number]), self._known_nodes[number]):
+        if not _same(_fields(self.nodes[number]), self._known_nodes.get(number, ())):
             return False
         self.forget((), (number,))
         return True

@@ -95,7 +95,7 @@ class Suite(beliefs.Beliefs, peer.Peer):
 
     def unheld(self):
         table = self._table
-        if self._receiving:
+        if self._receiving or not (table.containers or table.nodes):
             return {}
         if table.spent > WATCHED:
             self.distrust("the suite holds more lists at once than can be watched for what the program does to them later")
