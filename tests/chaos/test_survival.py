@@ -130,6 +130,7 @@ def test_terminated_from_the_ui_what_was_answered_is_kept_and_no_process_stays(t
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_killed_while_judging_the_verdicts_are_those_of_an_undisturbed_run(tmp_path: Path) -> None:
     home, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     run("run", *only(*PROBLEM_STAGES, "r1_traces", "solutions"), home=home)
