@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 
 from ocr_assets.schema.analysis import BUDGETS, HISTOGRAM_BINS
+from ocr_assets.statistics.in_order import in_order
 from ocr_assets.statistics.levels import LEVEL
 
 # What groups are made of, each a column of ``_LABELLED``; the last is every combination that occurs.
@@ -95,7 +96,7 @@ WITH labelled AS ({_LABELLED}), levelled AS (
 )
 SELECT CASE WHEN grouping(difficulty) = 1 THEN 'all' ELSE difficulty END AS difficulty, from_tokens, {_TO} AS to_tokens,
        count(*) AS rows, count(*) FILTER (counts) AS judged, count(*) FILTER (judged = 'accepted') AS accepted,
-       avg((judged = 'accepted')::INT) FILTER (counts) AS accepted_share, avg(pass_rate) FILTER (counts) AS pass_rate,
+       avg((judged = 'accepted')::INT) FILTER (counts) AS accepted_share, {in_order("avg", "pass_rate", "counts")} AS pass_rate,
        avg(truncated::INT) AS truncated_share, avg(looped::INT) AS looped_share
 FROM levelled GROUP BY GROUPING SETS ((difficulty, from_tokens), (from_tokens))
 """

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from ocr_assets.schema import SUBSET_ROWS, SUBSETS, json_text
 from ocr_assets.statistics.choosing import Conditions, chosen, quoted
+from ocr_assets.statistics.in_order import in_order
 from ocr_assets.statistics.levels import LEVEL
 from resources.lake import Lake, Write
 
@@ -164,7 +165,7 @@ def _statistics(rows: str) -> str:
 WITH sized AS (SELECT unnest($sizes::BIGINT[]) AS size), placed AS (SELECT * FROM ({rows}) JOIN {_TABLE} USING (triplet_id))
 SELECT size, count(triplet_id) AS rows, count(DISTINCT problem_id) AS problems, avg((language = 'python')::INT) AS python_share,
        count(*) FILTER (counts) AS judged, avg((verdict = 'accepted')::INT) FILTER (counts) AS accepted_share,
-       avg(pass_rate) FILTER (counts) AS pass_rate, avg(trusted::INT) AS trusted_share, {shares},
+       {in_order("avg", "pass_rate", "counts")} AS pass_rate, avg(trusted::INT) AS trusted_share, {shares},
        coalesce(sum(question_tokens + response_tokens), 0)::BIGINT AS tokens,
        quantile_disc(response_tokens, 0.5) AS median_response_tokens, quantile_disc(response_tokens, 0.95) AS p95_response_tokens,
        avg(truncated::INT) AS truncated_share, avg(looped::INT) AS looped_share,

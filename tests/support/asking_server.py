@@ -1,6 +1,7 @@
 """``python -m tests.support.asking_server FOLDER FAKE``: asks a server that it starts itself, without end. To be killed."""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -17,4 +18,5 @@ async def main(folder: Path, fake: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever started us may ignore it, and what is ignored is inherited
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

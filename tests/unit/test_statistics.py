@@ -3,12 +3,14 @@
 import math
 import statistics
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_assets.statistics import Scores, difference_of, estimate_of, pass_at, sampling_variance, scores_of
+from ocr_assets.statistics.in_order import in_order
 
 COUNTS = st.lists(st.integers(2, 6).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), min_size=1, max_size=12)
 
@@ -199,3 +201,12 @@ def test_the_runs_mean_is_the_problems_mean() -> None:
     runs = table.mean(axis=0)
     assert found.value == pytest.approx(runs.mean())
     assert found.sampling_noise == pytest.approx(runs.std(ddof=1) / 8, rel=0.25)
+
+
+def test_an_average_does_not_depend_on_the_order_of_rows() -> None:
+    numbers = [1e16, 1.0, -1e16, 0.1, 0.2, 0.3, None]
+    sums = f"SELECT avg(x), {in_order('avg', 'x')}, {in_order('var_samp', 'x', 'x < 1')} FROM unnest(?::DOUBLE[]) t(x)"
+    (plain, *ours), (other, *again) = (duckdb.execute(sums, [order]).fetchone() for order in (numbers, numbers[::-1]))
+    assert plain != other, "else this shows nothing"
+    assert ours == again and None not in ours
+    assert duckdb.execute(f"SELECT {in_order('avg', 'x')} FROM (SELECT 1.0 AS x) WHERE false").fetchone() == (None,)

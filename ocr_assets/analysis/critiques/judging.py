@@ -13,6 +13,7 @@ from typing import Any
 from ocr_assets.analysis.outcomes import OUTCOME
 from ocr_assets.generation.prompts import PromptTemplate
 from ocr_assets.schema import CriticAccuracy
+from ocr_assets.statistics.in_order import in_order
 from ocr_assets.statistics.levels import LEVEL
 
 _NORMAL = 1.959963984540054  # the 97.5 % quantile
@@ -35,7 +36,7 @@ FROM judged"""
 
 
 # Judgements against verdicts, and choices, over all critiques and over each group.
-COUNTS = """
+COUNTS = f"""
 WITH grouped AS (
     SELECT critic, problem_id, language, solution_id, judgement, passes, selected,
            unnest(['all', 'source', 'language', 'level']) AS grouping,
@@ -57,8 +58,8 @@ WITH grouped AS (
            max(passes::INT) AS best
     FROM answers GROUP BY critic, grouping, value, problem_id, language
 ), chosen AS (
-    SELECT critic, grouping, value, count(*) AS choices, avg(selected) AS selected_pass, avg(average) AS average_pass,
-           avg(best) AS best_pass
+    SELECT critic, grouping, value, count(*) AS choices, {in_order("avg", "selected")} AS selected_pass,
+           {in_order("avg", "average")} AS average_pass, avg(best) AS best_pass
     FROM choices WHERE selected IS NOT NULL GROUP BY ALL
 )
 SELECT j.*, coalesce(c.choices, 0) AS choices, c.selected_pass, c.average_pass, c.best_pass

@@ -13,20 +13,10 @@ from typing import Any, TypedDict
 
 from ocr_assets.analysis.reasoning.counting import PATTERNS
 from ocr_assets.schema import PatternStatistic
+from ocr_assets.statistics.in_order import in_order
 
 MEASURES = (*PATTERNS, "entropy")
 LEVEL_OF_INTERVALS = 0.95
-
-
-def _of(aggregate: str, values: str, chosen: str = "true") -> str:
-    """SQL of an aggregate over values in their own order.
-
-    A sum of floating-point numbers depends on their order, and DuckDB adds them as they come: the same rows would have other
-    statistics in their last digits, and so another data version.
-    """
-    return f"list_{aggregate}(list_sort(list({values}) FILTER ({chosen})))"
-
-
 _CORRECT, _INCORRECT = "outcome = 'correct'", "outcome = 'incorrect'"
 
 # Counts, means and variances of each measure by outcome, over all and over each group; and of the problems that have both.
@@ -39,17 +29,17 @@ WITH grouped AS (
 ), measured AS (
     UNPIVOT grouped ON {", ".join(MEASURES)} INTO NAME measure VALUE x
 ), within AS (
-    SELECT grouping, value, measure, problem_id, {_of("avg", "x", _CORRECT)} - {_of("avg", "x", _INCORRECT)} AS d
+    SELECT grouping, value, measure, problem_id, {in_order("avg", "x", _CORRECT)} - {in_order("avg", "x", _INCORRECT)} AS d
     FROM measured GROUP BY ALL
 ), paired AS (
     SELECT grouping, value, measure, count(d) AS problems, count(*) FILTER (d > 1e-12) AS more,
-           count(*) FILTER (d < -1e-12) AS less, {_of("avg", "d", "d IS NOT NULL")} AS problem_difference
+           count(*) FILTER (d < -1e-12) AS less, {in_order("avg", "d", "d IS NOT NULL")} AS problem_difference
     FROM within GROUP BY ALL
 )
-SELECT m.grouping, m.value, m.measure, count(*) AS responses, {_of("avg", "x")} AS mean,
+SELECT m.grouping, m.value, m.measure, count(*) AS responses, {in_order("avg", "x")} AS mean,
        count(*) FILTER ({_CORRECT}) AS correct, count(*) FILTER ({_INCORRECT}) AS incorrect,
-       {_of("avg", "x", _CORRECT)} AS mean_correct, {_of("avg", "x", _INCORRECT)} AS mean_incorrect,
-       {_of("var_samp", "x", _CORRECT)} AS variance_correct, {_of("var_samp", "x", _INCORRECT)} AS variance_incorrect,
+       {in_order("avg", "x", _CORRECT)} AS mean_correct, {in_order("avg", "x", _INCORRECT)} AS mean_incorrect,
+       {in_order("var_samp", "x", _CORRECT)} AS variance_correct, {in_order("var_samp", "x", _INCORRECT)} AS variance_incorrect,
        any_value(p.problems) AS problems, any_value(p.more) AS more, any_value(p.less) AS less,
        any_value(p.problem_difference) AS problem_difference
 FROM measured m JOIN paired p ON p.grouping = m.grouping AND p.value = m.value AND p.measure = m.measure
