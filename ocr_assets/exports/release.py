@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from ocr_assets import samples
 from ocr_assets.exports import ledger, splits
 from ocr_assets.exports.card import BENCHMARKS, card_text, not_compared, pictures, undecided_warning, warning
 from ocr_assets.exports.facts import facts_of
+from ocr_assets.exports.ordering import ordered, ranges
 from ocr_assets.exports.writer import SPLIT, write_release
 from ocr_assets.platform import openlineage, plots, publish
 from ocr_assets.platform.assets import Results
@@ -113,7 +115,7 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource, what: Release
                     # What somebody removed or damaged is written again.
                     if is_new or not folder.is_whole(number, found.version):
                         with _room_given_back(folder.building(number)):
-                            _build(context, what, found, folder, number)
+                            _build(context, what, found, folder, number, store.home / "spill")
                 if is_new:
                     row = _version_row(context, what, found, number, f"{lake.releases.name}/{what.name}/v{number}")
                     select = f"SELECT id, parent_id, {ledger.hash_text()} AS row_hash FROM {found.hashes}"
@@ -274,8 +276,10 @@ def _refuse_other_releases(what: Release, last: Mapping[str, Any], *, asked_by_n
         raise dg.Failure(message, allow_retries=False)
 
 
-def _build(context: dg.AssetExecutionContext, what: Release, found: _Found, folder: ReleaseFolder, number: int) -> None:
-    """Write the version's files where nobody looks yet."""
+def _build(
+    context: dg.AssetExecutionContext, what: Release, found: _Found, folder: ReleaseFolder, number: int, spill: Path
+) -> None:
+    """Write the version's files where nobody looks yet. ``spill``: where rows wait while they are put in order."""
     manifest = {
         "dataset": what.name,
         "number": number,
@@ -295,26 +299,29 @@ def _build(context: dg.AssetExecutionContext, what: Release, found: _Found, fold
     funnel += _rows(found.cursor, _FATES.format(name=what.name, edges=found.edges))
     licenses = _rows(found.cursor, what.licenses.format(rows=what.rows))
     found.cursor.execute("SET arrow_large_buffer_size = true")  # 2,048 rows at once may hold more than 2 GiB of text
-    write_release(
-        folder.building(number),
-        found.cursor.execute(f'''
-SELECT q.*, {what.split_sql} AS {SPLIT} FROM ({what.rows}) q ORDER BY {SPLIT}, q."{what.table.key[0]}"''').to_arrow_reader(2048),
-        what.table.schema,
-        manifest,
-        lambda whole: card_text(
-            whole,
-            columns=what.table.columns,
-            funnel=funnel,
-            labels=found.labels,
-            licenses=licenses,
-            settings=type(what.settings),
-            label=what.label,
-            about=what.about,
-            example=what.example,
-            facts=facts,
-        ),
-        pictures=pictures(what.label, found.labels, facts),
-    )
+    edges = [place / ranges(found.rows) for place in range(1, ranges(found.rows))]
+    ((starts,),) = found.cursor.execute(f"SELECT quantile_disc(id, {edges}::DOUBLE[]) FROM {found.hashes}").fetchall()
+    rows = found.cursor.execute(f"SELECT q.*, {what.split_sql} AS {SPLIT} FROM ({what.rows}) q").to_arrow_reader(2048)
+    with tempfile.TemporaryDirectory(prefix="rows-", dir=spill) as waiting:
+        write_release(
+            folder.building(number),
+            ordered(rows, SPLIT, what.table.key[0], starts or [], Path(waiting)),
+            what.table.schema,
+            manifest,
+            lambda whole: card_text(
+                whole,
+                columns=what.table.columns,
+                funnel=funnel,
+                labels=found.labels,
+                licenses=licenses,
+                settings=type(what.settings),
+                label=what.label,
+                about=what.about,
+                example=what.example,
+                facts=facts,
+            ),
+            pictures=pictures(what.label, found.labels, facts),
+        )
 
 
 def _version_row(context: dg.AssetExecutionContext, what: Release, found: _Found, number: int, folder: str) -> ReleaseVersion:

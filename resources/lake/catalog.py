@@ -184,5 +184,6 @@ def _says(error: BaseException, signs: Iterable[str]) -> bool:
 
 
 def spill_folder(home: Path) -> Path:
-    """Where this process's queries spill what does not fit in memory."""
+    """Where this process's queries spill what does not fit in memory. DuckDB makes and removes it, but not what it lies in."""
+    (home / "spill").mkdir(parents=True, exist_ok=True)
     return home / "spill" / str(os.getpid())

@@ -386,3 +386,13 @@ def test_a_stream_of_long_texts_is_never_whole_in_memory(tmp_path: Path) -> None
     rows, megabytes = map(int, done.stdout.split())
     assert rows == 20 * 2048
     assert megabytes < 400, megabytes
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_in_memory_goes_to_disk(tmp_path: Path) -> None:
+    with Lake(tmp_path / "lake", memory_limit="200MB") as lake, lake.plain_cursor() as cursor:
+        made = "CREATE TABLE memory.main.staged AS SELECT i, md5(i::VARCHAR) || md5((-i)::VARCHAR) AS text FROM range(6_000_000) r(i)"
+        cursor.execute(made)
+        assert any((tmp_path / "lake" / "spill").rglob("*.tmp"))
+        assert cursor.execute("SELECT count(*) FROM memory.main.staged WHERE length(text) = 64").fetchall() == [(6_000_000,)]
+    assert not any((tmp_path / "lake" / "spill").iterdir())
