@@ -153,7 +153,7 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_planted_keys_are_nowhere_to_be_seen(
     webserver: Webserver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
