@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,12 @@ Count = Callable[[Sequence[str]], Sequence[int]]
 
 def counter_of(tokenizer: QwenTokenizer) -> str:
     """The name of this way to count, by version and vocabulary: what was counted otherwise is counted anew."""
-    return f"{COUNTING_VERSION}-{hashlib.sha256(tokenizer.vocabulary.read_bytes()).hexdigest()[:12]}"
+    return f"{COUNTING_VERSION}-{_digest(tokenizer.vocabulary)[:12]}"
+
+
+@cache  # a vocabulary is loaded once a process, too
+def _digest(vocabulary: Path) -> str:
+    return hashlib.sha256(vocabulary.read_bytes()).hexdigest()
 
 
 def count_new(store: Lake, run: RunInfo, tokenizer: QwenTokenizer, say: Callable[[str], object], work: Work | None = None) -> int:
